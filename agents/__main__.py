@@ -1,0 +1,5 @@
+"""`python -m agents` is `slm`."""
+
+from agents.cli import main
+
+main()

@@ -1,0 +1,55 @@
+"""The command tree. Each command's module is imported only when that command runs, so that `slm --help` is instant."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Final
+
+import click
+
+#: Command -> (its module, which has a `command`, and the line shown in the overview). In the order of a user's day.
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "run": ("agents.cli.run", "Read events from Kafka and expose service levels."),
+    "demo": ("agents.cli.demo", "See it work: a simulated service floor on a broker inside the process."),
+    "send": ("agents.cli.send", "Publish events from JSON Lines to Kafka."),
+    "topics": ("agents.cli.topics", "Create the topics, or say how they differ from what is needed."),
+    "check": ("agents.cli.check", "Read a standards file and report every error in it."),
+    "generate": ("agents.cli.generate", "Write dashboards, alert rules and schemas."),
+    "replay": ("agents.cli.replay", "Compute service levels from event logs, without a broker."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and help lines without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command, in the order of `COMMANDS`."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of ``cmd_name`` and return its command; None for an unknown name."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        if not isinstance(command, click.Command):
+            message = f"{COMMANDS[cmd_name][0]}.command is not a click command"
+            raise TypeError(message)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands from the table alone."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="service-level-monitor", prog_name="slm")
+def main() -> None:
+    """Know, second by second and provably, whether a service keeps its promises.
+
+    Exit codes: 0 done; 1 a negative finding; 2 usage or a bad file; 3 a dependency is unavailable; 4 stalled or
+    evicted; 130 interrupted.
+    """

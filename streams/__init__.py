@@ -1,0 +1,1 @@
+"""The pure core of the service-level monitor: no I/O, no clock, no Faust, no Kafka, no Prometheus."""

@@ -1,0 +1,114 @@
+"""Admission: which decoded events count. Not those out of range, from the future, late or repeated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import xxhash
+
+from streams.columns import Batch, Decoding, Rejection, times_ms
+from streams.events import Event
+from streams.open_slices import OpenSlices
+from streams.rejections import Reason
+from streams.slices import LENGTH_MS, slice_start, slice_starts
+from streams.tables import IntArray
+from streams.watermark import Watermark
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Events that count, with the positions of their records in the batch and their times; all in log order.
+
+    ``newest_ms`` is the newest time among all events that were believed, late and repeated ones included.
+    """
+
+    positions: IntArray
+    events: list[Event]
+    times_ms: IntArray
+    duplicates: int
+    newest_ms: int | None
+
+
+@dataclass(slots=True)
+class _Timing:
+    """Times of a batch's events and of their records, and what follows from them; one element an event."""
+
+    times: IntArray
+    stamps: IntArray
+    valid: BoolArray
+    future: BoolArray
+    late: BoolArray
+
+    @property
+    def fresh(self) -> BoolArray:
+        """Which events lie in an open slice."""
+        return self.valid & ~self.future & ~self.late
+
+
+def admit(batch: Batch, decoding: Decoding, watermark: Watermark, opened: OpenSlices) -> Admitted:
+    """Judge the events of ``batch`` by their times; the others are added to ``decoding.rejected``.
+
+    Moves ``watermark``, and remembers ids in the ``opened`` slices.
+    """
+    positions = np.array(decoding.positions, np.int64)
+    timing = _timing(batch, decoding.events, positions, watermark)
+    _reject(decoding, timing, watermark.policy.max_ahead_ms)
+    fresh = timing.fresh
+    first = _first_seen(decoding.events, timing.times, fresh, opened)
+    duplicates = int(fresh.sum()) - int((fresh & first).sum())
+    believed = timing.times[timing.valid & ~timing.future]
+    newest_ms = int(believed.max()) if len(believed) else None
+    counted = fresh & first
+    if counted.all():
+        return Admitted(positions, decoding.events, timing.times, duplicates, newest_ms)
+    events = [decoding.events[i] for i in np.flatnonzero(counted).tolist()]
+    return Admitted(positions[counted], events, timing.times[counted], duplicates, newest_ms)
+
+
+def _timing(batch: Batch, events: list[Event], positions: IntArray, watermark: Watermark) -> _Timing:
+    times, valid = times_ms(events)
+    stamps = batch.timestamps[positions]
+    future = valid & watermark.is_future(times, stamps)
+    late = np.zeros(len(times), np.bool_)
+    fits = valid & ~future
+    # An event is late if the watermark had passed its slice before its record was read. The record itself cannot
+    # make that so, for it moves the watermark to before its own time at most.
+    late[fits] = slice_starts(times[fits]) + LENGTH_MS <= watermark.advance(times[fits], stamps[fits])
+    return _Timing(times, stamps, valid, future, late)
+
+
+def _reject(decoding: Decoding, timing: _Timing, max_ahead_ms: int) -> None:
+    for i in np.flatnonzero(~timing.fresh).tolist():
+        if not timing.valid[i]:
+            reason, detail = Reason.TIME_OUT_OF_RANGE, f"time: {decoding.events[i].time}; {_RANGE_RULE}"
+        elif timing.future[i]:
+            ahead_s = (int(timing.times[i]) - int(timing.stamps[i])) // 1_000
+            reason = Reason.FUTURE
+            detail = f"time: {ahead_s:,} s after its record's; at most {max_ahead_ms / 1_000:g} s are believed"
+        else:
+            reason, detail = Reason.LATE, "time: its slice was final already; see the allowed lateness"
+        decoding.rejected.append(Rejection(decoding.positions[i], reason, detail))
+
+
+_RANGE_RULE: Final = "seconds since 1970 (not milliseconds), before the year 10000"
+_id: Final = attrgetter("id")
+
+
+def _first_seen(events: list[Event], times: IntArray, fresh: BoolArray, opened: OpenSlices) -> BoolArray:
+    """Which events do not repeat the id and time of an event in an open slice."""
+    first = np.ones(len(events), np.bool_)
+    ids = list(map(_id, events))
+    if ids.count(None) == len(ids):
+        return first
+    for i, text in enumerate(ids):
+        if text and fresh[i]:
+            time_ms = int(times[i])
+            identity = xxhash.xxh3_64_intdigest(text, time_ms)
+            first[i] = opened.at(slice_start(time_ms)).first_seen(identity)
+    return first

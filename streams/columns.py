@@ -1,0 +1,207 @@
+"""A batch of raw records as columns: typed events, their times and durations, and what was rejected on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import repeat
+from operator import attrgetter
+from typing import Final, Self
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from streams.events import (
+    MAX_BYTES,
+    BadEvent,
+    Decoded,
+    Event,
+    Kind,
+    decode_counting,
+    decode_strict,
+    from_document,
+    parse_document,
+    require_complete,
+)
+from streams.mapping import Mapper
+from streams.rejections import Reason
+from streams.tables import IntArray
+from streams.watermark import NO_TIMESTAMP
+
+#: Stands for "this event carries no duration".
+ABSENT: Final = -1
+#: Event times from 1970 to the year 10000.
+LATEST_SECONDS: Final = 253_402_300_800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Consecutive records of one source partition, in offset order.
+
+    ``offsets`` and ``timestamps`` (milliseconds since 1970, or `NO_TIMESTAMP`) have the length of ``values``.
+    """
+
+    source: str
+    partition: int
+    values: Sequence[bytes | None]
+    offsets: IntArray
+    timestamps: IntArray
+
+    @classmethod
+    def of(
+        cls,
+        source: str,
+        partition: int,
+        values: Sequence[bytes | None],
+        first_offset: int = 0,
+        timestamps: Iterable[int] | None = None,
+    ) -> Self:
+        """Batch of ``values`` at consecutive offsets, without record timestamps unless they are given."""
+        stamps = repeat(NO_TIMESTAMP, len(values)) if timestamps is None else timestamps
+        offsets = np.arange(first_offset, first_offset + len(values), dtype=np.int64)
+        return cls(source, partition, values, offsets, np.fromiter(stamps, np.int64, len(values)))
+
+    def __len__(self) -> int:
+        """Number of records."""
+        return len(self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A record of a batch that is no event: its position there, why, and a line for people."""
+
+    position: int
+    reason: Reason
+    detail: str
+
+
+@dataclass(slots=True)
+class Decoding:
+    """What the records of one batch say. ``positions`` gives each event's record; both are in log order."""
+
+    events: list[Event] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
+    rejected: list[Rejection] = field(default_factory=list)
+    unknown_fields: int = 0
+    ignored: int = 0  # control records, and records that a mapping drops
+
+
+def decode_values(values: Sequence[bytes | None], mapper: Mapper | None = None) -> Decoding:
+    """Decode every record; nothing that a record contains raises."""
+    decoding = Decoding()
+    if mapper is None:
+        _decode_fast(values, decoding)
+    else:
+        decoder = _mapped(mapper)
+        for position, raw in enumerate(values):
+            _take(position, raw, decoder, decoding)
+    _drop_incomplete(decoding)
+    return decoding
+
+
+def _decode_fast(values: Sequence[bytes | None], decoding: Decoding) -> None:
+    """Run the strict decoder over the batch; look closely only at what it refuses.
+
+    `list.extend` keeps what an iterator gave before it raised, and the iterator goes on behind the culprit: one turn
+    of the loop for each refused record, no Python statement for the others.
+    """
+    decoded = map(decode_strict, _without_oversized(values))
+    position = 0
+    while True:
+        before = len(decoding.events)
+        try:
+            decoding.events.extend(decoded)
+            finished = True
+        except _REFUSALS:
+            finished = False
+        following = position + len(decoding.events) - before
+        decoding.positions.extend(range(position, following))
+        if finished:
+            return
+        _take(following, values[following], decode_counting, decoding)
+        position = following + 1
+
+
+_REFUSALS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError)
+
+
+def _without_oversized(values: Sequence[bytes | None]) -> Sequence[bytes]:
+    """The records with those that are too large made empty, so that the decoder refuses them like tombstones."""
+    if max(map(len, filter(None, values)), default=0) > MAX_BYTES:
+        values = [None if raw is not None and len(raw) > MAX_BYTES else raw for raw in values]
+    return values  # type: ignore[return-value]  # a tombstone makes the decoder raise, which is what is wanted
+
+
+def _take(
+    position: int, raw: bytes | None, decoder: Callable[[bytes | None], Decoded | None], decoding: Decoding
+) -> None:
+    """Decode one record with care and file it where it belongs."""
+    try:
+        decoded = decoder(raw)
+    except BadEvent as bad:
+        decoding.rejected.append(Rejection(position, bad.reason, bad.detail))
+        return
+    if decoded is None or decoded.event is None:
+        decoding.ignored += 1
+        return
+    decoding.events.append(decoded.event)
+    decoding.positions.append(position)
+    decoding.unknown_fields += decoded.unknown_fields
+
+
+def _mapped(mapper: Mapper) -> Callable[[bytes | None], Decoded | None]:
+    """Decoder of a topic of another shape; it gives None for a record that the mapping drops."""
+
+    def decode(raw: bytes | None) -> Decoded | None:
+        document = mapper.map(parse_document(raw))
+        return None if document is None else from_document(document)
+
+    return decode
+
+
+def _drop_incomplete(decoding: Decoding) -> None:
+    """Reject events that lack what their kind cannot do without; interactions lack nothing."""
+    kinds = list(map(_kind, decoding.events))
+    if kinds.count(Kind.INTERACTION.value) == len(kinds):
+        return
+    events, positions = decoding.events, decoding.positions
+    decoding.events, decoding.positions = [], []
+    for event, position in zip(events, positions, strict=True):
+        try:
+            require_complete(event)
+        except BadEvent as bad:
+            decoding.rejected.append(Rejection(position, bad.reason, bad.detail))
+        else:
+            decoding.events.append(event)
+            decoding.positions.append(position)
+
+
+_kind: Final = attrgetter("kind")
+_time: Final = attrgetter("time")
+_duration: Final = attrgetter("duration")
+
+
+def times_ms(events: Sequence[Event]) -> tuple[IntArray, npt.NDArray[np.bool_]]:
+    """Event times in integer milliseconds (half to even), and which of them lie between 1970 and the year 10000.
+
+    Times outside are 0 in the first array.
+    """
+    raw = list(map(_time, events))
+    try:
+        seconds = np.array(raw, np.float64)
+    except TypeError:
+        seconds = np.array([t.timestamp() if isinstance(t, datetime) else t for t in raw], np.float64)
+    valid = (seconds >= 0) & (seconds < LATEST_SECONDS)
+    milliseconds: IntArray = np.rint(np.where(valid, seconds, 0.0) * 1_000.0).astype(np.int64)
+    return milliseconds, valid
+
+
+def durations_us(events: Sequence[Event]) -> IntArray:
+    """Durations in integer microseconds (half to even); `ABSENT` where an event has none."""
+    seconds = np.array(list(map(_duration, events)), np.float64)  # None becomes NaN, which no event can contain
+    absent = np.isnan(seconds)
+    microseconds: IntArray = np.rint(np.where(absent, 0.0, seconds) * 1_000_000.0).astype(np.int64)
+    microseconds[absent] = ABSENT
+    return microseconds

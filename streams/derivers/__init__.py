@@ -1,0 +1,1 @@
+"""Derivers turn ordered transitions into observations."""

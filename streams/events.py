@@ -1,0 +1,207 @@
+"""The event: the wire format, strict decoding, and every reason for which an event is rejected.
+
+One JSON object an event, UTF-8, at most 64 KiB. CloudEvents 1.0 (structured JSON) is accepted too. Fields that the
+wire format does not know are ignored and counted.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from streams.rejections import BadEvent, Reason, classify, explain_malformed
+
+__all__ = ["KNOWN_FIELDS", "MAX_BYTES", "BadEvent", "Decoded", "Event", "Kind", "Reason", "decode", "decode_counting"]
+
+#: Largest event, in bytes of UTF-8.
+MAX_BYTES: Final = 65_536
+#: Longest text in any field, in characters.
+MAX_TEXT: Final = 200
+#: Longest duration, in seconds: 400 days.
+MAX_DURATION: Final = 34_560_000.0
+#: Longest time that one probe may hold, in seconds: a day.
+MAX_HOLDING: Final = 86_400.0
+#: Largest number in a feedback or a measure; a million times it still fits a 64-bit integer.
+MAX_NUMBER: Final = 9.0e12
+
+
+class Kind(enum.StrEnum):
+    """What an event reports."""
+
+    INTERACTION = "interaction"
+    PROBE = "probe"
+    CASE = "case"
+    FEEDBACK = "feedback"
+    CHECK = "check"
+    MEASURE = "measure"
+    CONTROL = "control"
+
+
+Label = Annotated[str, msgspec.Meta(max_length=MAX_TEXT)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=MAX_DURATION)]
+Holding = Annotated[float, msgspec.Meta(ge=0, le=MAX_HOLDING)]
+Number = Annotated[float, msgspec.Meta(ge=0, le=MAX_NUMBER)]
+Instant = float | Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class Event(msgspec.Struct, gc=False, kw_only=True):
+    """One service event as decoded: fields have the right types and ranges, and are complete for their kind.
+
+    ``time`` is seconds since 1970 or an RFC 3339 text with an offset; ``duration`` and ``holds`` are seconds.
+    """
+
+    time: Instant
+    service: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TEXT)]
+    kind: Literal["interaction", "probe", "case", "feedback", "check", "measure", "control"] = "interaction"
+    step: Label | None = None
+    class_: Label | None = msgspec.field(name="class", default=None)
+    customer: Label | None = None
+    id: Label | None = None
+    duration: Seconds | None = None
+    outcome: Literal["ok", "failed", "abandoned"] = "ok"
+    failure_point: Label | None = None
+    up: bool | None = None
+    holds: Holding | None = None
+    case: Label | None = None
+    transition: Literal["opened", "answered", "paused", "resumed", "resolved", "reopened", "cancelled"] | None = None
+    due: Instant | None = None
+    score: Number | None = None
+    dimension: Label | None = None
+    item: Label | None = None
+    expected: Number | None = None
+    perceived: Number | None = None
+    role: Literal["customer", "manager", "staff"] = "customer"
+    weight: Number | None = None
+    section: Label | None = None
+    unit: Label | None = None
+    passed: bool | msgspec.UnsetType | None = msgspec.UNSET
+    indicator: Label | None = None
+    value: Number | None = None
+    of: Number | None = None
+    amount: Number | None = None
+
+
+class _StrictEvent(Event, gc=False, kw_only=True, forbid_unknown_fields=True):
+    """The same, refusing unknown fields: the fast path, for they need counting only where there are any."""
+
+
+class _Control(msgspec.Struct, gc=False, kw_only=True):
+    """The monitor's own record in a source topic; it carries neither time nor service."""
+
+    kind: Literal["control"]
+    type: Label
+
+
+KNOWN_FIELDS: Final = frozenset(field.encode_name for field in msgspec.structs.fields(Event))
+
+#: Decodes an event that has no unknown field; raises what msgspec raises. Kinds' own rules are not checked yet.
+decode_strict: Final[Callable[[bytes], Event]] = msgspec.json.Decoder(_StrictEvent).decode
+_decode_lenient: Final = msgspec.json.Decoder(Event).decode
+_decode_any: Final = msgspec.json.Decoder().decode
+
+
+class Decoded(msgspec.Struct, frozen=True, gc=False):
+    """A decoded event and how many unknown fields were ignored in it. Control records have no event."""
+
+    event: Event | None
+    unknown_fields: int = 0
+
+
+def decode(raw: bytes | None) -> Event:
+    """Event in ``raw``, complete for its kind. Raises `BadEvent` with the reason and what to write instead."""
+    event = decode_counting(raw).event
+    if event is None:
+        raise BadEvent(Reason.UNKNOWN_KIND, "kind: control records are the monitor's own; producers do not send them")
+    return event
+
+
+def decode_counting(raw: bytes | None) -> Decoded:
+    """Like `decode`, but counts unknown fields and lets control records through."""
+    if raw is None:
+        raise BadEvent(Reason.TOMBSTONE, "the record has no value; an event is a JSON object")
+    if len(raw) > MAX_BYTES:
+        raise BadEvent(Reason.TOO_LARGE, f"{len(raw):,} bytes; an event has at most {MAX_BYTES:,}")
+    document = _parse(raw)
+    if document.get("kind") == Kind.CONTROL:
+        return _control(document)
+    return from_document(document)
+
+
+def from_document(document: Mapping[str, object]) -> Decoded:
+    """Event in a parsed JSON object, CloudEvents included. Raises `BadEvent`."""
+    if "specversion" in document:
+        document = _unwrap_cloud_event(document)
+    try:
+        event = msgspec.convert(document, Event)
+    except msgspec.ValidationError as error:
+        raise classify(str(error), document) from None
+    require_complete(event)
+    return Decoded(event, len(document.keys() - KNOWN_FIELDS))
+
+
+def _parse(raw: bytes) -> dict[str, object]:
+    try:
+        document = _decode_any(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise explain_malformed(raw, error) from None
+    if not isinstance(document, dict):
+        found = type(document).__name__
+        raise BadEvent(Reason.NOT_AN_OBJECT, f"found JSON {found}; an event is a JSON object")
+    return document
+
+
+def parse_document(raw: bytes | None) -> dict[str, object]:
+    """JSON object in ``raw``, for topics of other shapes. Raises `BadEvent` where there is none."""
+    if raw is None:
+        raise BadEvent(Reason.TOMBSTONE, "the record has no value; an event is a JSON object")
+    if len(raw) > MAX_BYTES:
+        raise BadEvent(Reason.TOO_LARGE, f"{len(raw):,} bytes; an event has at most {MAX_BYTES:,}")
+    return _parse(raw)
+
+
+def _control(document: Mapping[str, object]) -> Decoded:
+    try:
+        msgspec.convert(document, _Control)
+    except msgspec.ValidationError as error:
+        raise classify(str(error), document) from None
+    return Decoded(None)
+
+
+def _unwrap_cloud_event(envelope: Mapping[str, object]) -> dict[str, object]:
+    """Wire-format object of a CloudEvents 1.0 envelope: `type` ends in the kind, `data` holds the fields."""
+    data = envelope.get("data", {})
+    if not isinstance(data, dict):
+        raise BadEvent(Reason.WRONG_TYPE, f"data: found {type(data).__name__}; in a CloudEvent it is a JSON object")
+    kind = str(envelope.get("type", "")).rpartition(".")[2]
+    document: dict[str, object] = {**data, "kind": kind or str(Kind.INTERACTION)}
+    document.update({name: envelope[name] for name in ("time", "id") if name in envelope})
+    return document
+
+
+#: What each kind cannot do without, beside time and service: alternatives of complete sets of fields.
+REQUIRED: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
+    Kind.PROBE: (("up",),),
+    Kind.CASE: (("case", "transition"),),
+    Kind.FEEDBACK: (("score",), ("expected",), ("perceived",), ("weight",)),
+    Kind.CHECK: (("item", "passed"),),
+    Kind.MEASURE: (("indicator", "value"), ("indicator", "amount")),
+}
+
+
+def require_complete(event: Event) -> None:
+    """Raise `BadEvent` (missing-field) if ``event`` lacks what its kind cannot do without."""
+    if event.kind == Kind.CONTROL.value:
+        raise BadEvent(Reason.UNKNOWN_KIND, "kind: control records are the monitor's own; producers do not send them")
+    alternatives = REQUIRED.get(event.kind, ())
+    if alternatives and not any(all(_present(event, name) for name in names) for names in alternatives):
+        wanted = " or ".join(" and ".join(f"`{name}`" for name in names) for names in alternatives)
+        raise BadEvent(Reason.MISSING_FIELD, f"kind {event.kind} needs {wanted}")
+
+
+def _present(event: Event, name: str) -> bool:
+    value = getattr(event, name)
+    return value is not msgspec.UNSET and (value is not None or name == "passed")

@@ -1,0 +1,1 @@
+"""The standards file: its model, its loading, its errors."""

@@ -1,0 +1,121 @@
+"""Sorted sparse columns of exact integers: what every slice is made of.
+
+A table maps integer keys to rows of integers. Adding tables is exact, associative and commutative, so neither batch
+size nor order nor the number of workers can change a sum. Sums of the non-negative numbers held here saturate at
+`SATURATED`, which is associative too: an overflow shows instead of wrapping round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.int64]
+
+#: A sum that would exceed the largest 64-bit integer stays here. Readers show it as overflowed.
+SATURATED: Final = int(np.iinfo(np.int64).max)
+
+_ADD: Final = np.add
+_NARROWABLE: Final = int(np.iinfo(np.uint32).max)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """Rows of integers under sorted, unique, non-negative keys.
+
+    ``keys`` has shape (n,), ``values`` shape (n, columns); both int64, or a narrower unsigned type once packed.
+    """
+
+    keys: IntArray
+    values: IntArray
+
+    @classmethod
+    def empty(cls, columns: int) -> Self:
+        """A table without rows."""
+        return cls(np.empty(0, np.int64), np.empty((0, columns), np.int64))
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.keys)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the rows are the same, in whatever types they are held."""
+        if not isinstance(other, Table):
+            return NotImplemented
+        return np.array_equal(self.keys, other.keys) and np.array_equal(self.values, other.values)
+
+    __hash__ = None  # type: ignore[assignment]  # arrays can change
+
+    def packed(self) -> Table:
+        """The same rows in the narrowest unsigned types that hold them; for slices that only rest in memory."""
+        return Table(_narrow(self.keys), _narrow(self.values))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the rows take."""
+        return self.keys.nbytes + self.values.nbytes
+
+
+def _narrow(array: IntArray) -> IntArray:
+    if not array.size:
+        return array
+    largest = int(array.max())
+    if largest > _NARROWABLE:  # uint64 and int64 meet in float64, which is not exact
+        return array.astype(np.int64, copy=False)
+    # Typed as int64 for its readers: numpy widens the narrow type whenever it meets an int64.
+    return array.astype(np.min_scalar_type(largest))
+
+
+def total(tables: Sequence[Table], columns: int) -> Table:
+    """Sum of ``tables`` key by key, every column added."""
+    return combine(tables, (_ADD,) * columns)
+
+
+def combine(tables: Sequence[Table], how: Sequence[np.ufunc]) -> Table:
+    """Rows of ``tables`` brought together by key, each column by its own operation (add, minimum, maximum)."""
+    filled = [table for table in tables if len(table)]
+    if not filled:
+        return Table.empty(len(how))
+    if len(filled) == 1:
+        only = filled[0]
+        return Table(only.keys.astype(np.int64, copy=False), only.values.astype(np.int64, copy=False))
+    keys = np.concatenate([t.keys for t in filled]).astype(np.int64, copy=False)
+    values = np.concatenate([t.values for t in filled]).astype(np.int64, copy=False)
+    order = np.argsort(keys, kind="stable")
+    return group(keys[order], values[order], how)
+
+
+def group(keys: IntArray, values: IntArray, how: Sequence[np.ufunc]) -> Table:
+    """Table of already sorted ``keys`` that may repeat, each run reduced column by column with ``how``."""
+    if not len(keys):
+        return Table.empty(len(how))
+    starts = run_starts(keys)
+    columns = [_reduce(operation, values[:, i], starts) for i, operation in enumerate(how)]
+    return Table(keys[starts], np.stack(columns, axis=1))
+
+
+def run_starts(keys: IntArray) -> IntArray:
+    """Positions at which a new value begins in sorted, non-empty ``keys``."""
+    return np.concatenate(([0], np.flatnonzero(keys[1:] != keys[:-1]) + 1))
+
+
+def _reduce(operation: np.ufunc, column: IntArray, starts: IntArray) -> IntArray:
+    if operation is _ADD and not _sums_fit(column):
+        return _saturating_sums(column, starts)
+    reduced: IntArray = operation.reduceat(column, starts)
+    return reduced
+
+
+def _sums_fit(column: IntArray) -> bool:
+    """Whether no sum over any part of ``column`` can overflow."""
+    return int(column.max()) * len(column) <= SATURATED
+
+
+def _saturating_sums(column: IntArray, starts: IntArray) -> IntArray:
+    ends = np.append(starts[1:], len(column))
+    sums = (sum(column[a:b].tolist()) for a, b in zip(starts.tolist(), ends.tolist(), strict=True))
+    return np.array([min(s, SATURATED) for s in sums], np.int64)

@@ -1,0 +1,189 @@
+"""Totals over an interval of event time: sums by series id that slices are added to, and taken from again."""
+
+from __future__ import annotations
+
+from typing import Final, Self
+
+import numpy as np
+
+from streams.distribution import Distribution
+from streams.slices import BUCKET_BITS, Counts, Distributions
+from streams.tables import SATURATED, IntArray, Table
+from streams.views.levels import Ratio
+
+_FIRST_ROWS: Final = 64
+
+
+class BucketSlots:
+    """Dense places for the buckets in use, shared by all totals of a partition: bucket key → slot, append only."""
+
+    def __init__(self) -> None:
+        """No bucket is in use."""
+        self._keys = np.empty(0, np.int64)  # sorted
+        self._slots = np.empty(0, np.int64)  # of those keys
+
+    def __len__(self) -> int:
+        """Number of slots."""
+        return len(self._keys)
+
+    def of(self, keys: IntArray) -> IntArray:
+        """Slot of each of the sorted, unique ``keys``; those never seen get new ones."""
+        places = np.searchsorted(self._keys, keys)
+        known = places < len(self._keys)
+        known[known] = self._keys[places[known]] == keys[known]
+        if not known.all():
+            self._insert(keys[~known], places[~known])
+            places = np.searchsorted(self._keys, keys)
+        slots: IntArray = self._slots[places]
+        return slots
+
+    def within(self, first_key: int, last_key: int) -> tuple[IntArray, IntArray]:
+        """Keys from ``first_key`` up to, not including, ``last_key``, and their slots."""
+        start, end = np.searchsorted(self._keys, (first_key, last_key))
+        return self._keys[start:end], self._slots[start:end]
+
+    def _insert(self, keys: IntArray, places: IntArray) -> None:
+        slots = np.arange(len(self._keys), len(self._keys) + len(keys))
+        self._keys = np.insert(self._keys, places, keys)
+        self._slots = np.insert(self._slots, places, slots)
+
+
+class Dense:
+    """Rows of integers by dense id, growing as ids appear."""
+
+    __slots__ = ("rows",)
+
+    def __init__(self, columns: int) -> None:
+        """No row is needed yet; each starts at zero."""
+        self.rows = np.zeros((0, columns), np.int64)
+
+    def add(self, ids: IntArray, values: IntArray) -> None:
+        """Add ``values`` to the rows ``ids``, each at most once; a sum that overflows stays at `SATURATED`."""
+        if len(ids):
+            self._reach(int(ids.max()))
+            sums = self.rows[ids] + values
+            self.rows[ids] = np.where(sums < 0, SATURATED, sums)
+
+    def subtract(self, ids: IntArray, values: IntArray) -> None:
+        """Take away what was added before."""
+        if len(ids):
+            self.rows[ids] -= values
+
+    def row(self, number: int) -> tuple[int, ...]:
+        """One row; zeros where nothing was ever added."""
+        if number >= len(self.rows):
+            return (0,) * self.rows.shape[1]
+        return tuple(self.rows[number].tolist())
+
+    def copy(self) -> Dense:
+        """An independent copy."""
+        other = Dense(self.rows.shape[1])
+        other.rows = self.rows.copy()
+        return other
+
+    def _reach(self, number: int) -> None:
+        if number >= len(self.rows):
+            more = max(_FIRST_ROWS, number + 1, 2 * len(self.rows)) - len(self.rows)
+            self.rows = np.concatenate((self.rows, np.zeros((more, self.rows.shape[1]), np.int64)))
+
+
+class CountTotals:
+    """Sums of ratios and of sums."""
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        self.ratios = Dense(2)
+        self.sums = Dense(2)
+
+    def add(self, counts: Counts) -> None:
+        """Take in a slice's counts."""
+        self.ratios.add(counts.ratios.keys, counts.ratios.values)
+        self.sums.add(counts.sums.keys, counts.sums.values)
+
+    def subtract(self, counts: Counts) -> None:
+        """Take out the counts of a slice that was added."""
+        self.ratios.subtract(counts.ratios.keys, counts.ratios.values)
+        self.sums.subtract(counts.sums.keys, counts.sums.values)
+
+    def ratio(self, number: int) -> Ratio:
+        """Good and total of one ratio series."""
+        return Ratio(*self.ratios.row(number))
+
+    def copy(self) -> Self:
+        """An independent copy."""
+        other = type(self)()
+        other.ratios, other.sums = self.ratios.copy(), self.sums.copy()
+        return other
+
+
+class DistributionTotals:
+    """Sums of distributions. Extremes cannot be taken out again: `Extremes` keeps those."""
+
+    def __init__(self, slots: BucketSlots) -> None:
+        """Start at zero; ``slots`` are shared with the partition's other totals."""
+        self._slots = slots
+        self.summaries = Dense(2)  # count, sum
+        self.buckets = Dense(1)
+
+    def add(self, distributions: Distributions) -> None:
+        """Take in a slice's distributions."""
+        self.summaries.add(distributions.summaries.keys, distributions.summaries.values[:, :2])
+        self.buckets.add(self._slots.of(distributions.buckets.keys), distributions.buckets.values)
+
+    def subtract(self, distributions: Distributions) -> None:
+        """Take out the distributions of a slice that was added."""
+        self.summaries.subtract(distributions.summaries.keys, distributions.summaries.values[:, :2])
+        self.buckets.subtract(self._slots.of(distributions.buckets.keys), distributions.buckets.values)
+
+    def distribution(self, number: int, extremes: Extremes) -> Distribution:
+        """One distribution series, with its ``extremes`` over the same interval."""
+        count, sum_us = self.summaries.row(number)
+        if not count:
+            return Distribution()
+        keys, slots = self._slots.within(number << BUCKET_BITS, (number + 1) << BUCKET_BITS)
+        held = slots < len(self.buckets.rows)
+        keys, counts = keys[held], self.buckets.rows[slots[held]]
+        used = counts[:, 0] != 0
+        smallest, largest = extremes.row(number)
+        return Distribution(count, sum_us, smallest, largest, Table(keys[used] - (number << BUCKET_BITS), counts[used]))
+
+    def copy(self) -> Self:
+        """An independent copy, over the same slots."""
+        other = type(self)(self._slots)
+        other.summaries, other.buckets = self.summaries.copy(), self.buckets.copy()
+        return other
+
+
+class Extremes:
+    """Smallest and largest duration by distribution id."""
+
+    def __init__(self) -> None:
+        """Nothing seen."""
+        self._rows = np.empty((0, 2), np.int64)
+
+    def add(self, distributions: Distributions) -> None:
+        """Take in a slice's distributions."""
+        keys, values = distributions.summaries.keys, distributions.summaries.values
+        if not len(keys):
+            return
+        self._reach(int(keys.max()))
+        self._rows[keys, 0] = np.minimum(self._rows[keys, 0], values[:, 2])
+        self._rows[keys, 1] = np.maximum(self._rows[keys, 1], values[:, 3])
+
+    def row(self, number: int) -> tuple[int, int]:
+        """Smallest and largest; (0, 0) where nothing was seen."""
+        if number >= len(self._rows) or self._rows[number, 1] < 0:
+            return 0, 0
+        return int(self._rows[number, 0]), int(self._rows[number, 1])
+
+    def copy(self) -> Extremes:
+        """An independent copy."""
+        other = Extremes()
+        other._rows = self._rows.copy()
+        return other
+
+    def _reach(self, number: int) -> None:
+        if number >= len(self._rows):
+            more = np.empty((max(_FIRST_ROWS, number + 1) - len(self._rows), 2), np.int64)
+            more[:] = (SATURATED, -1)
+            self._rows = np.concatenate((self._rows, more))

@@ -1,0 +1,44 @@
+"""What follows from an objective's ratio: met or not, error budget left, burn rate. Exact, in fractions."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from fractions import Fraction
+
+from streams.standards.model import Objective
+from streams.views.levels import Ratio
+
+
+class Verdict(enum.StrEnum):
+    """Whether an objective is met."""
+
+    NO_DATA = "no-data"
+    MET = "met"
+    BREACHED = "breached"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An objective's standing over its window.
+
+    ``budget_remaining`` is the share of the error budget that is left: 1 − bad / ((1 − target) · total). It is
+    negative once overspent, and None without data or where the target leaves no budget (100 %).
+    """
+
+    verdict: Verdict
+    attained: Fraction | None
+    budget_remaining: Fraction | None
+
+
+def standing(objective: Objective, ratio: Ratio) -> Standing:
+    """Judge ``ratio`` against ``objective``. Fewer than its minimum total is no data: it pages nobody."""
+    if ratio.total < max(1, objective.minimum_total):
+        return Standing(Verdict.NO_DATA, None, None)
+    attained = Fraction(ratio.good, ratio.total)
+    verdict = Verdict.MET if attained >= objective.target else Verdict.BREACHED
+    return Standing(verdict, attained, _budget_remaining(objective.target, attained))
+
+
+def _budget_remaining(target: Fraction, attained: Fraction) -> Fraction | None:
+    return None if target == 1 else 1 - (1 - attained) / (1 - target)

@@ -1,0 +1,61 @@
+"""Rolling windows and calendar periods: running sums over closed slices that equal the sum over the kept ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+from streams.history import History
+from streams.slices import Counts, Distributions
+
+Content = TypeVar("Content", Counts, Distributions)
+Content_contra = TypeVar("Content_contra", contravariant=True)
+
+
+class Sums(Protocol[Content_contra]):
+    """What slices can be added to and taken from."""
+
+    def add(self, content: Content_contra, /) -> None:
+        """Take in."""
+
+    def subtract(self, content: Content_contra, /) -> None:
+        """Take out."""
+
+
+Totals = TypeVar("Totals", bound=Sums)  # type: ignore[type-arg]  # of whatever content the history has
+
+
+class RunningSum(Generic[Content, Totals]):
+    """Totals over the closed slices in [start_ms, end_ms), moved along by adding and taking out what differs."""
+
+    def __init__(self, history: History[Content], new: Callable[[], Totals]) -> None:
+        """Start with an empty interval; ``new`` makes empty totals."""
+        self._history: History[Content] = history
+        self._new = new
+        self.totals = new()
+        self.start_ms = self.end_ms = 0
+
+    def move(self, start_ms: int, end_ms: int) -> None:
+        """Cover [start_ms, end_ms) of the history."""
+        old_start, old_end = self.start_ms, self.end_ms
+        self.start_ms, self.end_ms = start_ms, end_ms
+        if start_ms >= old_end or end_ms <= old_start or not self._intact(old_start, old_end):
+            self.totals = self._new()
+            self._add(start_ms, end_ms)
+            return
+        self._subtract(old_start, start_ms)
+        self._add(start_ms, old_start)
+        self._add(old_end, end_ms)
+        self._subtract(end_ms, old_end)
+
+    def _intact(self, start_ms: int, end_ms: int) -> bool:
+        """Whether slices still end where the old interval did: roll-up since then may have joined across it."""
+        return self._history.is_boundary(start_ms) and self._history.is_boundary(end_ms)
+
+    def _add(self, start_ms: int, end_ms: int) -> None:
+        for kept in self._history.between(start_ms, end_ms):
+            self.totals.add(kept.content)
+
+    def _subtract(self, start_ms: int, end_ms: int) -> None:
+        for kept in self._history.between(start_ms, end_ms):
+            self.totals.subtract(kept.content)
