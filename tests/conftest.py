@@ -1,0 +1,28 @@
+"""What every test shares: the import path, the real parts, and the list of those that are absent."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+
+# At the end, not at the front: `tests` is found here, while streams, agents and dashboards are those that the
+# environment has installed, be it a wheel or this checkout. Without an installation they are found here too.
+sys.path.append(str(Path(__file__).parents[1]))
+
+pytest_plugins = ["tests.services.fixtures"]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List the real parts for want of which tests were skipped."""
+    from tests.services.parts import absent  # noqa: PLC0415 - needs the path set above
+
+    longreprs = [report.longrepr for report in terminalreporter.getreports("skipped")]
+    # A skip is described by file, line and reason; only an expected failure by something else.
+    if counts := absent(longrepr[2] for longrepr in longreprs if isinstance(longrepr, tuple)):
+        terminalreporter.section("parts that are not on this machine")
+        for reason, count in sorted(counts.items()):
+            terminalreporter.line(f"{count} skipped: {reason}")

@@ -1,0 +1,1 @@
+"""The real parts that tests start: Kafka, Prometheus, Alertmanager, Chromium."""
