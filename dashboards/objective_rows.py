@@ -1,0 +1,189 @@
+"""The row about objectives: what was promised, what is attained, how much may still go wrong. Ids from 100 on."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dashboards.layout import Row
+from dashboards.panels import (
+    Column,
+    Panel,
+    Query,
+    Tree,
+    by_query,
+    graph,
+    stat,
+    states,
+    table,
+    thresholds,
+    timeline,
+)
+from dashboards.queries import Expr, formula, max_by, over, shown, sum_by
+from streams import conventions
+from streams.standards.model import Text
+
+_OBJECTIVE: Final = ("service", "objective")
+_OBJECTIVE_LEGEND: Final = "{{service}} / {{objective}}"
+
+#: A share of 1; axes of shares end there, however small the variation.
+_SHARE: Final[dict[str, Tree]] = {"max": 1, "decimals": 2}
+
+_BREACH_STATES: Final = states({0: (Text("kept", "达标"), "green"), 1: (Text("in breach", "违约"), "red")})
+
+# From here down an error budget is short: a quarter left is when teams usually begin to hold back changes.
+_BUDGET_SHORT: Final = 0.25
+_BUDGET_COLOURS: Final = thresholds((None, "red"), (0, "orange"), (_BUDGET_SHORT, "green"))
+
+
+def objectives() -> Row:
+    """Are the promises kept, and how much may still go wrong?"""
+    return Row(
+        100,
+        Text("Objectives", "服务目标"),
+        (
+            _in_breach(),
+            _promises(),
+            _lowest_budget(),
+            _objectives_table(),
+            _attained(),
+            _budget(),
+            _burn_rate(),
+            _history(),
+        ),
+    )
+
+
+def _of_objective(metric: conventions.Metric) -> Expr:
+    return max_by(shown(metric), *_OBJECTIVE)
+
+
+def _in_breach() -> Panel:
+    return stat(
+        101,
+        Text("Objectives in breach", "违约中的目标"),
+        Query(sum_by(_of_objective(conventions.BREACH_OPEN)), instant=True),
+        width=6,
+        defaults={"unit": "none", "thresholds": thresholds((None, "green"), (1, "red"))},
+    )
+
+
+def _promises() -> Panel:
+    return stat(
+        102,
+        Text("Objectives watched", "受监控的目标"),
+        Query(formula("count({all})", all=_of_objective(conventions.OBJECTIVE_TARGET)), instant=True),
+        width=6,
+        defaults={"unit": "none", "thresholds": thresholds((None, "blue"))},
+    )
+
+
+def _lowest_budget() -> Panel:
+    budget = _of_objective(conventions.BUDGET_REMAINING)
+    return stat(
+        103,
+        Text("Smallest error budget left", "最少的剩余错误预算"),
+        Query(formula("bottomk(1, {budget})", budget=budget), _OBJECTIVE_LEGEND, instant=True),
+        width=12,
+        defaults={"unit": "percentunit", "decimals": 1, "thresholds": _BUDGET_COLOURS},
+    )
+
+
+def _objectives_table() -> Panel:
+    share: dict[str, Tree] = {"unit": "percentunit", "decimals": 3}
+    columns = (
+        Column("service", Text("Service", "服务"), {"links": [_ONLY_THIS_SERVICE]}),
+        Column("objective", Text("Objective", "目标"), {}),
+        Column("Value #A", Text("Attained", "达成率"), share),
+        Column("Value #B", Text("Target", "目标值"), share),
+        Column("Value #C", Text("Error budget left", "剩余错误预算"), _budget_cell()),
+        Column("Value #D", Text("Events in the window", "窗口内事件数"), {"unit": "locale"}),
+        Column("Value #E", Text("State", "状态"), _state_cell()),
+    )
+    metrics = (
+        conventions.OBJECTIVE_RATIO,
+        conventions.OBJECTIVE_TARGET,
+        conventions.BUDGET_REMAINING,
+        conventions.OBJECTIVE_WINDOW_EVENTS,
+        conventions.BREACH_OPEN,
+    )
+    queries = [Query(_of_objective(metric), instant=True, format="table") for metric in metrics]
+    return table(104, Text("Objectives", "目标"), queries, columns, width=24, note=_TABLE_NOTE)
+
+
+_ONLY_THIS_SERVICE: Final[Tree] = {
+    "title": Text("Only this service", "只看此服务"),
+    "url": "/d/${__dashboard.uid}?var-service=${__value.raw}&${__url_time_range}",
+}
+_TABLE_NOTE: Final = Text(
+    "Each objective over its own window. Without enough events for a judgement there is no attained share.",
+    "每个目标按其自身的窗口计算。事件数不足以判定时不显示达成率。",
+)
+
+
+def _budget_cell() -> dict[str, Tree]:
+    return {
+        "unit": "percentunit",
+        "decimals": 1,
+        "thresholds": _BUDGET_COLOURS,
+        "custom.cellOptions": {"type": "color-text"},
+    }
+
+
+def _state_cell() -> dict[str, Tree]:
+    return {"mappings": _BREACH_STATES, "custom.cellOptions": {"type": "color-background"}}
+
+
+def _attained() -> Panel:
+    dashed: Tree = {"fill": "dash", "dash": [8, 6]}
+    return graph(
+        105,
+        Text("Attained share and target", "达成率与目标值"),
+        Query(_of_objective(conventions.OBJECTIVE_RATIO), _OBJECTIVE_LEGEND),
+        Query(_of_objective(conventions.OBJECTIVE_TARGET), f"{_OBJECTIVE_LEGEND} ◎"),
+        unit="percentunit",
+        defaults=_SHARE,
+        note=Text("Dashed: the target.", "虚线为目标值。"),
+        overrides=[by_query("B", {"custom.lineStyle": dashed, "custom.fillOpacity": 0})],
+    )
+
+
+def _budget() -> Panel:
+    return graph(
+        106,
+        Text("Error budget left", "剩余错误预算"),
+        Query(_of_objective(conventions.BUDGET_REMAINING), _OBJECTIVE_LEGEND),
+        unit="percentunit",
+        defaults={"thresholds": thresholds((None, "transparent"), (0, "red"))},
+    )
+
+
+def _burn_rate() -> Panel:
+    hour = "1h"
+    good = sum_by(over("rate", shown(conventions.OBJECTIVE_GOOD), hour), *_OBJECTIVE)
+    events = sum_by(over("rate", shown(conventions.OBJECTIVE_EVENTS), hour), *_OBJECTIVE)
+    target = _of_objective(conventions.OBJECTIVE_TARGET)
+    return graph(
+        107,
+        Text("Burn rate over the last hour", "最近一小时的预算消耗速率"),
+        # A target of 100 % has no budget to burn; the comparison drops it.
+        Query(
+            formula("(1 - {good} / {events}) / ((1 - {target}) > 0)", good=good, events=events, target=target),
+            _OBJECTIVE_LEGEND,
+        ),
+        unit="none",
+        defaults={"min": 0, "decimals": 1, "thresholds": thresholds((None, "transparent"), (1, "orange"))},
+        note=Text(
+            "Share of bad events / share allowed. At 1 the error budget lasts exactly for the objective's window.",
+            "不良事件比例 / 允许比例。为 1 时，错误预算恰好用满整个目标窗口。",
+        ),
+    )
+
+
+def _history() -> Panel:
+    return timeline(
+        108,
+        Text("Breaches over time", "违约历史"),
+        Query(_of_objective(conventions.BREACH_OPEN), _OBJECTIVE_LEGEND),
+        width=12,
+        mappings=_BREACH_STATES,
+    )
