@@ -112,7 +112,7 @@ lint: $(VENV)/.lint generated rules ## style, types, layers, generated files, Pr
 	$(BIN)/lint-imports
 
 generated: $(VENV)/.test ## are the committed generated files what would be generated now?
-	$(BIN)/python -m dashboards.generate --check
+	$(BIN)/slm generate --check
 
 rules: ## Prometheus rules: syntax, and the tests in tests/rules
 	@if ! command -v promtool >/dev/null 2>&1; then \

@@ -30,6 +30,7 @@ class Kind(enum.StrEnum):
     ALERTMANAGER = "alertmanager"
     DASHBOARDS = "dashboards"
     SCHEMA = "schema"
+    DOCS = "docs"  # in `agents`, which knows settings and commands
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Artefact:
 def artefacts(kinds: Iterable[Kind] = tuple(Kind)) -> list[Artefact]:
     """Generate everything of these kinds; the same bytes every time."""
     wanted = set(kinds)
-    return [artefact for kind in Kind if kind in wanted for artefact in _GENERATORS[kind]()]
+    return [artefact for kind in _GENERATORS if kind in wanted for artefact in _GENERATORS[kind]()]
 
 
 def dashboards() -> list[tuple[Language, dict[str, Any]]]:

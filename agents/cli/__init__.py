@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from typing import Final
+import sys
+from typing import Any, Final
 
 import click
+
+from agents.exits import Exit
 
 #: Command -> (its module, which has a `command`, and the line shown in the overview). In the order of a user's day.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -38,11 +41,30 @@ class LazyGroup(click.Group):
             raise TypeError(message)
         return command
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as click has it
+        """Run, and end with one line and the right exit code whatever goes wrong."""
+        try:
+            return super().main(*args, **{**kwargs, "standalone_mode": False})
+        except click.exceptions.NoArgsIsHelpError as error:
+            _end(error.format_message(), Exit.USAGE)
+        except click.UsageError as error:
+            command = error.ctx.command_path if error.ctx else "slm"
+            _end(f"{command}: {error.format_message()} See '{command} --help'.", Exit.USAGE)
+        except click.ClickException as error:
+            _end(f"slm: {error.format_message()}", error.exit_code)
+        except (click.Abort, KeyboardInterrupt):
+            _end("slm: interrupted", Exit.INTERRUPTED)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from the table alone."""
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+def _end(line: str, code: int) -> None:
+    click.echo(line, err=True)
+    sys.exit(int(code))
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

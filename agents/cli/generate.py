@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 # Where the token is; no option has it, since process lists show options.
 _TOKEN_VARIABLE: Final = "SLM_GRAFANA_TOKEN"  # noqa: S105 - the name of the variable
-_KINDS: Final = ("rules", "alertmanager", "dashboards", "schema")
+_KINDS: Final = ("rules", "alertmanager", "dashboards", "schema", "docs")
 
 
 @click.command("generate")
-@click.argument("kinds", metavar="[rules|alertmanager|dashboards|schema]…", nargs=-1, type=click.Choice(_KINDS))
+@click.argument("kinds", metavar="[rules|alertmanager|dashboards|schema|docs]…", nargs=-1, type=click.Choice(_KINDS))
 @click.option(
     "--output",
     metavar="DIR",
@@ -40,7 +40,9 @@ _KINDS: Final = ("rules", "alertmanager", "dashboards", "schema")
 def command(
     kinds: tuple[str, ...], output: Path | None, *, check: bool, url: str | None, token_file: Path | None
 ) -> None:
-    """Write Grafana dashboards, Prometheus and Alertmanager rules and JSON Schemas; by default all of them.
+    """Write Grafana dashboards, Prometheus and Alertmanager rules, JSON Schemas and the READMEs' tables.
+
+    By default all of them; the READMEs only in this project's tree.
 
     With --publish the dashboards go to a running Grafana instead, in a folder for each language. It takes the token of
     a service account with the role Editor, from the environment or a file: process lists show options.
@@ -53,9 +55,11 @@ def command(
         return
     from dashboards import generate  # noqa: PLC0415 - `slm --help` is instant
 
-    found = generate.artefacts([generate.Kind(kind) for kind in kinds or _KINDS])
+    found = generate.artefacts([kind for kind in generate.Kind if kind in (kinds or _KINDS)])
     if output is not None:
         found = [*found, *_handwritten_schemas(kinds)]
+    elif "docs" in (kinds or _KINDS):
+        found = [*found, *_documents()]
     if check:
         _check(found, output)
     else:
@@ -88,6 +92,14 @@ def _write(found: Sequence[Artefact], output: Path | None) -> None:
     for artefact in found:
         path = artefact.path(output)
         click.echo(f"{'wrote' if path in written else 'unchanged'} {path}")
+
+
+def _documents() -> list[Artefact]:
+    """The READMEs of the current folder, with their tables written anew."""
+    from agents.reference import filled  # noqa: PLC0415
+    from dashboards.generate import Artefact, Kind  # noqa: PLC0415
+
+    return [Artefact(Kind.DOCS, name, name, content) for name, content in filled(Path()).items()]
 
 
 def _handwritten_schemas(kinds: Sequence[str]) -> list[Artefact]:

@@ -1,0 +1,109 @@
+"""`slm replay`: service levels from event logs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from agents.replay import Replay
+    from streams.texts import Language
+
+_WIDE = 200
+
+
+@click.command
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--standards", type=click.Path(path_type=Path), help="Standards file. Default: none, the usual indicators.")
+@click.option("--topic", default="service-events", show_default=True, help="Topic whose mapping and lateness apply.")
+@click.option("--lateness", default=60.0, show_default=True, metavar="SECONDS", type=click.FloatRange(min=0))
+@click.option("--separate", is_flag=True, help="Each file is a partition of its own instead of one log in all.")
+@click.option("--dead-letters", type=click.Path(path_type=Path), help="Write rejected records to this file, as JSON Lines.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+@click.option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True)
+def command(  # noqa: PLR0913, PLR0917 - the options of the command line
+    files: tuple[str, ...],
+    standards: Path | None,
+    topic: str,
+    lateness: float,
+    separate: bool,  # noqa: FBT001 - a flag of the command line
+    dead_letters: Path | None,
+    as_json: bool,  # noqa: FBT001 - a flag of the command line
+    language: str,
+) -> None:
+    """Compute service levels from event logs, without a broker.
+
+    FILE is JSON Lines, plain, gzip or zstd; - is standard input. Files are read one after the other as one log.
+    """
+    from agents.event_logs import EventLog  # noqa: PLC0415 - a command loads what it needs when it runs
+    from agents.files import read_standards  # noqa: PLC0415
+    from agents.letters_file import LettersFile  # noqa: PLC0415
+    from agents.progress import record_progress  # noqa: PLC0415
+    from agents.replay import replay  # noqa: PLC0415
+    from streams.texts import Language  # noqa: PLC0415
+    from streams.watermark import TimePolicy  # noqa: PLC0415
+
+    logs = [EventLog(name) for name in files]
+    compiled = read_standards(standards)
+    with LettersFile.to(dead_letters) as letters, record_progress(logs) as advance:
+        result = replay(
+            logs,
+            compiled,
+            topic=topic,
+            policy=TimePolicy(lateness_ms=round(lateness * 1_000)),
+            separate=separate,
+            on_records=advance,
+            on_dead_letters=letters.write,
+        )
+    if as_json:
+        _print_json(result)
+    else:
+        _print_tables(result, Language(language))
+
+
+def _print_json(result: Replay) -> None:
+    import orjson  # noqa: PLC0415
+
+    from agents.replay import document  # noqa: PLC0415
+
+    sys.stdout.buffer.write(orjson.dumps(document(result), option=orjson.OPT_APPEND_NEWLINE))
+    sys.stdout.buffer.flush()
+
+
+def _print_tables(result: Replay, language: Language) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    from agents.level_tables import objectives_table, steps_table  # noqa: PLC0415
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDE  # a file or a pipe has room; cut columns would be lost for good
+    console.print(steps_table(result.cumulative().steps, language))
+    if objectives := result.objectives():
+        console.print()
+        console.print(objectives_table(objectives, language, breaches=result.breaches()))
+    console.print()
+    for line in _notes(result, language):
+        console.print(line, style="dim", markup=False, soft_wrap=True)
+
+
+def _notes(result: Replay, language: Language) -> list[str]:
+    from streams.texts.figures import count, instant  # noqa: PLC0415
+    from streams.texts.tables import Tables  # noqa: PLC0415
+
+    progress, reading = result.progress(), result.cumulative()
+    numbers = {name: count(getattr(progress, name)) for name in ("records", "accepted", "duplicates", "ignored")}
+    lines = [Tables.READ_RECORDS.say(language, **numbers, rejected=count(progress.rejected.total()))]
+    if reading.start_ms is not None:
+        start, end = instant(reading.start_ms), instant(reading.end_ms)
+        lines.append(Tables.READ_PERIOD.say(language, start=start, end=end))
+    for reason, letter in sorted(result.examples.items()):
+        where = f"{letter.source}:{letter.offset}: {letter.detail}"
+        times = count(progress.rejected[reason])
+        lines.append(Tables.REJECTED_BECAUSE.say(language, reason=reason, count=times, where=where))
+    if progress.unguarded:
+        lines.append(Tables.UNGUARDED_LOG.say(language))
+    return lines

@@ -1,0 +1,38 @@
+"""Progress of long work, on a terminal only and never where data go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from agents.event_logs import EventLog
+
+#: Moving a bar costs more than folding a batch does; records between two moves.
+_STEP: Final = 10_000
+
+
+@contextmanager
+def record_progress(logs: list[EventLog]) -> Iterator[Callable[[int], None]]:
+    """Show how many records were read, on a terminal; the yielded function is told of each batch."""
+    from rich.console import Console  # noqa: PLC0415 - only long work needs it
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    names = ", ".join(log.name for log in logs[:2]) + (" …" if len(logs) > 2 else "")  # noqa: PLR2004 - two fit
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(names, total=None)
+        waiting = 0
+
+        def advance(records: int) -> None:
+            nonlocal waiting
+            waiting += records
+            if waiting >= _STEP:
+                progress.advance(task, waiting)
+                waiting = 0
+
+        yield advance

@@ -1,0 +1,172 @@
+"""Replay: event logs through the engine, without a broker; the same figures as a live worker's, from the same log."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from agents.event_logs import EventLog
+from streams.decisions import Change, Decision
+from streams.engine import DeadLetter, Engine, Progress
+from streams.rejections import Reason
+from streams.standards.model import Standards
+from streams.views.levels import ObjectiveLevel, Reading, StepLevel, merge
+from streams.views.objectives import standing
+from streams.watermark import TimePolicy
+
+#: Version of the JSON document; it grows when a field changes its meaning or goes away.
+VERSION: Final = 1
+
+
+@dataclass(slots=True)
+class Replay:
+    """What event logs amount to. ``examples`` holds the first dead letter of each reason."""
+
+    standards: Standards
+    engines: tuple[Engine, ...]
+    decisions: list[Decision] = field(default_factory=list)
+    examples: dict[Reason, DeadLetter] = field(default_factory=dict)
+
+    def cumulative(self) -> Reading:
+        """Figures over the whole of the logs."""
+        return merge(engine.cumulative() for engine in self.engines)
+
+    def objectives(self) -> tuple[ObjectiveLevel, ...]:
+        """Objectives over their own windows, as at the end of the logs."""
+        windows = {o.window.name: o.window for s in self.standards.services.values() for o in s.objectives.values()}
+        levels = [
+            level
+            for window in windows.values()
+            for level in merge(engine.read(window) for engine in self.engines).objectives
+        ]
+        return tuple(sorted(levels, key=lambda level: (level.service, level.objective.name)))
+
+    def breaches(self) -> dict[str, int]:
+        """How often each objective that has a breach was breached, by "service objective"."""
+        opened = (d for d in self.decisions if d.change is Change.OPENED)
+        return dict(Counter(f"{d.service} {d.objective}" for d in opened))
+
+    def progress(self) -> Progress:
+        """What became of all records."""
+        parts = [engine.progress for engine in self.engines]
+        return Progress(
+            source=parts[0].source,
+            partition=0,
+            records=sum(p.records for p in parts),
+            accepted=sum(p.accepted for p in parts),
+            duplicates=sum(p.duplicates for p in parts),
+            ignored=sum(p.ignored for p in parts),
+            rejected=sum((p.rejected for p in parts), Counter()),
+            unknown_fields=sum(p.unknown_fields for p in parts),
+            newest_ms=max((p.newest_ms for p in parts if p.newest_ms is not None), default=None),
+            unguarded=any(p.unguarded for p in parts),
+        )
+
+
+def replay(  # noqa: PLR0913 - each is a thing to choose
+    logs: Sequence[EventLog],
+    standards: Standards,
+    *,
+    topic: str,
+    policy: TimePolicy,
+    separate: bool = False,
+    on_records: Callable[[int], None] = lambda _: None,
+    on_dead_letters: Callable[[list[DeadLetter]], None] = lambda _: None,
+) -> Replay:
+    """Read ``logs`` one after the other as one log, or each as a partition of its own if ``separate``.
+
+    ``topic`` chooses mapping and lateness from the standards. ``on_records`` is told how many records each batch
+    had, ``on_dead_letters`` gets what was rejected. Raises `Fault` for a log that cannot be read.
+    """
+    count = len(logs) if separate else 1
+    engines = tuple(Engine(standards, source=topic, partition=i, policy=policy) for i in range(count))
+    result = Replay(standards, engines)
+    for number, log in enumerate(logs):
+        engine = engines[number if separate else 0]
+        for batch in log.batches():
+            letters = engine.fold(batch)
+            result.decisions += engine.advance().decisions
+            for letter in letters:
+                result.examples.setdefault(letter.reason, letter)
+            on_records(len(batch))
+            on_dead_letters(letters)
+    return result
+
+
+def document(result: Replay) -> dict[str, Any]:
+    """The result as JSON (`schemas/replay.v1.schema.json`): seconds, exact counts, null where there is no data."""
+    progress, reading = result.progress(), result.cumulative()
+    return {
+        "version": VERSION,
+        "kind": "replay",
+        "standards": result.standards.digest,
+        "start": _seconds(reading.start_ms),
+        "end": _seconds(reading.end_ms),
+        "guarded": not progress.unguarded,
+        "records": {
+            "read": progress.records,
+            "accepted": progress.accepted,
+            "duplicates": progress.duplicates,
+            "ignored": progress.ignored,
+            "rejected": {str(reason): n for reason, n in sorted(progress.rejected.items())},
+            "unknown_fields": progress.unknown_fields,
+        },
+        "steps": [_step(level) for level in reading.steps],
+        "objectives": _objectives(result.objectives(), reading.objectives),
+        "decisions": [_decision(decision) for decision in result.decisions],
+    }
+
+
+_QUANTILES: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+
+
+def _step(level: StepLevel) -> dict[str, Any]:
+    response = level.response
+    microseconds = {name: response.quantile(share) for name, share in _QUANTILES.items()}
+    microseconds |= {"min": response.min_us, "max": response.max_us, "sum": response.sum_us}
+    return {
+        "service": level.service,
+        "step": level.step,
+        "ok": level.ok,
+        "failed": level.failed,
+        "abandoned": level.abandoned,
+        "availability": level.availability.value,
+        "failure_points": dict(level.failure_points),
+        "probe_milliseconds": {"up": level.probes.good, "observed": level.probes.total},
+        "response_microseconds": {"count": response.count, **microseconds} if response.count else None,
+    }
+
+
+def _objectives(windowed: Sequence[ObjectiveLevel], cumulative: Sequence[ObjectiveLevel]) -> list[dict[str, Any]]:
+    whole = {(level.service, level.objective.name): level.cumulative for level in cumulative}
+    return [
+        {
+            "service": level.service,
+            "objective": level.objective.name,
+            "target": float(level.objective.target),
+            "window": level.objective.window.name,
+            "good": level.window.good,
+            "total": level.window.total,
+            "state": standing(level.objective, level.window).verdict,
+            "good_in_log": whole[level.service, level.objective.name].good,
+            "total_in_log": whole[level.service, level.objective.name].total,
+        }
+        for level in windowed
+    ]
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    return {
+        "service": decision.service,
+        "objective": decision.objective,
+        "change": decision.change,
+        "at": _seconds(decision.at_ms),
+        "good": decision.ratio.good,
+        "total": decision.ratio.total,
+    }
+
+
+def _seconds(milliseconds: int | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1_000

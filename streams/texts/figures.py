@@ -1,0 +1,67 @@
+"""Figures as people read them: durations with a fitting unit, shares that never round up to perfect."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from typing import Final
+
+from streams.views.levels import Ratio
+
+#: What stands where there is no figure.
+NOTHING: Final = "–"
+
+_SECOND: Final = 1_000_000
+_MINUTE: Final = 60 * _SECOND
+_HOUR: Final = 60 * _MINUTE
+_DAY: Final = 24 * _HOUR
+#: (at least so many microseconds, divided by, unit); whole figures from a hundred up, three digits below.
+_UNITS: Final = ((_SECOND, _SECOND, "s"), (1_000, 1_000, "ms"), (0, 1, "µs"))
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def duration(microseconds: float | None) -> str:
+    """Duration with three digits below a minute (`820 µs`, `12.3 ms`, `9.81 s`), in two units above (`2 h 05 min`)."""
+    if microseconds is None:
+        return NOTHING
+    if microseconds < _MINUTE:
+        size, unit = next((size, unit) for least, size, unit in _UNITS if microseconds >= least)
+        return f"{_three_digits(microseconds / size)} {unit}"
+    whole = round(microseconds / _SECOND) * _SECOND
+    for big, small, names in ((_DAY, _HOUR, "d h"), (_HOUR, _MINUTE, "h min"), (_MINUTE, _SECOND, "min s")):
+        if whole >= big:
+            first, second = names.split()
+            return f"{whole // big} {first} {whole % big // small:02d} {second}"
+    return NOTHING
+
+
+def _three_digits(value: float) -> str:
+    digits = 0 if value >= 100 else 1 if value >= 10 else 2  # noqa: PLR2004 - powers of ten
+    return f"{value:.{digits}f}" if value != int(value) or value >= 100 else f"{int(value)}"  # noqa: PLR2004
+
+
+def share(ratio: Ratio | Fraction | None) -> str:
+    """Share in per cent, with as many nines as it takes: 99.996 % is not 100 %, and 0.004 % is not 0 %."""
+    value = Fraction(ratio.good, ratio.total) if isinstance(ratio, Ratio) and ratio.total else ratio
+    if not isinstance(value, Fraction):
+        return NOTHING
+    for digits in range(2, 9):
+        shown = round(value * 100, digits)
+        if value in (0, 1) or 0 < shown < 100 or not 0 < value < 1:  # noqa: PLR2004 - per cent
+            return f"{float(shown):.{digits}f} %"
+    return f"{float(value * 100):.9f} %"
+
+
+def count(number: int) -> str:
+    """Whole number with thin groups of three: `336,776`."""
+    return f"{number:,}"
+
+
+def instant(milliseconds: int | None) -> str:
+    """Time since 1970 as UTC to the second; what lies outside the calendar is shown as its number."""
+    if milliseconds is None:
+        return NOTHING
+    try:
+        return f"{_EPOCH + timedelta(milliseconds=milliseconds):%Y-%m-%d %H:%M:%S} UTC"
+    except OverflowError:
+        return f"{milliseconds / 1_000:.0f}"

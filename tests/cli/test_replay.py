@@ -1,0 +1,156 @@
+"""`slm replay`: event logs in, a table or one JSON document out."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import subprocess
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import zstandard
+
+from tests.services.worker import SLM
+
+SCHEMA = json.loads((files("agents") / "schemas" / "replay.v1.schema.json").read_text("utf-8"))
+START = 1_772_328_600
+
+STANDARDS = """
+version: 1
+services:
+  desk:
+    objectives:
+      quick:
+        measure: {response_time: {within: 10s}}
+        target: 90%
+        window: 1h
+"""
+
+
+def events(count: int = 40) -> list[str]:
+    """One interaction a minute: every fourth is slow, every tenth fails at the lift."""
+    lines = []
+    for i in range(count):
+        event: dict[str, object] = {"time": START + 60 * i, "service": "desk", "step": "check-in", "duration": 5}
+        if i % 4 == 3:
+            event["duration"] = 20
+        if i % 10 == 9:
+            event |= {"outcome": "failed", "failure_point": "lift"}
+        lines.append(json.dumps(event))
+    return lines
+
+
+def slm(*arguments: object, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    command = [*SLM, "replay", *map(str, arguments)]
+    return subprocess.run(command, input=stdin, capture_output=True, check=False, timeout=60)
+
+
+def document(*arguments: object, stdin: bytes = b"") -> dict[str, Any]:
+    done = slm("--json", *arguments, stdin=stdin)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    jsonschema.validate(found, SCHEMA)
+    return found
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "events.jsonl"
+    path.write_text("\n".join(events()) + "\n", "utf-8")
+    return path
+
+
+@pytest.fixture
+def standards(tmp_path: Path) -> Path:
+    path = tmp_path / "standards.yaml"
+    path.write_text(STANDARDS, "utf-8")
+    return path
+
+
+def test_the_document_counts_what_is_in_the_log(log: Path, standards: Path) -> None:
+    found = document(log, "--standards", standards)
+    (step,) = found["steps"]
+    assert (step["ok"], step["failed"], step["failure_points"]) == (36, 4, {"lift": 4})
+    assert step["response_microseconds"]["sum"] == 1_000_000 * sum(
+        20 if i % 4 == 3 else 5 for i in range(40) if i % 10 != 9
+    )
+    (objective,) = found["objectives"]
+    slow_or_failed = sum(1 for i in range(40) if i % 4 == 3 or i % 10 == 9)
+    assert (objective["good_in_log"], objective["total_in_log"]) == (40 - slow_or_failed, 40)
+    assert objective["state"] == "breached"
+    assert [decision["change"] for decision in found["decisions"]] == ["opened"]
+    assert found["guarded"] is False
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+def test_compressed_logs_say_the_same(log: Path, suffix: str) -> None:
+    packed = log.with_suffix(suffix)
+    pack = gzip.compress if suffix == ".gz" else zstandard.ZstdCompressor().compress
+    packed.write_bytes(pack(log.read_bytes()))
+    assert document(packed) == document(log)
+
+
+def test_standard_input_says_the_same(log: Path) -> None:
+    assert document("-", stdin=log.read_bytes()) == document(log)
+
+
+def test_two_halves_are_one_log(log: Path, tmp_path: Path) -> None:
+    halves = []
+    for name, part in (("first", events()[:17]), ("second", events()[17:])):
+        half = tmp_path / name
+        half.write_text("\n".join(part), "utf-8")
+        halves.append(half)
+    assert document(*halves) == document(log)
+
+
+def test_separate_files_are_partitions_whose_figures_add_up(log: Path, tmp_path: Path) -> None:
+    parts = []
+    for remainder in range(2):
+        part = tmp_path / f"part-{remainder}"
+        part.write_text("\n".join(events()[remainder::2]), "utf-8")
+        parts.append(part)
+    assert document("--separate", *parts)["steps"] == document(log)["steps"]
+
+
+def test_bad_lines_are_counted_named_and_written_out_while_their_neighbours_count(log: Path, tmp_path: Path) -> None:
+    letters = tmp_path / "letters.jsonl"
+    bad = ["nonsense", '{"time": 1772328600, "service": "desk", "duration": -1}', '{"time": 5, "service": "desk"}']
+    log.write_text("\n".join([*events()[:30], *bad, *events()[30:]]), "utf-8")
+    found = document(log, "--dead-letters", letters)
+    assert found["records"]["rejected"] == {"late": 1, "negative": 1, "not-json": 1}
+    assert found["records"]["accepted"] == 40
+    written = [json.loads(line) for line in letters.read_text("utf-8").splitlines()]
+    assert [(letter["offset"], letter["reason"]) for letter in written] == [
+        (31, "not-json"),
+        (32, "negative"),
+        (33, "late"),
+    ]
+    assert base64.b64decode(written[0]["raw"]) == b"nonsense"
+    table = slm(log).stdout.decode()
+    assert f"{log}:32: duration:" in table
+
+
+@pytest.mark.parametrize(("language", "heading"), [("en", "Fail points"), ("zh", "失败点")])
+def test_the_table_is_in_both_languages(log: Path, standards: Path, language: str, heading: str) -> None:
+    done = slm(log, "--standards", standards, "--language", language)
+    assert done.returncode == 0
+    table = done.stdout.decode()
+    assert heading in table
+    assert "lift 4" in table
+    assert "90.00 %" in table
+
+
+def test_an_empty_log_is_no_data_and_no_error() -> None:
+    found = document("-")
+    assert found["steps"] == []
+    assert found["start"] is None
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(log: Path) -> None:
+    done = slm(log, "--dead-letters", "/nowhere/letters")
+    assert done.returncode == 2
+    assert b"/nowhere/letters: cannot be written" in done.stderr
