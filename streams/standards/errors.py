@@ -1,0 +1,115 @@
+"""What is wrong with a standards file: where, what was found, which rule it breaks, what to write instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Final
+
+#: Keys and list indexes from the root of the file.
+Path = tuple[str | int, ...]
+
+_LONGEST: Final = 60
+_PLAIN_KEY: Final = re.compile(r"[^\W_][\w-]*")
+
+
+class Unfit(ValueError):  # noqa: N818 - a value in a file is unfit; nothing went wrong in the program
+    """A value that breaks ``rule``; ``remedy`` says what to write instead."""
+
+    def __init__(self, rule: str, remedy: str) -> None:
+        """Keep both, each a clause without a full stop."""
+        super().__init__(f"{rule}; {remedy}")
+        self.rule = rule
+        self.remedy = remedy
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Mark:
+    """A place in the file; both count from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A problem whose place is known by its path alone: that of a value, or of the key itself (``of_key``)."""
+
+    path: Path
+    found: str
+    rule: str
+    remedy: str
+    of_key: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One problem of a file. ``line`` and ``column`` count from 1; ``path`` is "" where the whole file is meant."""
+
+    file: str
+    line: int
+    column: int
+    path: str
+    found: str
+    rule: str
+    remedy: str
+
+    def __str__(self) -> str:
+        """Write one line, in the form that editors and terminals make a link of."""
+        path = f"{self.path}: " if self.path else ""
+        return one_line(f"{self.file}:{self.line}: {path}found {self.found}; {self.rule}; {self.remedy}")
+
+
+class StandardsError(ValueError):
+    """A standards file with ``problems``: all of them, in the order of their places."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        """Sort the problems; there is one at least."""
+        self.problems = tuple(sorted(problems, key=lambda each: (each.line, each.column, each.path, each.rule)))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def show_path(path: Path) -> str:
+    """``path`` as in services.hotline.steps[0]; keys that would be misread are quoted, as in services["a.b"]."""
+    return "".join(_show_step(step) for step in path).removeprefix(".")
+
+
+def show_text(text: str) -> str:
+    """``text`` in quotes, on one line, and cut where it is long."""
+    text = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return f'"{one_line(text)}"'
+
+
+def one_line(text: str) -> str:
+    """``text`` with everything escaped that would break a line or steer a terminal."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def closest(name: str, options: Collection[str], cutoff: float = 0.6) -> str | None:
+    """Return what ``name`` was probably meant to be among ``options``; None where none is as similar as ``cutoff``."""
+    if len(name) > _LONGEST or len(options) > 1_000:  # noqa: PLR2004 - past that it is no slip, or takes too long
+        return None
+    by_lower = {option.lower(): option for option in sorted(options)}
+    match = get_close_matches(name.lower().replace(" ", "_"), by_lower, n=1, cutoff=cutoff)
+    match = match or [option for option in by_lower if name.lower() in re.split(r"\W", option)][:1]
+    return by_lower[match[0]] if match else None
+
+
+def suggest(name: str, options: Collection[str], otherwise: str) -> str:
+    """Remedy for an unknown ``name``: the closest option, or else what ``otherwise`` says."""
+    match = closest(name, options)
+    return f"did you mean {match}?" if match else otherwise
+
+
+def enumerate_names(names: Iterable[str], most: int = 12) -> str:
+    """Names in a row, sorted and cut where they are many."""
+    ordered = sorted(names)
+    return ", ".join(ordered[:most]) + (f" and {len(ordered) - most} more" if len(ordered) > most else "")
+
+
+def _show_step(step: str | int) -> str:
+    if isinstance(step, int):
+        return f"[{step}]"
+    return f".{step}" if _PLAIN_KEY.fullmatch(step) else f"[{show_text(step)}]"

@@ -1,0 +1,55 @@
+"""Text of a standards file to standards, or to every problem in it at once."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import ValidationError
+
+from streams.standards.compile import compile_standards
+from streams.standards.errors import Finding, Mark, Problem, StandardsError, show_path
+from streams.standards.explain import explain
+from streams.standards.fields import VERSION
+from streams.standards.file import StandardsForm, json_schema
+from streams.standards.locate import Document, read
+from streams.standards.model import Standards
+from streams.standards.references import check
+
+__all__ = ["DEFAULT", "Problem", "StandardsError", "json_schema", "load"]
+
+
+def load(text: str | bytes, *, file: str) -> Standards:
+    """Standards in ``text``, the content of ``file``. An empty text is valid: everything is measured, nothing promised.
+
+    Raises `StandardsError` with every problem found. Nothing that ``text`` holds raises anything else.
+    """
+    document = read(text)
+    form, findings = _form(document)
+    placed = [*document.findings, *((document.place(each.path, key=each.of_key), each) for each in findings)]
+    if form is None or placed:
+        raise StandardsError(_problem(file, mark, finding) for mark, finding in placed)
+    return compile_standards(form)
+
+
+def _form(document: Document) -> tuple[StandardsForm | None, list[Finding]]:
+    """Form that the document fills, if it does, and what is wrong with it."""
+    if document.is_refused(()):
+        return None, []
+    if document.data in (None, {}):
+        return StandardsForm(version=VERSION), []
+    form, findings = None, list(check(document.data))
+    keys = {each.path for each in findings if each.of_key}
+    try:
+        form = StandardsForm.model_validate(document.data)
+    except ValidationError as error:
+        findings += [each for each in explain(error, document, StandardsForm) if each.path not in keys]
+    return form, [each for each in findings if not document.is_refused(each.path[:-1] if each.of_key else each.path)]
+
+
+def _problem(file: str, mark: Mark, finding: Finding) -> Problem:
+    path = show_path(finding.path)
+    return Problem(file, mark.line, mark.column, path, finding.found, finding.rule, finding.remedy)
+
+
+#: Standards of an empty file: what is not declared is measured with the default indicators.
+DEFAULT: Final = load("", file="")

@@ -1,0 +1,174 @@
+"""Conditions and paths: what they mean, what they refuse, and that no text raises anything else."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.conditions import Incomparable, predicate, reader
+from streams.grammar import MAX_LENGTH, Malformed, parse_condition, parse_path
+
+DOCUMENT: dict[str, Any] = {
+    "status": 503,
+    "method": "GET",
+    "ok": True,
+    "odd name": 1,
+    "@timestamp": "2026-03-01T09:30:00Z",
+    "x-plan": "gold",
+    "request": {"route": "/a", "tags": ["vip", "new"], "sizes": [3, 5]},
+    "items": [{"price": 2.5}, {"price": 4}],
+    "nothing": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("status >= 500", True),
+        ("status>=500", True),
+        ("status < 500", False),
+        ("500 <= status", True),
+        ("status != 503", False),
+        ("status == 503.0", True),
+        ('method == "GET"', True),
+        ("method == 'GET'", True),
+        ('method in ["GET", "HEAD"]', True),
+        ("status in [500, 502]", False),
+        ('method not in ["GET"]', False),
+        ('"vip" in request.tags', True),
+        ("4 in request.sizes", False),
+        ('"x" in absent', False),
+        ("ok", True),
+        ("not ok", False),
+        ("ok == true", True),
+        ("absent", False),
+        ("absent == null", True),
+        ("nothing == null", True),
+        ("absent != null", False),
+        ("absent != 5", True),
+        ("absent >= 5", False),
+        ("not absent >= 5", True),
+        ("absent in [1, 2]", False),
+        ("items[1].price == 4", True),
+        ("items[7].price == null", True),
+        ("items.price == null", True),
+        ("status[0] == null", True),
+        ('["odd name"] == 1', True),
+        ('request["route"] == "/a"', True),
+        ('x-plan == "gold"', True),
+        ('@timestamp > "2026"', True),
+        ("status == 1 or status == 503 and ok", True),
+        ("(status == 503 or status == 1) and not ok", False),
+        ("not (status == 1) and ok", True),
+        ("status == 1 and request > 5", False),  # what is not needed is not looked at
+        (r'"a\"b" == "a\"b"', True),
+        ("-1 < 1e2", True),
+    ],
+)
+def test_what_a_condition_means(text: str, expected: bool) -> None:
+    assert predicate(parse_condition(text))(DOCUMENT) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param('status == "503"', 'cannot compare status (number 503) with text "503"', id="number with text"),
+        pytest.param('status >= "5"', "status (number 503) with", id="order of number and text"),
+        pytest.param("ok == 1", "ok (boolean true) with number 1", id="boolean with number"),
+        pytest.param("ok > false", "ok (boolean true) with boolean false", id="booleans have no order"),
+        pytest.param('request == "x"', "request (object of 3)", id="objects are not compared"),
+        pytest.param('status in ["500"]', "status (number 503) with text", id="number among texts"),
+        pytest.param("1 in request.route", 'request.route (text "/a") is no list', id="no part of a text"),
+        pytest.param("status", "neither true nor false", id="a number is no truth"),
+    ],
+)
+def test_values_of_different_kinds_are_not_compared_silently(text: str, message: str) -> None:
+    with pytest.raises(Incomparable) as caught:
+        predicate(parse_condition(text))(DOCUMENT)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the end where a number"),
+        ("status = 500", "did you mean `==`?"),
+        ("a && b", "did you mean `and`?"),
+        ("a || b", "did you mean `or`?"),
+        ("!a", "did you mean `not`?"),
+        ("a == 'x", "the quote is never closed"),
+        ("a == b == c", "found `==` at character 8"),
+        ("a in", 'a list, as in ["GET", "HEAD"]'),
+        ("a in []", "a number, a text in quotes"),
+        ("a in [b]", "texts need quotes"),
+        ("(a", "where `)` was expected"),
+        ("a)", "an operator or the end"),
+        ("5xx == 1", "cannot read '5'"),
+        ("a..b", "the name of a field"),
+        ("a[-1]", "an index from 0"),
+        ("a[1.5]", "an index from 0"),
+        ("a.and", "the name of a field"),
+        ("__import__('os')", "found `(`"),
+        ("a == " + "9" * 30, "cannot read '9'"),
+        ("(" * 30 + "a", "deeper than 20 levels"),
+        ("not " * 30 + "a", "deeper than 20 levels"),
+        ("a" * (MAX_LENGTH + 1), "at most 1,000"),
+    ],
+)
+def test_a_malformed_condition_says_what_is_wrong_and_where(text: str, message: str) -> None:
+    with pytest.raises(Malformed) as caught:
+        parse_condition(text)
+    assert message in str(caught.value)
+
+
+@given(
+    st.text(alphabet=st.sampled_from("ab.[]()\"'<>=! \\19-,and or not in \x00\u4e00"), max_size=60)
+    | st.text(max_size=60)
+)
+def test_no_text_raises_anything_but_malformed_or_incomparable(text: str) -> None:
+    with contextlib.suppress(Malformed, Incomparable):
+        predicate(parse_condition(text))(DOCUMENT)
+
+
+names = st.sampled_from(["a", "b", "c"])
+comparisons = st.builds(
+    "{} {} {}".format, names, st.sampled_from(["==", "!=", "<", "<=", ">", ">="]), names | st.integers(-9, 9)
+) | st.builds("{} {} {}".format, names, st.sampled_from(["in", "not in"]), st.lists(st.integers(0, 9), min_size=1))
+expressions = st.recursive(
+    comparisons,
+    lambda inner: (
+        st.builds("({}) {} ({})".format, inner, st.sampled_from(["and", "or"]), inner)
+        | st.builds("{} {} {}".format, inner, st.sampled_from(["and", "or"]), inner)
+        | st.builds("not {}".format, inner)
+    ),
+    max_leaves=6,
+)
+
+
+@given(expressions, st.fixed_dictionaries({name: st.integers(-9, 9) for name in "abc"}))
+def test_over_numbers_a_condition_means_what_it_means_in_python(text: str, document: dict[str, int]) -> None:
+    expected = eval(text, {"__builtins__": {}}, document)  # noqa: S307 - the oracle, over texts made here
+    assert predicate(parse_condition(text))(document) is expected
+
+
+steps = st.lists(st.text(min_size=1, max_size=5) | st.integers(0, 99), min_size=1, max_size=4)
+
+
+@given(steps)
+def test_a_path_is_read_as_it_is_written(found: list[str | int]) -> None:
+    path = parse_path("".join(f"[{step}]" if isinstance(step, int) else f'["{_escaped(step)}"]' for step in found))
+    assert path.steps == tuple(found)
+    assert parse_path(str(path)) == path
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def test_a_path_reads_through_objects_and_lists() -> None:
+    assert reader(parse_path("items[1].price"))(DOCUMENT) == 4
+    assert reader(parse_path("request.route.deeper"))(DOCUMENT) is None
