@@ -96,7 +96,7 @@ def _reject(decoding: Decoding, timing: _Timing, max_ahead_ms: int) -> None:
         decoding.rejected.append(Rejection(decoding.positions[i], reason, detail))
 
 
-_RANGE_RULE: Final = "seconds since 1970 (not milliseconds), before the year 10000"
+_RANGE_RULE: Final = "seconds since 1970 (not milliseconds), before the year 3000"
 _id: Final = attrgetter("id")
 
 
@@ -109,6 +109,6 @@ def _first_seen(events: list[Event], times: IntArray, fresh: BoolArray, opened: 
     for i, text in enumerate(ids):
         if text and fresh[i]:
             time_ms = int(times[i])
-            identity = xxhash.xxh3_64_intdigest(text, time_ms)
+            identity = xxhash.xxh3_64_intdigest(text.encode(), time_ms)
             first[i] = opened.at(slice_start(time_ms)).first_seen(identity)
     return first

@@ -32,8 +32,9 @@ from streams.watermark import NO_TIMESTAMP
 
 #: Stands for "this event carries no duration".
 ABSENT: Final = -1
-#: Event times from 1970 to the year 10000.
-LATEST_SECONDS: Final = 253_402_300_800.0
+#: Event times are believed from 1970 to the year 3000: the calendar itself ends with the year 9999, and the days,
+#: periods and windows that an event belongs to have to end before that, in every time zone.
+LATEST_SECONDS: Final = 32_503_680_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def _decode_fast(values: Sequence[bytes | None], decoding: Decoding) -> None:
         position = following + 1
 
 
-_REFUSALS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError)
+_REFUSALS: Final = (msgspec.MsgspecError, UnicodeDecodeError, TypeError)
 
 
 def _without_oversized(values: Sequence[bytes | None]) -> Sequence[bytes]:
@@ -184,7 +185,7 @@ _duration: Final = attrgetter("duration")
 
 
 def times_ms(events: Sequence[Event]) -> tuple[IntArray, npt.NDArray[np.bool_]]:
-    """Event times in integer milliseconds (half to even), and which of them lie between 1970 and the year 10000.
+    """Event times in integer milliseconds (half to even), and which of them lie between 1970 and the year 3000.
 
     Times outside are 0 in the first array.
     """

@@ -5,14 +5,13 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 
-from streams.history import History
+from streams.history import NEVER, History
 from streams.slices import Counts
 from streams.standards.model import Objective, Standards, Window
-from streams.totals import CountTotals
+from streams.totals import RatioTotals
 from streams.views.levels import Ratio
-from streams.views.objectives import Verdict, standing
+from streams.views.objectives import Verdict, judge
 from streams.windows import RunningSum
 
 
@@ -40,8 +39,8 @@ class _Judged:
 
     window: Window
     objectives: dict[int, tuple[str, Objective]]  # by ratio id
-    running: RunningSum[Counts, CountTotals]
-    leaves_at_ms: int | None = None
+    running: RunningSum[Counts, RatioTotals]
+    leaves_at_ms: int = NEVER
 
 
 class Decisions:
@@ -55,33 +54,36 @@ class Decisions:
         for service in standards.services.values():
             for objective in service.objectives.values():
                 window = objective.window
-                judged = by_window.setdefault(
-                    window.name, _Judged(window, {}, RunningSum(history, partial(CountTotals)))
-                )
+                judged = by_window.setdefault(window.name, _Judged(window, {}, RunningSum(history, RatioTotals)))
                 judged.objectives[ratios[service.name, objective.name]] = service.name, objective
         self._judged = tuple(by_window.values())
 
-    def next_due_ms(self) -> int | None:
-        """Event time of the next slice end at which a window loses something; None: none will."""
-        return min((j.leaves_at_ms for j in self._judged if j.leaves_at_ms is not None), default=None)
+    def pass_to(self, time_ms: int) -> Iterator[Decision]:
+        """Judge at every slice end up to ``time_ms`` at which a window loses something and no slice is closed."""
+        while (due_ms := min((j.leaves_at_ms for j in self._judged), default=NEVER)) <= time_ms:
+            yield from self.decide(due_ms, None)
 
     def decide(self, now_ms: int, counts: Counts | None) -> Iterator[Decision]:
         """Judge at the slice end ``now_ms`` what the slice's ``counts`` touched, and what has left a window."""
         touched = set(counts.ratios.keys.tolist()) if counts else set()
         for judged in self._judged:
-            leaving = judged.leaves_at_ms is not None and judged.leaves_at_ms <= now_ms
+            leaving = judged.leaves_at_ms <= now_ms
             ids = judged.objectives.keys() if leaving else judged.objectives.keys() & touched
             if ids:
-                start_ms = self._history.start_of(judged.window, now_ms)
-                judged.running.move(start_ms, now_ms)
-                judged.leaves_at_ms = self._history.leaves_at(judged.window, start_ms)
+                self._move(judged, now_ms, leaving=leaving)
                 yield from self._judge(judged, sorted(ids), now_ms)
+
+    def _move(self, judged: _Judged, now_ms: int, *, leaving: bool) -> None:
+        start_ms = self._history.start_of(judged.window, now_ms)
+        judged.running.move(start_ms, now_ms)
+        if leaving or judged.leaves_at_ms == NEVER:  # otherwise its oldest slice is still the same
+            judged.leaves_at_ms = self._history.leaves_at(judged.window, start_ms)
 
     def _judge(self, judged: _Judged, ids: list[int], now_ms: int) -> Iterator[Decision]:
         for number in ids:
             service, objective = judged.objectives[number]
             ratio = judged.running.totals.ratio(number)
-            breached = standing(objective, ratio).verdict is Verdict.BREACHED
+            breached = judge(objective, ratio) is Verdict.BREACHED
             if breached == ((service, objective.name) in self.breached_since):
                 continue
             if breached:

@@ -61,6 +61,7 @@ class Distribution:
     def quantile(self, q: Fraction | float) -> int | None:
         """Duration that a share ``q`` stays within (nearest rank ⌈q·count⌉), at most 1.1 % off; None without data.
 
+        A float stands for the decimal that it is written as: 0.9 is nine tenths, not the binary number above it.
         Raises `ValueError` for a ``q`` outside [0, 1].
         """
         if not 0 <= q <= 1:
@@ -68,7 +69,8 @@ class Distribution:
             raise ValueError(message)
         if not self.count:
             return None
-        rank = max(1, math.ceil(Fraction(q) * self.count))
+        share = Fraction(str(float(q))) if isinstance(q, float) else q
+        rank = max(1, math.ceil(share * self.count))
         position = int(np.searchsorted(np.cumsum(self.buckets.values[:, 0]), rank, side="left"))
         return min(max(_representative(int(self.buckets.keys[position])), self.min_us), self.max_us)
 

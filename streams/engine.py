@@ -7,7 +7,9 @@ Live agents, replay and tests call `Engine.fold` and `Engine.advance`, and nothi
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -23,7 +25,7 @@ from streams.open_slices import OpenSlices, contents
 from streams.reading import Reader
 from streams.rejections import Reason
 from streams.router import Router
-from streams.slices import LENGTH_MS, Slice, slice_start, slice_starts
+from streams.slices import LENGTH_MS, OpenSlice, Slice, slice_start, slice_starts
 from streams.standards.model import DAY_MS, Standards, Window
 from streams.tables import IntArray, Table
 from streams.views.levels import Reading
@@ -31,6 +33,8 @@ from streams.watermark import NO_TIMESTAMP, TimePolicy, Watermark
 
 #: Closed slices are kept this long: the longest calendar period, and a little.
 RETENTION_MS: Final = 400 * DAY_MS
+#: Most slices closed in one go. It bounds memory where a probe holds long; results do not depend on it.
+_RUN: Final = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,8 @@ class Engine:
         self._counts, self._distributions = histories(Grid(standards.timezone), RETENTION_MS)
         self._decisions = Decisions(standards, self._router.objectives, self._counts)
         self._reader = Reader(standards, self._router, self._open, self._counts, self._distributions)
-        self._closed_ms: int | None = None  # end of the newest closed slice
+        self._first_ms: int | None = None  # start of the oldest slice that anything entered
+        self._closed_ms = 0  # end of the newest closed slice
 
     def fold(self, batch: Batch) -> list[DeadLetter]:
         """Take in a batch, in log order; every record is counted, ignored or returned as a dead letter.
@@ -103,12 +108,16 @@ class Engine:
 
     def advance(self) -> Advanced:
         """Close every slice that the watermark has passed, in order, and decide at each end."""
-        watermark = self._watermark.value_ms
+        watermark_ms = self._watermark.value_ms
+        if watermark_ms is None:
+            return Advanced()
+        limit_ms = slice_start(watermark_ms)
         slices: list[Slice] = []
         decisions: list[Decision] = []
-        limit = -1 if watermark is None else slice_start(watermark)
-        while (end_ms := self._next_end(limit)) is not None:
-            slices += self._close(end_ms, decisions)
+        final = self._final(limit_ms)
+        while run := list(islice(final, _RUN)):
+            slices += self._close(run, decisions)
+        decisions += self._decisions.pass_to(limit_ms)
         self.progress.open_slices = len(self._open)
         return Advanced(tuple(slices), tuple(decisions))
 
@@ -118,19 +127,22 @@ class Engine:
 
     def cumulative(self) -> Reading:
         """Figures since the beginning of the log, open slices included."""
-        return self._reader.cumulative(self.progress.newest_ms, self._decisions.breached_since)
+        return self._reader.cumulative(self._first_ms, self.progress.newest_ms, self._decisions.breached_since)
 
     # -- fold -----------------------------------------------------------------------------------------------------
 
     def _place(self, admitted: Admitted, offsets: IntArray) -> None:
         """Add events to their open slices: probes as transitions, everything else as observations."""
         events, times = admitted.events, admitted.times_ms
-        routed = np.fromiter((event.kind != Kind.PROBE.value for event in events), np.bool_, len(events))
-        for i in np.flatnonzero(~routed).tolist():
-            self._keep_probe(events[i], int(times[i]), int(offsets[i]))
-        if not routed.all():
-            events, times = [event for event in events if event.kind != Kind.PROBE.value], times[routed]
-        self._open.add(slice_starts(times), self._router.routes(events), durations_us(events))
+        routes = self._router.routes(events)
+        kinds = [event.kind for event in events]
+        if Kind.PROBE.value in kinds:
+            probes = np.array([kind == Kind.PROBE.value for kind in kinds], np.bool_)
+            for i in np.flatnonzero(probes).tolist():
+                self._keep_probe(events[i], int(times[i]), int(offsets[i]))
+            routes, times = routes[~probes], times[~probes]
+            events = [event for event in events if event.kind != Kind.PROBE.value]
+        self._open.add(slice_starts(times), routes, durations_us(events))
 
     def _keep_probe(self, event: Event, time_ms: int, offset: int) -> None:
         holds_ms = DEFAULT_HOLD_MS if event.holds is None else round(event.holds * 1_000)
@@ -149,6 +161,9 @@ class Engine:
         progress.open_slices = len(self._open)
         if admitted.newest_ms is not None:
             progress.newest_ms = max(admitted.newest_ms, progress.newest_ms or 0)
+        if len(admitted.times_ms):
+            first_ms = slice_start(int(admitted.times_ms.min()))
+            self._first_ms = first_ms if self._first_ms is None else min(first_ms, self._first_ms)
         if len(batch):
             progress.next_offset = int(batch.offsets[-1]) + 1
             progress.unguarded = progress.unguarded or bool((batch.timestamps == NO_TIMESTAMP).any())
@@ -168,43 +183,46 @@ class Engine:
 
     # -- advance --------------------------------------------------------------------------------------------------
 
-    def _next_end(self, limit_ms: int) -> int | None:
-        """The next slice end, not after ``limit_ms``, at which there is anything to do."""
-        first = self._open.first_start_ms()
-        candidates = [
-            None if first is None else first + LENGTH_MS,
-            self._closed_ms + LENGTH_MS if self._closed_ms is not None and self._timelines else None,
-            self._decisions.next_due_ms(),
+    def _final(self, limit_ms: int) -> Iterator[OpenSlice]:
+        """Take out the slices that end by ``limit_ms``, in order: those in which something entered or still holds."""
+        while True:
+            starts = (self._open.first_start_ms(), self._timelines.next_start_ms)
+            start_ms = min((start for start in starts if start is not None), default=limit_ms)
+            if start_ms + LENGTH_MS > limit_ms:
+                return
+            closing = self._open.close(start_ms)
+            self._observe(closing)
+            yield closing
+
+    def _observe(self, closing: OpenSlice) -> None:
+        """Apply the slice's transitions and count what they amount to."""
+        weights: dict[int, int] = {}
+        for service, step, up_ms, down_ms in self._timelines.pass_slice(
+            closing.start_ms, closing.end_ms, closing.transitions
+        ):
+            up, down = self._router.probe_cells(service, step)
+            weights |= {cell: ms for cell, ms in ((up, up_ms), (down, down_ms)) if ms}
+        if weights:
+            keys = np.array(sorted(weights), np.int64)
+            closing.add_cells(Table(keys, np.array([[weights[cell]] for cell in keys.tolist()], np.int64)))
+
+    def _close(self, run: Sequence[OpenSlice], decisions: list[Decision]) -> list[Slice]:
+        """Close consecutive slices: keep what they hold, decide at the end of each."""
+        closed = [
+            Slice(closing.start_ms, closing.end_ms, counts, distributions)
+            for closing, counts, distributions in zip(run, *contents(self._router, run), strict=True)
+            if len(counts.ratios) or len(counts.sums)
         ]
-        end_ms = min((c for c in candidates if c is not None), default=None)
-        return end_ms if end_ms is not None and end_ms <= limit_ms else None
-
-    def _close(self, end_ms: int, decisions: list[Decision]) -> list[Slice]:
-        """Close the slice that ends at ``end_ms``: transitions, observations, roll-up, decisions; in this order."""
-        closing = self._open.close(end_ms - LENGTH_MS)
-        for observed in self._timelines.pass_slice(closing.start_ms, end_ms, closing.transitions):
-            up, down = self._router.probe_cells(observed.service, observed.step)
-            closing.add_cells(_weights({up: observed.up_ms, down: observed.down_ms}))
-        counts, distributions = contents(self._router, closing)
-        self._closed_ms = end_ms
-        closed = []
-        if len(counts.ratios) or len(counts.sums):
-            self._counts.append(closing.start_ms, counts.packed())
-            self._distributions.append(closing.start_ms, distributions.packed())
-            self._reader.close(closing.start_ms, counts, distributions)
-            closed.append(Slice(closing.start_ms, end_ms, counts, distributions))
-        self._counts.roll_up(end_ms)
-        self._distributions.roll_up(end_ms)
-        decisions += self._decisions.decide(end_ms, counts)
+        for one in closed:
+            decisions += self._decisions.pass_to(one.end_ms - 1)
+            self._counts.append(one.start_ms, one.counts)
+            self._distributions.append(one.start_ms, one.distributions)
+            decisions += self._decisions.decide(one.end_ms, one.counts)
+        self._reader.close(closed)
+        self._closed_ms = run[-1].end_ms
+        self._counts.roll_up(self._closed_ms)
+        self._distributions.roll_up(self._closed_ms)
         return closed
-
-
-def _weights(by_cell: dict[int, int]) -> Table:
-    held = sorted((cell, weight) for cell, weight in by_cell.items() if weight)
-    if not held:
-        return Table.empty(1)
-    keys, values = zip(*held, strict=True)
-    return Table(np.array(keys, np.int64), np.array(values, np.int64)[:, np.newaxis])
 
 
 def _policy(standards: Standards, source: str, policy: TimePolicy) -> TimePolicy:

@@ -7,8 +7,10 @@ wire format does not know are ignored and counted.
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from itertools import accumulate
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -19,6 +21,8 @@ __all__ = ["KNOWN_FIELDS", "MAX_BYTES", "BadEvent", "Decoded", "Event", "Kind", 
 
 #: Largest event, in bytes of UTF-8.
 MAX_BYTES: Final = 65_536
+#: Deepest nesting of what unknown fields hold. Fixed here, for a parser's own limit depends on who calls it.
+MAX_DEPTH: Final = 64
 #: Longest text in any field, in characters.
 MAX_TEXT: Final = 200
 #: Longest duration, in seconds: 400 days.
@@ -56,7 +60,7 @@ class Event(msgspec.Struct, gc=False, kw_only=True):
 
     time: Instant
     service: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TEXT)]
-    kind: Literal["interaction", "probe", "case", "feedback", "check", "measure", "control"] = "interaction"
+    kind: Literal["interaction", "probe", "case", "feedback", "check", "measure"] = "interaction"
     step: Label | None = None
     class_: Label | None = msgspec.field(name="class", default=None)
     customer: Label | None = None
@@ -144,14 +148,28 @@ def from_document(document: Mapping[str, object]) -> Decoded:
 
 
 def _parse(raw: bytes) -> dict[str, object]:
+    if (depth := _depth(raw)) > MAX_DEPTH:
+        raise BadEvent(Reason.NOT_JSON, f"nested {depth:,} deep; an event is a flat JSON object")
     try:
         document = _decode_any(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise explain_malformed(raw, error) from None
     if not isinstance(document, dict):
         found = type(document).__name__
         raise BadEvent(Reason.NOT_AN_OBJECT, f"found JSON {found}; an event is a JSON object")
     return document
+
+
+def _depth(raw: bytes) -> int:
+    """How deep ``raw`` nests arrays and objects: exact for JSON, and no less than its beginning that is JSON."""
+    if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
+        return 0
+    brackets = _STRING.sub(b"", raw).translate(None, _NO_BRACKETS)
+    return max(accumulate((1 if bracket in b"[{" else -1 for bracket in brackets), initial=0))
+
+
+_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)', re.DOTALL)
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def parse_document(raw: bytes | None) -> dict[str, object]:
@@ -194,8 +212,6 @@ REQUIRED: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
 
 def require_complete(event: Event) -> None:
     """Raise `BadEvent` (missing-field) if ``event`` lacks what its kind cannot do without."""
-    if event.kind == Kind.CONTROL.value:
-        raise BadEvent(Reason.UNKNOWN_KIND, "kind: control records are the monitor's own; producers do not send them")
     alternatives = REQUIRED.get(event.kind, ())
     if alternatives and not any(all(_present(event, name) for name in names) for names in alternatives):
         wanted = " or ".join(" and ".join(f"`{name}`" for name in names) for names in alternatives)

@@ -8,7 +8,7 @@ are coarse begins at a boundary of those.
 from __future__ import annotations
 
 import enum
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -59,19 +59,20 @@ class Level(NamedTuple):
     keep_ms: int
 
 
-_FOREVER: Final = 1 << 62
+#: Later than any event time.
+NEVER: Final = 1 << 62
 COUNT_LEVELS: Final = (
     Level(Unit.SLICE, HOUR_MS),
     Level(Unit.FIVE_MINUTES, DAY_MS),
     Level(Unit.HOUR, 8 * DAY_MS),
-    Level(Unit.DAY, _FOREVER),
+    Level(Unit.DAY, NEVER),
 )
 #: Distributions take more room: older than two days they are kept per day.
 DISTRIBUTION_LEVELS: Final = (
     Level(Unit.SLICE, HOUR_MS),
     Level(Unit.FIVE_MINUTES, DAY_MS),
     Level(Unit.HOUR, 2 * DAY_MS),
-    Level(Unit.DAY, _FOREVER),
+    Level(Unit.DAY, NEVER),
 )
 
 Content = TypeVar("Content", Counts, Distributions)
@@ -87,37 +88,48 @@ class Kept(Generic[Content]):
 
 
 _start: Final = attrgetter("start_ms")
+_end: Final = attrgetter("end_ms")
 
 
 class History(Generic[Content]):
     """Closed slices in the order of time, those of a level all older than those of the next finer one."""
 
     def __init__(
-        self, levels: Sequence[Level], grid: Grid, add: Callable[[Sequence[Content]], Content], retention_ms: int
+        self,
+        levels: Sequence[Level],
+        grid: Grid,
+        add_each: Callable[[Sequence[Sequence[Content]]], list[Content]],
+        retention_ms: int,
     ) -> None:
-        """Keep slices by ``levels`` for ``retention_ms``; ``add`` makes a coarse slice's content of finer ones'."""
+        """Keep slices by ``levels`` for ``retention_ms``; ``add_each`` makes coarse slices' contents of finer ones'."""
         self.levels = levels
         self.grid = grid
-        self._add: Callable[[Sequence[Content]], Content] = add
+        self.forgotten_ms = -NEVER  # everything that ended by then is forgotten
+        self._add_each: Callable[[Sequence[Sequence[Content]]], list[Content]] = add_each
         self._retention_ms = retention_ms
         self._kept: list[list[Kept[Content]]] = [[] for _ in levels]
-        self._due: list[int] = [_FOREVER for _ in levels]
+        self._due: list[int] = [NEVER for _ in levels]
 
     def append(self, start_ms: int, content: Content) -> None:
         """Take a finest slice that has just closed; slices come in the order of time."""
         finest = self._kept[0]
-        finest.append(Kept(start_ms, start_ms + LENGTH_MS, content))
+        finest.append(Kept(start_ms, start_ms + LENGTH_MS, content.packed()))
         if len(finest) == 1:
             self._set_due(0)
 
     def roll_up(self, now_ms: int) -> None:
-        """Add up what has become old enough at event time ``now_ms``, and forget what is past retention."""
+        """Add up what has become old enough at event time ``now_ms``, and forget what is past retention.
+
+        When that is done changes no sum over any window.
+        """
         for number in range(len(self.levels) - 1):
-            while self._due[number] <= now_ms:
-                self._roll_oldest(number)
-        oldest = self._kept[-1]
-        while oldest and oldest[0].end_ms <= now_ms - self._retention_ms:
-            del oldest[0]
+            if self._due[number] <= now_ms:
+                self._roll(number, now_ms)
+        oldest, limit_ms = self._kept[-1], now_ms - self._retention_ms
+        past = bisect_right(oldest, limit_ms, key=_end)
+        if past:
+            self.forgotten_ms = oldest[past - 1].end_ms
+            del oldest[:past]
 
     def start_of(self, window: Window, now_ms: int) -> int:
         """Where ``window`` begins at ``now_ms``: ⌊now − length⌋ at the length that slices have at that age."""
@@ -126,11 +138,11 @@ class History(Generic[Content]):
         reach = window.rolling_ms or 0
         return self.grid.bounds(self.unit_at(reach), now_ms - reach)[0]
 
-    def leaves_at(self, window: Window, start_ms: int) -> int | None:
-        """Event time at which ``window`` next loses a slice that starts at ``start_ms`` or later; None: never."""
-        first = next(self.between(start_ms, _FOREVER), None)
+    def leaves_at(self, window: Window, start_ms: int) -> int:
+        """Event time at which ``window`` next loses a slice that starts at ``start_ms`` or later, or `NEVER`."""
+        first = next(self.between(start_ms, NEVER), None)
         if first is None:
-            return None
+            return NEVER
         if window.period is not None:
             return self.grid.local.period(window.period, first.start_ms)[1] + LENGTH_MS
         reach = window.rolling_ms or 0
@@ -168,22 +180,37 @@ class History(Generic[Content]):
             end = self.grid.bounds(coarser, kept[0].start_ms)[1]
             self._due[number] = end + self.levels[number].keep_ms
         else:
-            self._due[number] = _FOREVER
+            self._due[number] = NEVER
 
-    def _roll_oldest(self, number: int) -> None:
-        kept, coarser = self._kept[number], self._kept[number + 1]
-        start, end = self.grid.bounds(self.levels[number + 1].unit, kept[0].start_ms)
-        count = bisect_left(kept, end, key=_start)
-        coarser.append(Kept(start, end, self._add([k.content for k in kept[:count]]).packed()))
-        del kept[:count]
+    def _roll(self, number: int, now_ms: int) -> None:
+        """Join what is due at ``now_ms`` of level ``number`` into slices of the next."""
+        kept, groups = self._kept[number], list(self._due_groups(number, now_ms))
+        contents = self._add_each([[one.content for one in kept[first:after]] for _, _, first, after in groups])
+        self._kept[number + 1] += [
+            Kept(start, end, content.packed()) for (start, end, _, _), content in zip(groups, contents, strict=True)
+        ]
+        del kept[: groups[-1][-1]]
         self._set_due(number)
-        if len(coarser) == 1 and number + 1 < len(self.levels) - 1:
+        if number + 1 < len(self.levels) - 1:
             self._set_due(number + 1)
+
+    def _due_groups(self, number: int, now_ms: int) -> Iterator[tuple[int, int, int, int]]:
+        """Start and end of each coarser slice that is due, and which positions of level ``number`` make it up."""
+        kept, coarser = self._kept[number], self.levels[number + 1].unit
+        limit_ms = now_ms - self.levels[number].keep_ms
+        first = 0
+        while first < len(kept):
+            start, end = self.grid.bounds(coarser, kept[first].start_ms)
+            if end > limit_ms:
+                return
+            after = bisect_left(kept, end, first, key=_start)
+            yield start, end, first, after
+            first = after
 
 
 def histories(grid: Grid, retention_ms: int) -> tuple[History[Counts], History[Distributions]]:
     """The two histories of a partition: counts, and distributions."""
     return (
-        History(COUNT_LEVELS, grid, Counts.add, retention_ms),
-        History(DISTRIBUTION_LEVELS, grid, Distributions.add, retention_ms),
+        History(COUNT_LEVELS, grid, Counts.add_each, retention_ms),
+        History(DISTRIBUTION_LEVELS, grid, Distributions.add_each, retention_ms),
     )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from heapq import heappop, heappush
 
 import numpy as np
 
 from streams.columns import ABSENT
 from streams.distribution import buckets_of
 from streams.router import Router
-from streams.slices import BUCKET_BITS, LENGTH_MS, Counts, Distributions, OpenSlice
-from streams.tables import IntArray, Table, group, run_starts
+from streams.slices import BUCKET_BITS, LENGTH_MS, SUMMARIES, WEIGHTS, Counts, Distributions, OpenSlice
+from streams.tables import IntArray, Table, group, join, run_starts, split
 
 
 class OpenSlices:
@@ -20,6 +21,7 @@ class OpenSlices:
         """None is open; ``router`` says what observations mean."""
         self._router = router
         self._open: dict[int, OpenSlice] = {}
+        self._starts: list[int] = []  # a heap
 
     def __len__(self) -> int:
         """Number of open slices."""
@@ -34,14 +36,17 @@ class OpenSlices:
         found = self._open.get(start_ms)
         if found is None:
             found = self._open[start_ms] = OpenSlice(start_ms)
+            heappush(self._starts, start_ms)
         return found
 
     def first_start_ms(self) -> int | None:
         """Start of the oldest open slice."""
-        return min(self._open, default=None)
+        return self._starts[0] if self._starts else None
 
     def close(self, start_ms: int) -> OpenSlice:
-        """Take the slice at ``start_ms`` out; an empty one if nothing entered it."""
+        """Take the slice at ``start_ms`` out, before which none is open; an empty one if nothing entered it."""
+        if self.first_start_ms() == start_ms:
+            heappop(self._starts)
         return self._open.pop(start_ms, None) or OpenSlice(start_ms)
 
     def add(self, starts: IntArray, routes: IntArray, durations_us: IntArray) -> None:
@@ -72,8 +77,8 @@ class OpenSlices:
         series = bucketed >> BUCKET_BITS
         ones = np.ones(len(series), np.int64)
         stacked = np.stack((ones, durations_us, durations_us, durations_us), axis=1)
-        summaries = group(series, stacked, (np.add, np.add, np.minimum, np.maximum))
-        buckets = group(bucketed, ones[:, np.newaxis], (np.add,))
+        summaries = group(series, stacked, SUMMARIES)
+        buckets = group(bucketed, ones[:, np.newaxis], WEIGHTS)
         bucket_ends = np.searchsorted(buckets.keys, (summaries.keys + 1) << BUCKET_BITS)
         for place, start, end in _spans(summaries.keys // width):
             first = int(bucket_ends[start - 1]) if start else 0
@@ -84,10 +89,16 @@ class OpenSlices:
             )
 
 
-def contents(router: Router, opened: OpenSlice) -> tuple[Counts, Distributions]:
-    """What an open slice holds, by series."""
-    cells = opened.cells()
-    return Counts(router.ratios_of(cells), router.sums_of(cells)), opened.distributions()
+def contents(router: Router, slices: Sequence[OpenSlice]) -> tuple[list[Counts], list[Distributions]]:
+    """What each of ``slices`` holds, by series. All are worked out in one pass, for most hold little."""
+    count, distributions = len(slices), router.distributions
+    cells = join([one.cells for one in slices], router.cells, WEIGHTS)
+    ratios = split(router.ratios_of(cells), router.ratios, count)
+    sums = split(router.sums_of(cells), router.sums, count)
+    summaries = split(join([one.summaries for one in slices], distributions, SUMMARIES), distributions, count)
+    width = distributions << BUCKET_BITS
+    buckets = split(join([one.buckets for one in slices], width, WEIGHTS), width, count)
+    return list(map(Counts, ratios, sums)), list(map(Distributions, summaries, buckets))
 
 
 #: Up to so many possible keys per observation, counting into a dense array is cheaper than sorting.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
-from streams.history import History
+from streams.history import NEVER, History
 from streams.open_slices import OpenSlices, contents
 from streams.router import Router, StepSeries
-from streams.slices import Counts, Distributions, slice_ceiling
+from streams.slices import Counts, Distributions, Slice, slice_ceiling
 from streams.standards.model import Standards, Window
 from streams.totals import BucketSlots, CountTotals, DistributionTotals, Extremes
 from streams.views.levels import ObjectiveLevel, Ratio, Reading, StepLevel
@@ -88,49 +88,49 @@ class Reader:
         self._slots = BucketSlots()
         self._since_beginning = _Totals(CountTotals(), DistributionTotals(self._slots), Extremes())
         self._windows: dict[str, _Window] = {}
-        self._first_ms: int | None = None
 
-    def close(self, start_ms: int, counts: Counts, distributions: Distributions) -> None:
-        """Take a closed slice into the totals since the beginning."""
-        if self._first_ms is None:
-            self._first_ms = start_ms
-        self._since_beginning.add(counts, distributions)
+    def close(self, slices: Sequence[Slice]) -> None:
+        """Take closed slices into the totals since the beginning."""
+        counts = Counts.add([one.counts for one in slices])
+        self._since_beginning.add(counts, Distributions.add([one.distributions for one in slices]))
 
-    def cumulative(self, newest_ms: int | None, breaches: Breaches) -> Reading:
-        """Figures since the beginning, up to the end of the slice of the newest event."""
+    def cumulative(self, first_ms: int | None, newest_ms: int | None, breaches: Breaches) -> Reading:
+        """Figures since the beginning, from the oldest slice's start up to the end of the newest event's slice."""
         totals = self._since_beginning.copy()
-        self._add_open(totals, None, None)
+        self._add_open(totals, -NEVER, -NEVER, NEVER)
         end_ms = None if newest_ms is None else slice_ceiling(newest_ms + 1)
-        return self._reading("all", self._start_ms(), end_ms, totals, breaches)
+        return self._reading("all", first_ms, end_ms, totals, breaches)
 
-    def window(self, window: Window, closed_ms: int | None, frontier_ms: int | None, breaches: Breaches) -> Reading:
+    def window(self, window: Window, closed_ms: int, frontier_ms: int | None, breaches: Breaches) -> Reading:
         """Figures over ``window`` up to the end of the slice that the believed frontier of event time lies in."""
         if frontier_ms is None:
             totals = _Totals(CountTotals(), DistributionTotals(self._slots), Extremes())
             return self._reading(window.name, None, None, totals, breaches)
         end_ms = slice_ceiling(frontier_ms + 1)
-        totals, starts = self._closed(window, closed_ms or 0, end_ms)
-        self._add_open(totals, min(starts), end_ms)
-        return self._reading(window.name, min(starts), end_ms, totals, breaches)
-
-    def _closed(self, window: Window, closed_ms: int, end_ms: int) -> tuple[_Totals, tuple[int, int]]:
-        """Totals over the closed slices of ``window``, and where counts and distributions begin."""
-        sums = self._windows.setdefault(window.name, _Window(*self._histories, self._slots))
         counts, distributions = self._histories
         starts = counts.start_of(window, end_ms), distributions.start_of(window, end_ms)
-        sums.counts.move(starts[0], max(starts[0], closed_ms))
-        sums.distributions.move(starts[1], max(starts[1], closed_ms))
-        totals = _Totals(sums.counts.totals.copy(), sums.distributions.totals.copy(), sums.extremes().copy())
-        return totals, starts
+        totals = self._closed(window, *starts, closed_ms)
+        self._add_open(totals, *starts, end_ms)
+        return self._reading(window.name, min(starts), end_ms, totals, breaches)
 
-    def _add_open(self, totals: _Totals, start_ms: int | None, end_ms: int | None) -> None:
-        """Add the open slices that lie within [start_ms, end_ms)."""
-        for opened in self._opened:
-            if (start_ms is None or opened.start_ms >= start_ms) and (end_ms is None or opened.end_ms <= end_ms):
-                totals.add(*contents(self._router, opened))
+    def _closed(self, window: Window, counts_ms: int, distributions_ms: int, closed_ms: int) -> _Totals:
+        """Totals over the closed slices of ``window``, whose counts and distributions begin at the given times."""
+        sums = self._windows.get(window.name)
+        if sums is None:
+            sums = self._windows[window.name] = _Window(*self._histories, self._slots)
+        sums.counts.move(counts_ms, max(counts_ms, closed_ms))
+        sums.distributions.move(distributions_ms, max(distributions_ms, closed_ms))
+        return _Totals(sums.counts.totals.copy(), sums.distributions.totals.copy(), sums.extremes().copy())
 
-    def _start_ms(self) -> int | None:
-        return self._first_ms if self._first_ms is not None else self._opened.first_start_ms()
+    def _add_open(self, totals: _Totals, counts_ms: int, distributions_ms: int, end_ms: int) -> None:
+        """Add the open slices that end by ``end_ms``, counts and distributions each from where they begin."""
+        opened = [one for one in self._opened if one.end_ms <= end_ms]
+        for one, counts, distributions in zip(opened, *contents(self._router, opened), strict=True):
+            if one.start_ms >= counts_ms:
+                totals.counts.add(counts)
+            if one.start_ms >= distributions_ms:
+                totals.distributions.add(distributions)
+                totals.extremes.add(distributions)
 
     def _reading(
         self, name: str, start_ms: int | None, end_ms: int | None, totals: _Totals, breaches: Breaches

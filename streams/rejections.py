@@ -47,6 +47,7 @@ class BadEvent(Exception):  # noqa: N818 - named for what it says of the event, 
 
 
 _EXCERPT: Final = 80
+_LONGEST_MESSAGE: Final = 160
 
 
 def excerpt(value: object) -> str:
@@ -55,38 +56,47 @@ def excerpt(value: object) -> str:
     return text if len(text) <= _EXCERPT else text[: _EXCERPT - 1] + "…"
 
 
-#: Patterns of msgspec's messages, with the reason each stands for and what to write instead. First match wins.
+#: How msgspec's messages begin, behind the field that they are about, with the reason that each stands for and what to
+#: write instead. First match wins. Only beginnings count, for what follows may repeat what the event says.
 _PATTERNS: Final[tuple[tuple[re.Pattern[str], Reason, str], ...]] = tuple(
     (re.compile(pattern), reason, remedy)
     for pattern, reason, remedy in (
-        (r"missing required field `service`", Reason.MISSING_SERVICE, "every event names its service"),
-        (r"missing required field `time`", Reason.MISSING_TIME, "every event says when it was finished or observed"),
-        (r"missing required field", Reason.MISSING_FIELD, "add the field"),
-        (r"Invalid enum value .* `\$\.kind`", Reason.UNKNOWN_KIND, "see the wire format for the kinds there are"),
-        (r"Invalid enum value", Reason.INVALID_VALUE, "see the wire format for the values there are"),
-        (r"with a timezone component", Reason.TIME_WITHOUT_OFFSET, "write an offset, as in 2026-03-01T09:30:00+08:00"),
-        (r"RFC3339", Reason.INVALID_TIME, "write seconds since 1970 or RFC 3339, as in 2026-03-01T09:30:00Z"),
-        (r"of length >= 1", Reason.EMPTY, "write at least one character"),
-        (r"of length <=", Reason.TOO_LONG, "write at most 200 characters"),
-        (r"Expected `float.*` >= 0", Reason.NEGATIVE, "write a number that is not negative"),
-        (r"Expected `float.*` <=", Reason.OUT_OF_RANGE, "write a smaller number; durations are seconds"),
-        (r"out of range", Reason.OUT_OF_RANGE, "write a number that fits"),
-        (r"Expected `", Reason.WRONG_TYPE, "see the wire format for the type"),
+        (r"Object missing required field `service`", Reason.MISSING_SERVICE, "every event names its service"),
+        (r"Object missing required field `time`", Reason.MISSING_TIME, "say when it was finished or observed"),
+        (r"Object missing required field", Reason.MISSING_FIELD, "add the field"),
+        (r"kind: Invalid enum value", Reason.UNKNOWN_KIND, "see the wire format for the kinds there are"),
+        (r"\w+: Invalid enum value", Reason.INVALID_VALUE, "see the wire format for the values there are"),
+        (
+            r"\w+: Expected `datetime` with",
+            Reason.TIME_WITHOUT_OFFSET,
+            "write an offset, as in 2026-03-01T09:30:00+08:00",
+        ),
+        (
+            r"\w+: Invalid RFC3339",
+            Reason.INVALID_TIME,
+            "write seconds since 1970 or RFC 3339, as in 2026-03-01T09:30:00Z",
+        ),
+        (r"\w+: Expected `str.*` of length >=", Reason.EMPTY, "write at least one character"),
+        (r"\w+: Expected `str.*` of length <=", Reason.TOO_LONG, "write at most 200 characters"),
+        (r"\w+: Expected `float.*` >=", Reason.NEGATIVE, "write a number that is not negative"),
+        (r"\w+: Expected `float.*` <=", Reason.OUT_OF_RANGE, "write a smaller number; durations are seconds"),
+        (r"\w+: Number out of range", Reason.OUT_OF_RANGE, "write a number that fits"),
+        (r"\w+: Expected `", Reason.WRONG_TYPE, "see the wire format for the type"),
     )
 )
-_PATH: Final = re.compile(r"`\$\.?([^`]*)`")
 
 
 def classify(message: str, document: Mapping[str, object]) -> BadEvent:
     """Turn the decoder's ``message`` about ``document`` into a reason and a line that helps."""
-    path = _PATH.search(message)
-    field = path.group(1) if path else ""
-    where = f"{field}: " if field else ""
+    said, _, path = message.rpartition(" - at `$.") if " - at `$." in message else (message, "", "")
+    field = path.rstrip("`")
     found = f" (found {excerpt(document[field])})" if field in document else ""
+    text = f"{field}: {said}" if field else said
+    line = f"{text[:_LONGEST_MESSAGE]}{found}"  # some messages repeat what was found, however long
     for pattern, reason, remedy in _PATTERNS:
-        if pattern.search(message):
-            return BadEvent(reason, f"{where}{message.partition(' - at ')[0]}{found}; {remedy}")
-    return BadEvent(Reason.INVALID_VALUE, f"{where}{message}{found}")
+        if pattern.match(text):
+            return BadEvent(reason, f"{line}; {remedy}")
+    return BadEvent(Reason.INVALID_VALUE, line)
 
 
 def explain_malformed(raw: bytes, error: Exception) -> BadEvent:
@@ -95,8 +105,6 @@ def explain_malformed(raw: bytes, error: Exception) -> BadEvent:
         text = raw.decode()
     except UnicodeDecodeError as bad:
         return BadEvent(Reason.INVALID_UTF8, f"byte {bad.start} is {raw[bad.start]:#04x}; events are UTF-8")
-    if isinstance(error, RecursionError):
-        return BadEvent(Reason.NOT_JSON, "nested too deeply; an event is a flat JSON object")
     if "out of range" in str(error):
         return BadEvent(Reason.OUT_OF_RANGE, "a number is too large; write one that fits")
     if _has_constant(text):
@@ -109,6 +117,6 @@ def _has_constant(text: str) -> bool:
         return False
     try:
         json.loads(text)
-    except (ValueError, RecursionError):
+    except ValueError:
         return False
     return True

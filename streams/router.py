@@ -1,8 +1,9 @@
 """Standards compiled to routes: which series an observation feeds.
 
-A *route* is one combination of kind, service, step, class, fail point and outcome. Each route cuts durations at the
-limits that its indicators judge by; route and band together are a *cell*. Counting observations by cell is all that
-is done per event: every ratio is a sum over cells, taken when a slice is looked at. A new ratio is new rows here.
+A *route* is one combination of kind, service, step, class, fail point and outcome, as far as any series depends on
+them. Each route cuts durations at the limits that its indicators judge by, its *profile*; route and band together are
+a *cell*. Counting observations by cell is all that is done per event: every ratio is a sum over cells, taken when a
+slice is looked at. A new ratio is new rows here.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from streams.columns import ABSENT
+from streams.distribution import LONGEST_US
 from streams.events import Event, Kind
 from streams.standards.model import (
     FailureFree,
@@ -24,6 +26,7 @@ from streams.standards.model import (
     ProbeAvailability,
     RequestAvailability,
     ResponseTimeWithin,
+    Service,
     Standards,
     Verdict,
 )
@@ -31,8 +34,10 @@ from streams.tables import IntArray, Table, group
 
 #: Label of failures that name no fail point.
 UNSPECIFIED: Final = "unspecified"
-#: Durations need 45 bits; an edge is `route << EDGE_BITS | limit`.
+#: Durations need 45 bits; an edge is `profile << EDGE_BITS | limit`.
 EDGE_BITS: Final = 46
+#: Looked-up routes are remembered for so many different combinations. Forgetting them changes nothing but time.
+_MOST_REMEMBERED: Final = 65_536
 
 
 class Indicator(enum.StrEnum):
@@ -46,7 +51,7 @@ class Indicator(enum.StrEnum):
 
 
 class RouteKey(NamedTuple):
-    """What is common to the observations of one route, as the event has it."""
+    """What is common to the observations of one route."""
 
     kind: str
     service: str
@@ -90,7 +95,10 @@ class Columns:
     def __init__(self, router: Router) -> None:
         """Freeze what ``router`` knows now."""
         self.edges = np.array(router.edges, np.int64)
-        self.edge_start = np.array(router.edge_start, np.int64)
+        self.profile = np.array(router.profile, np.int64)
+        profiles = self.profile << EDGE_BITS
+        self.edge_start = np.searchsorted(self.edges, profiles)  # by route
+        self.edge_count = np.searchsorted(self.edges, profiles + (1 << EDGE_BITS)) - self.edge_start
         self.cell_start = np.array(router.cell_start, np.int64)
         self.distribution = np.array(router.distribution_of, np.int64)
         self.feed_start = np.array(router.feed_start, np.int64)
@@ -105,14 +113,17 @@ class Router:
     def __init__(self, standards: Standards) -> None:
         """Compile ``standards``; their objectives get their series at once, everything else when it occurs."""
         self._standards = standards
-        self._ids: dict[tuple[object, ...], int] = {}
+        self._remembered: dict[tuple[object, ...], int] = {}  # by what events have
+        self._routes: dict[RouteKey, int] = {}
+        self._profiles: dict[tuple[int, ...], int] = {}
+        self._classes = {service.name: _classes(service) for service in standards.services.values()}
         self._columns: Columns | None = None
-        self._step_routes: dict[tuple[str, str], tuple[int, int]] = {}
+        self._probe_cells: dict[tuple[str, str], tuple[int, int]] = {}
         self.steps: dict[tuple[str, str], StepSeries] = {}
         self.objectives: dict[tuple[str, str], int] = {}
         self.ratios = self.sums = self.distributions = 0
         self.edges: list[int] = []
-        self.edge_start: list[int] = []  # by route
+        self.profile: list[int] = []  # by route
         self.cell_start: list[int] = []  # by route
         self.distribution_of: list[int] = []  # by route; −1: none
         self.feed_start: list[int] = [0]  # by cell, into the two below; one more at the end
@@ -138,74 +149,107 @@ class Router:
     def routes(self, events: Sequence[Event]) -> IntArray:
         """Route of each event; unknown ones are admitted in order."""
         keys = list(map(_route_key, events))
-        found = list(map(self._ids.get, keys))
+        found = list(map(self._remembered.get, keys))
         if None in found:
-            found = [self._ids[key] if key in self._ids else self._admit(key) for key in keys]
+            found = [self._remembered[key] if key in self._remembered else self._route(key) for key in keys]
         return np.array(found, np.int64)
 
     def cells_of(self, routes: IntArray, durations_us: IntArray) -> IntArray:
         """Cell of each observation: the route's band that its duration (or `ABSENT`) lies in."""
         columns = self.columns
-        first = columns.edge_start[routes]
-        bands = np.searchsorted(columns.edges, (routes << EDGE_BITS) | np.maximum(durations_us, 0)) - first
-        limits = np.append(columns.edge_start[1:], len(columns.edges))[routes] - first
-        cells: IntArray = columns.cell_start[routes] + np.where(durations_us == ABSENT, limits + 1, bands)
+        edges = (columns.profile[routes] << EDGE_BITS) | np.maximum(durations_us, 0)
+        bands = np.searchsorted(columns.edges, edges) - columns.edge_start[routes]
+        beyond = columns.edge_count[routes] + 1
+        cells: IntArray = columns.cell_start[routes] + np.where(durations_us == ABSENT, beyond, bands)
         return cells
 
     def probe_cells(self, service: str, step: str) -> tuple[int, int]:
-        """Cells that milliseconds observed as up, and as down, are counted in."""
-        cells = self._step_routes.get((service, step))
-        if cells is None:
-            cells = self._step_routes[service, step] = self._admit_probe(service, step)
-        return cells
+        """Cells that milliseconds observed as up, and as down, are counted in, for a step whose probes were routed."""
+        return self._probe_cells[service, step]
 
     def ratios_of(self, cells: Table) -> Table:
-        """Rows (good, total) by ratio id, from weights by cell id."""
+        """Rows (good, total) by ratio id, from weights by cell id.
+
+        Where cells of several slices were joined, so are the ratios: slice · number of ratios + ratio id.
+        """
         columns = self.columns
-        first, weights = columns.feed_start[cells.keys], cells.values[:, 0]
-        lengths = columns.feed_start[cells.keys + 1] - first
+        places, ids = np.divmod(cells.keys, self.cells or 1)
+        first = columns.feed_start[ids]
+        lengths = columns.feed_start[ids + 1] - first
         feeds = np.repeat(first - np.cumsum(lengths) + lengths, lengths) + np.arange(int(lengths.sum()))
-        repeated = np.repeat(weights, lengths)
-        return _summed(columns.feed_ratio[feeds], np.stack((repeated * columns.feed_good[feeds], repeated), axis=1))
+        weights = np.repeat(cells.values[:, 0], lengths)
+        ratios = columns.feed_ratio[feeds] + np.repeat(places * self.ratios, lengths)
+        return _summed(ratios, np.stack((weights * columns.feed_good[feeds], weights), axis=1))
 
     def sums_of(self, cells: Table) -> Table:
-        """Rows (sum, count) by sum id, from weights by cell id: failures by fail point."""
-        ids = self.columns.failure_sum[cells.keys]
-        hit = ids >= 0
-        return _summed(ids[hit], np.repeat(cells.values[hit], 2, axis=1))
+        """Rows (sum, count) by sum id, from weights by cell id: failures by fail point. Joined as `ratios_of`."""
+        places, ids = np.divmod(cells.keys, self.cells or 1)
+        sums = self.columns.failure_sum[ids]
+        hit = sums >= 0
+        return _summed((sums + places * self.sums)[hit], np.repeat(cells.values[hit], 2, axis=1))
 
-    def _admit(self, key: tuple[object, ...]) -> int:
-        route = RouteKey(*key)  # type: ignore[arg-type]  # as the attribute getter gives it
-        number = len(self.cell_start)
-        feeds = list(self._feeds(route)) if route.kind == Kind.INTERACTION else []
-        self._ids[key] = number
-        self._add_route(number, feeds, self._failure_sum(route), self._distribution(route))
+    def _route(self, key: tuple[object, ...]) -> int:
+        """Route of events with ``key``, admitted if need be."""
+        route = self._significant(RouteKey(*key))  # type: ignore[arg-type]  # as the attribute getter gives it
+        number = self._routes.get(route)
+        if number is None:
+            number = self._routes[route] = self._admit(route)
+        if len(self._remembered) >= _MOST_REMEMBERED:
+            self._remembered.clear()
+        self._remembered[key] = number
         return number
 
-    def _admit_probe(self, service: str, step: str) -> tuple[int, int]:
+    def _significant(self, key: RouteKey) -> RouteKey:
+        """``key`` without what no series depends on, so that free texts in events do not multiply routes."""
+        step, point = key.step or "", key.failure_point or None
+        if key.kind == Kind.INTERACTION:
+            class_ = key.class_ if key.class_ in self._classes.get(key.service, ()) else None
+            return RouteKey(key.kind, key.service, step, class_, point, key.outcome)
+        if key.kind == Kind.PROBE:
+            return RouteKey(key.kind, key.service, step, None, None, "ok")
+        if key.kind in (Kind.CASE, Kind.CHECK) and point:
+            return RouteKey("", key.service, step, None, point, "ok")
+        return _NOTHING
+
+    def _admit(self, route: RouteKey) -> int:
+        if route.kind == Kind.PROBE:
+            return self._admit_probe(route.service, route.step or "")
+        feeds = list(self._feeds(route)) if route.kind == Kind.INTERACTION else []
+        return self._add_route(feeds, self._failure_sum(route), self._distribution(route))
+
+    def _admit_probe(self, service: str, step: str) -> int:
+        """Admit the two routes of observed time, up and down; probes themselves are not counted. Gives the first."""
         ratios = [self._step(service, step).probes]
         ratios += [
             self.objectives[service, objective.name]
             for objective in self._objectives_of(service)
             if isinstance(objective.measure, ProbeAvailability) and objective.measure.step in (None, step)
         ]
-        pair = []
-        for verdict in (Verdict.GOOD, Verdict.BAD):
-            number = len(self.cell_start)
-            pair.append(self.cells)
-            self._add_route(number, [Feed(ratio, (), (verdict, verdict)) for ratio in ratios], -1, -1)
-        return pair[0], pair[1]
+        up, down = (
+            self._add_route([_regardless(ratio, verdict) for ratio in ratios], -1, -1)
+            for verdict in (Verdict.GOOD, Verdict.BAD)
+        )
+        self._probe_cells[service, step] = self.cell_start[up], self.cell_start[down]
+        return up
 
-    def _add_route(self, number: int, feeds: Sequence[Feed], failure_sum: int, distribution: int) -> None:
-        limits = sorted({limit for feed in feeds for limit in feed.limits})
-        self.edge_start.append(len(self.edges))
-        self.edges.extend(number << EDGE_BITS | limit for limit in limits)
+    def _add_route(self, feeds: Sequence[Feed], failure_sum: int, distribution: int) -> int:
+        limits = sorted({min(limit, LONGEST_US) for feed in feeds for limit in feed.limits})
+        self.profile.append(self._profile(tuple(limits)))
         self.cell_start.append(self.cells)
         self.distribution_of.append(distribution)
         for band in (*limits, None):
             self._add_cell(((feed.ratio, feed.at(band)) for feed in feeds), failure_sum)
         self._add_cell(((feed.ratio, feed.verdicts[-1]) for feed in feeds), failure_sum)
         self._columns = None
+        return len(self.profile) - 1
+
+    def _profile(self, limits: tuple[int, ...]) -> int:
+        """Number of the profile that cuts at ``limits``; there are as many as the standards have combinations."""
+        number = self._profiles.get(limits)
+        if number is None:
+            number = self._profiles[limits] = len(self._profiles)
+            self.edges.extend(number << EDGE_BITS | limit for limit in limits)
+        return number
 
     def _add_cell(self, verdicts: Iterable[tuple[int, Verdict]], failure_sum: int) -> None:
         for ratio, verdict in verdicts:
@@ -256,7 +300,15 @@ class Router:
         return self.ratios - 1
 
 
+#: Route of what feeds no series.
+_NOTHING: Final = RouteKey("", "", None, None, None, "ok")
 _AVAILABLE: Final = {"ok": Verdict.GOOD, "failed": Verdict.BAD, "abandoned": Verdict.EXCLUDED}
+
+
+def _classes(service: Service) -> frozenset[str | None]:
+    """The classes that objectives of ``service`` tell apart."""
+    measures = (objective.measure for objective in service.objectives.values())
+    return frozenset(None if isinstance(m, ProbeAvailability) else m.class_ for m in measures)
 
 
 def _regardless(ratio: int, verdict: Verdict) -> Feed:

@@ -12,14 +12,17 @@ from typing import Final
 import numpy as np
 
 from streams.derivers.timelines import Probe
-from streams.tables import IntArray, Table, combine, total
+from streams.tables import IntArray, Table, combine, join, split
 
 #: Length of the finest slice, milliseconds.
 LENGTH_MS: Final = 10_000
 #: A bucket's key in a table is its distribution's id and its number: `id << BUCKET_BITS | number`.
 BUCKET_BITS: Final = 11
 
-_EXTREMES: Final = (np.add, np.add, np.minimum, np.maximum)
+#: How rows of weights by cell, and of the columns of `Counts` and `Distributions`, are added.
+WEIGHTS: Final = (np.add,)
+PAIRS: Final = (np.add, np.add)
+SUMMARIES: Final = (np.add, np.add, np.minimum, np.maximum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,14 @@ class Counts:
     @staticmethod
     def add(parts: Sequence[Counts]) -> Counts:
         """Exact sum of several."""
-        return Counts(total([p.ratios for p in parts], 2), total([p.sums for p in parts], 2))
+        return Counts.add_each((parts,))[0]
+
+    @staticmethod
+    def add_each(groups: Sequence[Sequence[Counts]]) -> list[Counts]:
+        """Exact sum of each group."""
+        ratios = _combine_each([[part.ratios for part in parts] for parts in groups], PAIRS)
+        sums = _combine_each([[part.sums for part in parts] for parts in groups], PAIRS)
+        return list(map(Counts, ratios, sums))
 
     def packed(self) -> Counts:
         """The same in the narrowest types."""
@@ -49,7 +59,14 @@ class Distributions:
     @staticmethod
     def add(parts: Sequence[Distributions]) -> Distributions:
         """Exact sum of several; smallest and largest by minimum and maximum."""
-        return Distributions(combine([p.summaries for p in parts], _EXTREMES), total([p.buckets for p in parts], 1))
+        return Distributions.add_each((parts,))[0]
+
+    @staticmethod
+    def add_each(groups: Sequence[Sequence[Distributions]]) -> list[Distributions]:
+        """Exact sum of each group."""
+        summaries = _combine_each([[part.summaries for part in parts] for parts in groups], SUMMARIES)
+        buckets = _combine_each([[part.buckets for part in parts] for parts in groups], WEIGHTS)
+        return list(map(Distributions, summaries, buckets))
 
     def packed(self) -> Distributions:
         """The same in the narrowest types."""
@@ -69,15 +86,15 @@ class Slice:
 class OpenSlice:
     """A slice that may still change. What is added is only kept; it is brought together when somebody looks."""
 
-    __slots__ = ("_buckets", "_cells", "_seen", "_summaries", "start_ms", "transitions")
+    __slots__ = ("_seen", "buckets", "cells", "start_ms", "summaries", "transitions")
 
     def __init__(self, start_ms: int) -> None:
         """Start empty, at ``start_ms``."""
         self.start_ms = start_ms
         self.transitions: list[Probe] = []
-        self._cells: list[Table] = []
-        self._summaries: list[Table] = []
-        self._buckets: list[Table] = []
+        self.cells: list[Table] = []  # weights by cell id, one column; see `streams.router` for what cells mean
+        self.summaries: list[Table] = []  # as in `Distributions`
+        self.buckets: list[Table] = []
         self._seen: set[int] = set()
 
     @property
@@ -86,21 +103,13 @@ class OpenSlice:
         return self.start_ms + LENGTH_MS
 
     def add_cells(self, cells: Table) -> None:
-        """Count observations: weight by cell id, one column. See `streams.router` for what cells mean."""
-        _keep(self._cells, cells, (np.add,))
+        """Count observations: weight by cell id."""
+        _keep(self.cells, cells, WEIGHTS)
 
     def add_durations(self, summaries: Table, buckets: Table) -> None:
         """Take in durations, as in `Distributions`."""
-        _keep(self._summaries, summaries, _EXTREMES)
-        _keep(self._buckets, buckets, (np.add,))
-
-    def cells(self) -> Table:
-        """Everything counted so far, by cell id."""
-        return _settled(self._cells, (np.add,))
-
-    def distributions(self) -> Distributions:
-        """Every duration taken in so far."""
-        return Distributions(_settled(self._summaries, _EXTREMES), _settled(self._buckets, (np.add,)))
+        _keep(self.summaries, summaries, SUMMARIES)
+        _keep(self.buckets, buckets, WEIGHTS)
 
     def first_seen(self, identity: int) -> bool:
         """Whether an event of this ``identity`` (64 bits) is the first in the slice; it is remembered."""
@@ -121,10 +130,10 @@ def _keep(tables: list[Table], table: Table, how: Sequence[np.ufunc]) -> None:
         tables[:] = [combine(tables, how)]
 
 
-def _settled(tables: list[Table], how: Sequence[np.ufunc]) -> Table:
-    if len(tables) != 1:
-        tables[:] = [combine(tables, how)]
-    return tables[0]
+def _combine_each(groups: Sequence[Sequence[Table]], how: Sequence[np.ufunc]) -> list[Table]:
+    """Each group's tables brought together, all groups in one pass over their rows."""
+    width = 1 + max((int(table.keys[-1]) for tables in groups for table in tables if len(table)), default=0)
+    return split(join(groups, width, how), width, len(groups))
 
 
 def slice_start(time_ms: int) -> int:

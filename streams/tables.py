@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, Self
 
 import numpy as np
@@ -21,6 +22,7 @@ SATURATED: Final = int(np.iinfo(np.int64).max)
 
 _ADD: Final = np.add
 _NARROWABLE: Final = int(np.iinfo(np.uint32).max)
+_FEW: Final = 32  # an array's own header outweighs so many numbers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +53,7 @@ class Table:
     __hash__ = None  # type: ignore[assignment]  # arrays can change
 
     def packed(self) -> Table:
-        """The same rows in the narrowest unsigned types that hold them; for slices that only rest in memory."""
+        """The same rows in arrays of their own, of the narrowest types that pay; for slices that rest in memory."""
         return Table(_narrow(self.keys), _narrow(self.values))
 
     @property
@@ -61,11 +63,11 @@ class Table:
 
 
 def _narrow(array: IntArray) -> IntArray:
-    if not array.size:
-        return array
+    if array.size <= _FEW:
+        return array if array.base is None else array.copy()
     largest = int(array.max())
     if largest > _NARROWABLE:  # uint64 and int64 meet in float64, which is not exact
-        return array.astype(np.int64, copy=False)
+        return array.astype(np.int64)
     # Typed as int64 for its readers: numpy widens the narrow type whenever it meets an int64.
     return array.astype(np.min_scalar_type(largest))
 
@@ -77,16 +79,34 @@ def total(tables: Sequence[Table], columns: int) -> Table:
 
 def combine(tables: Sequence[Table], how: Sequence[np.ufunc]) -> Table:
     """Rows of ``tables`` brought together by key, each column by its own operation (add, minimum, maximum)."""
-    filled = [table for table in tables if len(table)]
+    return join((tables,), 0, how)
+
+
+def join(groups: Sequence[Sequence[Table]], width: int, how: Sequence[np.ufunc]) -> Table:
+    """Many groups of tables in one go: the rows of group g, combined as by `combine`, under the keys g · width + key.
+
+    All keys must be less than ``width`` where there are several groups. `split` takes the groups apart again.
+    """
+    filled = [(place, table) for place, group_ in enumerate(groups) for table in group_ if len(table)]
     if not filled:
         return Table.empty(len(how))
+    keys = np.concatenate([table.keys for _, table in filled]).astype(np.int64, copy=False)
+    values = np.concatenate([table.values for _, table in filled]).astype(np.int64, copy=False)
+    if len(groups) > 1:
+        places = np.array([place for place, _ in filled], np.int64)
+        keys = keys + np.repeat(places * width, [len(table) for _, table in filled])
     if len(filled) == 1:
-        only = filled[0]
-        return Table(only.keys.astype(np.int64, copy=False), only.values.astype(np.int64, copy=False))
-    keys = np.concatenate([t.keys for t in filled]).astype(np.int64, copy=False)
-    values = np.concatenate([t.values for t in filled]).astype(np.int64, copy=False)
+        return Table(keys, values)
     order = np.argsort(keys, kind="stable")
     return group(keys[order], values[order], how)
+
+
+def split(joined: Table, width: int, count: int) -> list[Table]:
+    """The ``count`` tables that were joined under keys of ``width``; they share the memory of ``joined``."""
+    places = np.arange(count + 1) * width
+    ends = np.searchsorted(joined.keys, places).tolist()
+    own = joined.keys - np.repeat(places[:-1], np.diff(ends))
+    return [Table(own[a:b], joined.values[a:b]) for a, b in pairwise(ends)]
 
 
 def group(keys: IntArray, values: IntArray, how: Sequence[np.ufunc]) -> Table:
@@ -94,13 +114,17 @@ def group(keys: IntArray, values: IntArray, how: Sequence[np.ufunc]) -> Table:
     if not len(keys):
         return Table.empty(len(how))
     starts = run_starts(keys)
+    if len(starts) == len(keys):
+        return Table(keys, values)
     columns = [_reduce(operation, values[:, i], starts) for i, operation in enumerate(how)]
     return Table(keys[starts], np.stack(columns, axis=1))
 
 
 def run_starts(keys: IntArray) -> IntArray:
     """Positions at which a new value begins in sorted, non-empty ``keys``."""
-    return np.concatenate(([0], np.flatnonzero(keys[1:] != keys[:-1]) + 1))
+    begins = np.ones(len(keys), np.bool_)
+    np.not_equal(keys[1:], keys[:-1], out=begins[1:])
+    return np.flatnonzero(begins)
 
 
 def _reduce(operation: np.ufunc, column: IntArray, starts: IntArray) -> IntArray:

@@ -49,20 +49,27 @@ class BucketSlots:
 
 
 class Dense:
-    """Rows of integers by dense id, growing as ids appear."""
+    """Rows of integers by dense id, growing as ids appear.
 
-    __slots__ = ("rows",)
+    Once ``saturated``, nothing can be taken away exactly any more.
+    """
+
+    __slots__ = ("rows", "saturated")
 
     def __init__(self, columns: int) -> None:
         """No row is needed yet; each starts at zero."""
         self.rows = np.zeros((0, columns), np.int64)
+        self.saturated = False
 
     def add(self, ids: IntArray, values: IntArray) -> None:
         """Add ``values`` to the rows ``ids``, each at most once; a sum that overflows stays at `SATURATED`."""
         if len(ids):
             self._reach(int(ids.max()))
             sums = self.rows[ids] + values
-            self.rows[ids] = np.where(sums < 0, SATURATED, sums)
+            if sums.min() < 0:
+                self.saturated = True
+                sums = np.where(sums < 0, SATURATED, sums)
+            self.rows[ids] = sums
 
     def subtract(self, ids: IntArray, values: IntArray) -> None:
         """Take away what was added before."""
@@ -78,7 +85,7 @@ class Dense:
     def copy(self) -> Dense:
         """An independent copy."""
         other = Dense(self.rows.shape[1])
-        other.rows = self.rows.copy()
+        other.rows, other.saturated = self.rows.copy(), self.saturated
         return other
 
     def _reach(self, number: int) -> None:
@@ -87,27 +94,53 @@ class Dense:
             self.rows = np.concatenate((self.rows, np.zeros((more, self.rows.shape[1]), np.int64)))
 
 
-class CountTotals:
-    """Sums of ratios and of sums."""
+class RatioTotals:
+    """Sums of ratios alone, as decisions need them."""
 
     def __init__(self) -> None:
         """Start at zero."""
         self.ratios = Dense(2)
-        self.sums = Dense(2)
+
+    @property
+    def saturated(self) -> bool:
+        """Whether a sum has overflowed, so that nothing can be taken out again."""
+        return self.ratios.saturated
 
     def add(self, counts: Counts) -> None:
         """Take in a slice's counts."""
         self.ratios.add(counts.ratios.keys, counts.ratios.values)
-        self.sums.add(counts.sums.keys, counts.sums.values)
 
     def subtract(self, counts: Counts) -> None:
         """Take out the counts of a slice that was added."""
         self.ratios.subtract(counts.ratios.keys, counts.ratios.values)
-        self.sums.subtract(counts.sums.keys, counts.sums.values)
 
     def ratio(self, number: int) -> Ratio:
         """Good and total of one ratio series."""
         return Ratio(*self.ratios.row(number))
+
+
+class CountTotals(RatioTotals):
+    """Sums of ratios and of sums."""
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        super().__init__()
+        self.sums = Dense(2)
+
+    @property
+    def saturated(self) -> bool:
+        """Whether a sum has overflowed, so that nothing can be taken out again."""
+        return self.ratios.saturated or self.sums.saturated
+
+    def add(self, counts: Counts) -> None:
+        """Take in a slice's counts."""
+        super().add(counts)
+        self.sums.add(counts.sums.keys, counts.sums.values)
+
+    def subtract(self, counts: Counts) -> None:
+        """Take out the counts of a slice that was added."""
+        super().subtract(counts)
+        self.sums.subtract(counts.sums.keys, counts.sums.values)
 
     def copy(self) -> Self:
         """An independent copy."""
@@ -124,6 +157,11 @@ class DistributionTotals:
         self._slots = slots
         self.summaries = Dense(2)  # count, sum
         self.buckets = Dense(1)
+
+    @property
+    def saturated(self) -> bool:
+        """Whether a sum has overflowed, so that nothing can be taken out again."""
+        return self.summaries.saturated
 
     def add(self, distributions: Distributions) -> None:
         """Take in a slice's distributions."""
@@ -184,6 +222,7 @@ class Extremes:
 
     def _reach(self, number: int) -> None:
         if number >= len(self._rows):
-            more = np.empty((max(_FIRST_ROWS, number + 1) - len(self._rows), 2), np.int64)
+            rows = max(_FIRST_ROWS, number + 1, 2 * len(self._rows))
+            more = np.empty((rows - len(self._rows), 2), np.int64)
             more[:] = (SATURATED, -1)
             self._rows = np.concatenate((self._rows, more))

@@ -41,7 +41,8 @@ class Watermark:
 
     def is_future(self, times: IntArray, stamps: IntArray) -> npt.NDArray[np.bool_]:
         """Which events claim a time too far beyond their record's timestamp."""
-        future: npt.NDArray[np.bool_] = (stamps != NO_TIMESTAMP) & (times > stamps + self.policy.max_ahead_ms)
+        # Times are bounded, stamps are not where producers set them: adding to those could overflow.
+        future: npt.NDArray[np.bool_] = (stamps != NO_TIMESTAMP) & (times - self.policy.max_ahead_ms > stamps)
         return future
 
     def advance(self, times: IntArray, stamps: IntArray) -> IntArray:

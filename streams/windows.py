@@ -15,6 +15,10 @@ Content_contra = TypeVar("Content_contra", contravariant=True)
 class Sums(Protocol[Content_contra]):
     """What slices can be added to and taken from."""
 
+    @property
+    def saturated(self) -> bool:
+        """Whether a sum has overflowed, so that nothing can be taken out again."""
+
     def add(self, content: Content_contra, /) -> None:
         """Take in."""
 
@@ -48,9 +52,19 @@ class RunningSum(Generic[Content, Totals]):
         self._add(old_end, end_ms)
         self._subtract(end_ms, old_end)
 
-    def _intact(self, start_ms: int, end_ms: int) -> bool:
-        """Whether slices still end where the old interval did: roll-up since then may have joined across it."""
-        return self._history.is_boundary(start_ms) and self._history.is_boundary(end_ms)
+    def _intact(self, old_start: int, old_end: int) -> bool:
+        """Whether what was added can still be taken out.
+
+        Not if it overflowed, nor if roll-up has joined slices across an end of the old interval, nor if some of its
+        slices are forgotten.
+        """
+        history = self._history
+        return (
+            not self.totals.saturated
+            and old_start >= history.forgotten_ms
+            and history.is_boundary(old_start)
+            and history.is_boundary(old_end)
+        )
 
     def _add(self, start_ms: int, end_ms: int) -> None:
         for kept in self._history.between(start_ms, end_ms):

@@ -6,8 +6,9 @@ down wins. Time that no probe holds for is unobserved and counts nowhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import Final, NamedTuple
 
 #: How long a probe holds that does not say, milliseconds.
@@ -48,27 +49,48 @@ class _Timeline:
     """The sources of one step that hold, and how far it has been accounted for."""
 
     at_ms: int
+    up_ms: int = 0  # so far in the slice
+    down_ms: int = 0
     sources: dict[str, _Holding] = field(default_factory=dict)
+    down: int = 0  # how many sources say so
+    expiries: list[tuple[int, str]] = field(default_factory=list)  # a heap; of replaced probes too
 
-    def pass_to(self, time_ms: int) -> tuple[int, int]:
-        """Account for the time up to ``time_ms``: milliseconds up, milliseconds down."""
-        up_ms = down_ms = 0
-        while self.sources and self.at_ms < time_ms:
-            until = min([time_ms, *(holding.until_ms for holding in self.sources.values())])
-            if all(holding.up for holding in self.sources.values()):
-                up_ms += until - self.at_ms
-            else:
-                down_ms += until - self.at_ms
-            self.at_ms = until
-            self.sources = {name: held for name, held in self.sources.items() if held.until_ms > until}
-        self.at_ms = max(self.at_ms, time_ms)
-        return up_ms, down_ms
+    def pass_to(self, time_ms: int) -> None:
+        """Account for the time up to ``time_ms``."""
+        while self.expiries and self.expiries[0][0] <= time_ms:
+            until_ms, source = heappop(self.expiries)
+            held = self.sources.get(source)
+            if held is not None and held.until_ms == until_ms:
+                self._account(until_ms)
+                self._silence(source)
+        self._account(time_ms)
 
     def hear(self, probe: Probe) -> None:
         """Let ``probe`` hold from now on, in place of what its source said before."""
-        self.sources.pop(probe.source, None)
+        self._silence(probe.source)
         if probe.holds_ms:
-            self.sources[probe.source] = _Holding(probe.time_ms + probe.holds_ms, probe.up)
+            until_ms = probe.time_ms + probe.holds_ms
+            self.sources[probe.source] = _Holding(until_ms, probe.up)
+            self.down += not probe.up
+            heappush(self.expiries, (until_ms, probe.source))
+
+    def observed(self) -> tuple[int, int]:
+        """Milliseconds up and down since this was last asked."""
+        found = self.up_ms, self.down_ms
+        self.up_ms = self.down_ms = 0
+        return found
+
+    def _account(self, time_ms: int) -> None:
+        if self.down:
+            self.down_ms += time_ms - self.at_ms
+        elif self.sources:
+            self.up_ms += time_ms - self.at_ms
+        self.at_ms = time_ms
+
+    def _silence(self, source: str) -> None:
+        held = self.sources.pop(source, None)
+        if held is not None:
+            self.down -= not held.up
 
 
 class Timelines:
@@ -77,25 +99,25 @@ class Timelines:
     def __init__(self) -> None:
         """None holds."""
         self._holding: dict[tuple[str, str], _Timeline] = {}
+        self._passed_ms = 0
 
-    def __bool__(self) -> bool:
-        """Whether any timeline will yield observations in the next slice without a further probe."""
-        return bool(self._holding)
+    @property
+    def next_start_ms(self) -> int | None:
+        """Start of the next slice in which something holds without a further probe; None: nothing holds."""
+        return self._passed_ms if self._holding else None
 
-    def pass_slice(self, start_ms: int, end_ms: int, probes: Iterable[Probe]) -> Iterator[Observed]:
-        """Apply the slice's ``probes`` in the order of time and offset, and account for the slice [start, end)."""
-        observed: dict[tuple[str, str], tuple[int, int]] = dict.fromkeys(self._holding, (0, 0))
-        for timeline in self._holding.values():
-            timeline.at_ms = start_ms
+    def pass_slice(self, start_ms: int, end_ms: int, probes: Iterable[Probe]) -> list[Observed]:
+        """Apply the slice's ``probes`` in the order of time and offset, and account for the slice [start, end).
+
+        Slices come in the order of time, none left out while `next_start_ms` asks for it.
+        """
         for probe in sorted(probes):
-            key = probe.service, probe.step
-            timeline = self._holding.setdefault(key, _Timeline(probe.time_ms))
-            observed[key] = _plus(observed.get(key, (0, 0)), timeline.pass_to(probe.time_ms))
+            timeline = self._holding.setdefault((probe.service, probe.step), _Timeline(start_ms))
+            timeline.pass_to(probe.time_ms)
             timeline.hear(probe)
-        for (service, step), so_far in sorted(observed.items()):
-            yield Observed(service, step, *_plus(so_far, self._holding[service, step].pass_to(end_ms)))
+        for timeline in self._holding.values():
+            timeline.pass_to(end_ms)
+        observed = [Observed(*key, *timeline.observed()) for key, timeline in self._holding.items()]
         self._holding = {key: timeline for key, timeline in self._holding.items() if timeline.sources}
-
-
-def _plus(left: tuple[int, int], right: tuple[int, int]) -> tuple[int, int]:
-    return left[0] + right[0], left[1] + right[1]
+        self._passed_ms = end_ms
+        return observed

@@ -31,12 +31,21 @@ class Standing:
     budget_remaining: Fraction | None
 
 
-def standing(objective: Objective, ratio: Ratio) -> Standing:
-    """Judge ``ratio`` against ``objective``. Fewer than its minimum total is no data: it pages nobody."""
+def judge(objective: Objective, ratio: Ratio) -> Verdict:
+    """Whether ``ratio`` meets ``objective``. Fewer than its minimum total is no data: it pages nobody."""
     if ratio.total < max(1, objective.minimum_total):
-        return Standing(Verdict.NO_DATA, None, None)
+        return Verdict.NO_DATA
+    target = objective.target
+    met = ratio.good * target.denominator >= target.numerator * ratio.total
+    return Verdict.MET if met else Verdict.BREACHED
+
+
+def standing(objective: Objective, ratio: Ratio) -> Standing:
+    """What `judge` says of ``ratio``, with the figures behind it."""
+    verdict = judge(objective, ratio)
+    if verdict is Verdict.NO_DATA:
+        return Standing(verdict, None, None)
     attained = Fraction(ratio.good, ratio.total)
-    verdict = Verdict.MET if attained >= objective.target else Verdict.BREACHED
     return Standing(verdict, attained, _budget_remaining(objective.target, attained))
 
 

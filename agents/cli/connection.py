@@ -1,0 +1,46 @@
+"""Options of the commands that speak to Kafka, made from the table of settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from agents.settings import CONFIG_VARIABLE, SETTINGS, Kind, Setting, Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_CONNECTION: Final = ("broker", "start_timeout", "security_protocol")
+_SECURITY: Final = ("ssl_", "sasl_")
+
+
+def connection_options(command: F) -> F:
+    """Add the options that say where Kafka is and how to reach it, and ``--config``."""
+    for row in reversed(SETTINGS):
+        if row.option and (row.name in _CONNECTION or row.name.startswith(_SECURITY)):
+            command = click.option(row.option, row.name, **_described(row))(command)
+    return click.option(
+        "--config",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        envvar=CONFIG_VARIABLE,
+        help="TOML file with settings.",
+    )(command)
+
+
+def _described(row: Setting) -> dict[str, Any]:
+    shown = f"{row.meaning} [{row.variable}{'' if row.default is None else f'; default: {row.default}'}]"
+    metavar = "|".join(row.choices) if row.choices else row.kind.upper()
+    return {"metavar": metavar, "type": click.Path(path_type=Path) if row.kind is Kind.FILE else None, "help": shown}
+
+
+def resolve(options: Mapping[str, object], config: Path | None) -> Settings:
+    """Settings from a command's options, the environment and the file ``--config``.
+
+    Raises:
+        Fault: a value is bad, or the file is.
+    """
+    return Settings.resolve(options, os.environ, config)

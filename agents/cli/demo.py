@@ -1,0 +1,139 @@
+"""`slm demo`: the product at work, with nothing but Python."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from agents.cli.connection import connection_options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from agents.exits import Exit
+    from agents.settings import Settings
+    from streams.texts import Language
+
+_KEEPS_NOTHING: Final = "the broker runs inside this process and keeps nothing: what you see ends with it"
+
+
+@click.command("demo")
+@click.option("--seconds", metavar="N", type=click.FloatRange(min=1), help="End after so many seconds, with a summary.")
+@click.option(
+    "--seed", metavar="S", type=click.IntRange(min=0), default=1, show_default=True, help="Another seed, another day."
+)
+@click.option(
+    "--rate",
+    metavar="R",
+    type=click.FloatRange(min=1, max=20_000),
+    default=200,
+    show_default=True,
+    help="Events a second.",
+)
+@click.option(
+    "--web-port", metavar="PORT", type=click.IntRange(1, 65_535), help="Port of the status page. [default: 9464]"
+)
+@click.option(
+    "--language", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language of the table."
+)
+@connection_options
+def command(
+    seconds: float | None,
+    seed: int,
+    rate: float,
+    web_port: int | None,
+    language: str,
+    *,
+    config: Path | None,
+    **options: object,
+) -> None:
+    """Watch a simulated service floor: a hotline, a hotel and a payments API, with a rush and an outage in a minute.
+
+    The broker is a small one inside this process, unless --broker names a Kafka; there the events go to the topic
+    service-events-demo, which is created if it is missing. Everything else is the worker as `slm run` runs it.
+    """
+    from streams.texts import Language  # noqa: PLC0415 - `slm --help` is instant
+
+    with _broker(options, config, web_port) as (settings, ephemeral):
+        code = _run(settings, seed, rate, seconds, Language(language), ephemeral=ephemeral)
+    sys.exit(code)
+
+
+@contextmanager
+def _broker(
+    options: Mapping[str, object], config: Path | None, web_port: int | None
+) -> Iterator[tuple[Settings, bool]]:
+    """Settings for the Kafka that ``options`` name, or for a broker that lives as long as the body."""
+    from agents.broker import EmbeddedBroker  # noqa: PLC0415
+    from agents.demo import DEAD_LETTERS, GROUP  # noqa: PLC0415
+    from agents.floor import TOPIC  # noqa: PLC0415
+    from agents.settings import Settings  # noqa: PLC0415
+
+    own = {"topics": TOPIC, "dead_letters_topic": DEAD_LETTERS, "group": GROUP}
+    if options["broker"]:
+        settings = Settings.resolve({**options, **own}, os.environ, config)
+        _create_topics(settings)
+        yield _with_free_port(settings, web_port), False
+        return
+    with EmbeddedBroker() as broker:
+        settings = Settings.resolve({**own, "broker": broker.address}, {}, config)
+        yield _with_free_port(settings, web_port), True
+
+
+def _create_topics(settings: Settings) -> None:
+    from dataclasses import replace  # noqa: PLC0415
+
+    from agents import topics  # noqa: PLC0415
+    from agents.connections import administration  # noqa: PLC0415
+
+    events, letters = topics.source(settings.topics[0]), replace(topics.DEAD_LETTERS, name=settings.dead_letters_topic)
+    with administration(settings, _say) as admin:
+        cluster = topics.Cluster(admin)
+        replicas = min(topics.MOST_REPLICAS, cluster.brokers())
+        found = cluster.find([events.name, letters.name])
+        for topic, partitions in ((events, topics.DEFAULT_PARTITIONS), (letters, 1)):
+            if topic.name not in found:
+                cluster.create(topic, partitions, replicas)
+                _say(f"created the topic {topic.name}")
+
+
+def _with_free_port(settings: Settings, web_port: int | None) -> Settings:
+    from dataclasses import replace  # noqa: PLC0415
+
+    from agents.demo import free_port  # noqa: PLC0415
+
+    wanted = web_port or settings.web_port
+    port = free_port(settings.web_host, wanted)
+    if port != wanted:
+        _say(f"port {wanted} is taken; the status page is on {port}")
+    return replace(settings, web_port=port)
+
+
+def _run(
+    settings: Settings, seed: int, rate: float, seconds: float | None, language: Language, *, ephemeral: bool
+) -> Exit:
+    from rich.console import Console  # noqa: PLC0415
+
+    from agents import log  # noqa: PLC0415
+    from agents.demo import Demonstration  # noqa: PLC0415
+    from agents.demo_screen import PLAIN_WIDTH, Screen  # noqa: PLC0415
+
+    log.configure()
+    title = f"Status page: http://{settings.web_host}:{settings.web_port}/  (metrics: /metrics; stop with Ctrl-C)"
+    click.echo(title)
+    if ephemeral:
+        _say(_KEEPS_NOTHING)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    with Screen(console, language, title) as screen:
+        demonstration = Demonstration(settings, seed, rate, seconds, ephemeral, screen.show)
+        return asyncio.run(demonstration.run(screen.summary))
+
+
+def _say(line: str) -> None:
+    click.echo(f"slm: {line}", err=True)

@@ -1,0 +1,116 @@
+"""`slm run`: the worker against a real Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+
+import click
+
+from agents.cli.connection import connection_options, resolve
+from agents.exits import Exit
+from agents.settings import SETTINGS, Kind, Setting
+
+if TYPE_CHECKING:
+    from agents.settings import Settings
+    from streams.standards.model import Standards
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_ENDS: Final = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.DONE}
+
+
+def _worker_options(command: F) -> F:
+    """Add an option for every setting that `connection_options` leaves out."""
+    given = {parameter.name for parameter in getattr(command, "__click_params__", ())}
+    for row in reversed(SETTINGS):
+        if row.option and row.name not in given:
+            command = click.option(row.option, row.name, **_described(row))(command)
+    return command
+
+
+def _described(row: Setting) -> dict[str, Any]:
+    shown = f"{row.meaning} [{row.variable}{'' if row.default is None else f'; default: {row.default}'}]"
+    if row.kind is Kind.LIST:
+        return {"metavar": "NAME", "multiple": True, "help": shown}
+    return {
+        "metavar": row.kind.upper(),
+        "type": click.Path(path_type=Path) if row.kind is Kind.FILE else None,
+        "help": shown,
+    }
+
+
+@click.command("run")
+@_worker_options
+@connection_options
+def command(*, config: Path | None, **options: object) -> None:
+    """Read events from Kafka, and expose service levels on the status page and /metrics.
+
+    Several workers share the partitions of the topics; give each a port of its own on one machine. In this version a
+    worker keeps no state: it reads its topics from their beginning after every start.
+
+    Ends on SIGTERM with code 0 and on an interrupt with code 130. Code 3: the broker or a topic is not there; code 4:
+    the worker makes no progress, or found an error of its own, and wants to be started again.
+    """
+    for number in _ENDS:
+        signal.signal(number, _end_at_once)
+    settings = resolve(options, config)
+    code = _run(settings, _prepare(settings))
+    sys.stderr.flush()
+    # Not sys.exit: threads that wait for a broker that is away must not keep the process.
+    os._exit(code)
+
+
+def _end_at_once(number: int, _: object) -> NoReturn:
+    raise SystemExit(_ENDS[signal.Signals(number)])
+
+
+def _prepare(settings: Settings) -> Standards:
+    """Check everything that a user can have got wrong, the quickest first."""
+    from agents import preflight  # noqa: PLC0415 - heavy
+    from agents.files import read_standards  # noqa: PLC0415 - heavy
+
+    standards = read_standards(settings.standards)
+    preflight.check_port(settings)
+    preflight.check_broker(settings, _notice)
+    return standards
+
+
+def _notice(line: str) -> None:
+    click.echo(f"slm: {line}", err=True)
+
+
+def _run(settings: Settings, standards: Standards) -> int:
+    from agents import log  # noqa: PLC0415
+
+    log.configure()
+    try:
+        return asyncio.run(_serve(settings, standards))
+    except click.ClickException as fault:
+        fault.show()
+        return fault.exit_code
+
+
+async def _serve(settings: Settings, standards: Standards) -> int:
+    from agents.app import build  # noqa: PLC0415 - Faust takes half a second to load
+
+    stop, ended_by = asyncio.Event(), []
+
+    def end(number: signal.Signals) -> None:
+        if stop.is_set():
+            os._exit(_ENDS[number])  # asked twice: at once
+        ended_by.append(_ENDS[number])
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in _ENDS:
+        loop.add_signal_handler(number, end, number)
+    monitor = build(settings, standards)
+    _notice(f"status page: {monitor.url}")
+    await monitor.run(stop)
+    return ended_by[0] if ended_by else Exit.DONE

@@ -1,0 +1,142 @@
+"""Connecting to Kafka with kafka-python: patience at the start, one clear line when there is no broker."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from kafka import KafkaAdminClient, KafkaProducer
+from kafka.errors import KafkaError, NoError, UnknownTopicOrPartitionError, for_code
+
+from agents.exits import Exit, Fault
+from agents.journal import Destination
+from agents.producers import open_producer
+from agents.security import client_options_kafka_python
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agents.settings import Settings
+
+T = TypeVar("T")
+
+CLIENT_ID: Final = "slm"
+_ATTEMPT_SECONDS: Final = 2.0
+_FIRST_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 5.0
+
+#: Takes one line for the user.
+Notice = Callable[[str], None]
+
+
+def client_options(settings: Settings) -> dict[str, Any]:
+    """What every client of kafka-python is opened with."""
+    where = {"bootstrap_servers": list(settings.bootstrap), "client_id": CLIENT_ID}
+    return {**where, **client_options_kafka_python(settings)}
+
+
+@contextmanager
+def administration(settings: Settings, notice: Notice) -> Iterator[KafkaAdminClient]:
+    """An administration client, closed at the end.
+
+    Raises:
+        Fault: no broker answered within the start time-out, or Kafka refused what was asked of it.
+    """
+    options = client_options(settings)
+    client = _patiently(lambda timeout: KafkaAdminClient(bootstrap_timeout_ms=timeout, **options), settings, notice)
+    try:
+        yield client
+    except KafkaError as error:
+        raise _refused(error) from error
+    finally:
+        client.close()
+
+
+@contextmanager
+def producing(settings: Settings, notice: Notice) -> Iterator[KafkaProducer]:
+    """An idempotent producer. It is closed without waiting: what must arrive has been awaited by then.
+
+    Raises:
+        Fault: no broker answered within the start time-out.
+    """
+    options = client_options(settings)
+    producer = _patiently(lambda timeout: open_producer({**options, "bootstrap_timeout_ms": timeout}), settings, notice)
+    try:
+        yield producer
+    finally:
+        producer.close(timeout=0)
+
+
+def _patiently(connect: Callable[[int], T], settings: Settings, notice: Notice) -> T:
+    """Connect, again and again until the start time-out, with growing pauses."""
+    # kafka-python logs each failed attempt at several levels; what the user must know is said here, once.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    started, pause = time.monotonic(), _FIRST_PAUSE
+    while True:
+        left = settings.start_timeout - (time.monotonic() - started)
+        timeout = max(0.1, min(_ATTEMPT_SECONDS, left))
+        try:
+            _knock(settings, timeout)
+            return connect(round(1000 * timeout))
+        except (KafkaError, OSError) as error:
+            left = settings.start_timeout - (time.monotonic() - started)
+            if left <= 0:
+                raise _no_broker(settings, error) from error
+        if pause == _FIRST_PAUSE:
+            notice(f"no Kafka broker answers at {settings.broker} yet; trying for {settings.start_timeout:g} s")
+        time.sleep(min(pause, left))
+        pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def _knock(settings: Settings, timeout: float) -> None:
+    """Make sure that somebody listens: kafka-python leaves a thread and sockets behind where nobody does.
+
+    Raises:
+        OSError: nobody listens at any of the addresses; what the last of them said.
+    """
+    refused = OSError()
+    for address in settings.bootstrap:
+        host, _, port = address.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout).close()
+        except OSError as error:
+            refused = error
+        else:
+            return
+    raise refused
+
+
+def destination(admin: KafkaAdminClient, topic: str) -> Destination:
+    """What tells this topic from every other, of other clusters and earlier ones of its name included.
+
+    Raises:
+        Fault: there is no such topic, or this client may not see it.
+    """
+    (found,) = admin.describe_topics([topic])
+    error = for_code(found["error_code"])
+    if error is UnknownTopicOrPartitionError:
+        raise _no_topic(topic)
+    if error is not NoError:
+        raise _refused(error(topic))
+    cluster = admin.describe_cluster().get("cluster_id") or ""
+    return Destination(cluster, topic, str(found.get("topic_id") or ""))
+
+
+def _no_broker(settings: Settings, error: Exception) -> Fault:
+    return Fault(
+        f"no Kafka broker answered at {settings.broker} within {settings.start_timeout:g} s ({error});"
+        " is it running, and are address and security right? See --broker and --security-protocol",
+        Exit.UNAVAILABLE,
+    )
+
+
+def _no_topic(topic: str) -> Fault:
+    return Fault(f"there is no topic {topic}; create it with: slm topics --create --topic {topic}", Exit.UNAVAILABLE)
+
+
+def _refused(error: KafkaError) -> Fault:
+    return Fault(f"Kafka refused: {str(error) or type(error).__name__}", Exit.UNAVAILABLE)

@@ -1,0 +1,234 @@
+"""Faust's consumer with its bookkeeping for single records replaced by that of `agents.partitions`.
+
+What Faust does for each record (acknowledged offsets, gaps, the largest offset read) would cost more than the fold, and
+loses its place at rebalances. Here the engines know the place: every seek that Faust makes to the committed offset goes
+to the offset that the engine expects, and what is committed is what the engines have folded. The group's offset thus
+serves those who watch the lag, and nothing else.
+
+The methods overridden are private to faust-streaming 0.15.3, which is pinned for that reason;
+`tests/services/test_run.py` proves them against a real broker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from agents.partitions import Bounds, Source
+from agents.security import client_options_aiokafka
+
+if TYPE_CHECKING:
+    from faust.types import Message
+
+    from agents.partitions import Partitions
+    from agents.settings import Settings
+    from agents.worker import Worker
+
+#: Not this module's name, under which Faust's services log.
+log = logging.getLogger("slm.consumer")
+
+#: How long the broker may wait for records before it answers a fetch. A partition with records waits so long for the
+#: others of its broker, since one request at a time is under way to each.
+_FETCH_WAIT_MS = 100
+_REQUEST_TIMEOUT_MS = 10_000
+#: A topic that was made anew, or has got more partitions, is noticed after so long.
+_METADATA_AGE_MS = 15_000
+_RETRY_SECONDS = 0.5
+_BOUNDS_SECONDS = 4.0
+_COMMIT_SECONDS = 2.0
+_STOP_SECONDS = 3.0
+
+
+def consumer_options(settings: Settings) -> dict[str, Any]:
+    """Keyword arguments of the aiokafka consumer that reads the source topics."""
+    return {
+        "bootstrap_servers": list(settings.bootstrap),
+        "client_id": "service-level-monitor",
+        "group_id": settings.group,
+        "enable_auto_commit": False,
+        # Only where a log has lost what was to be read next: the seek to the beginning is the partitions' own.
+        "auto_offset_reset": "earliest",
+        "isolation_level": "read_committed",
+        "max_poll_records": settings.batch_records,
+        "max_partition_fetch_bytes": settings.fetch_bytes,
+        "fetch_max_wait_ms": _FETCH_WAIT_MS,
+        "metadata_max_age_ms": _METADATA_AGE_MS,
+        "request_timeout_ms": max(_REQUEST_TIMEOUT_MS, round(settings.session_timeout * 1_000)),
+        "session_timeout_ms": round(settings.session_timeout * 1_000),
+        "heartbeat_interval_ms": round(settings.heartbeat * 1_000),
+        "rebalance_timeout_ms": round(settings.session_timeout * 3_000),
+        "max_poll_interval_ms": round(settings.stall_timeout * 2_000),
+        **client_options_aiokafka(settings),
+    }
+
+
+class _ConsumerThread(driver.AIOKafkaConsumerThread):
+    """The thread in which aiokafka runs, so that heartbeats go on while a batch is folded."""
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
+        del transport
+        return AIOKafkaConsumer(**consumer_options(cast("Worker", self.app).settings))
+
+    async def on_start(self) -> None:
+        """Start aiokafka's consumer, and watch its heartbeats."""
+        await super().on_start()
+        coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001 - there is no public way to see heartbeats
+        coordinator._do_heartbeat = self._watched(coordinator._do_heartbeat)  # noqa: SLF001
+
+    def _watched(self, heartbeat: Callable[[], Awaitable[bool]]) -> Callable[[], Awaitable[bool]]:
+        async def watched() -> bool:
+            # The moment of sending: an answer may lie unread for as long as the process was suspended.
+            sent = time.monotonic()
+            recognized = await heartbeat()
+            if recognized:
+                cast("Worker", self.app).on_touch(sent)
+            return recognized
+
+        return watched
+
+    async def on_thread_stop(self) -> None:
+        """End, without waiting long for a broker that is away."""
+        with contextlib.suppress(asyncio.CancelledError, KafkaError, TimeoutError):
+            await asyncio.wait_for(super().on_thread_stop(), _STOP_SECONDS)
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit, and go on if that fails: nothing but lag monitors reads these offsets."""
+        consumer = self._ensure_consumer()
+        owned = {TopicPartition(*tp): offset for tp, offset in offsets.items() if tp in self.assignment()}
+        try:
+            await asyncio.wait_for(consumer.commit(owned), _COMMIT_SECONDS)
+        except (KafkaError, IllegalStateError, TimeoutError) as error:
+            log.info("The group's offsets were not committed (%r); lag monitors show older ones.", error)
+            return False
+        return True
+
+    async def bounds(self, tps: list[TopicPartition]) -> dict[Source, Bounds]:
+        """Ask where logs begin and end; from any thread."""
+        found: dict[Source, Bounds] = await self.call_thread(self._bounds, tps)
+        return found
+
+    async def _bounds(self, tps: list[TopicPartition]) -> dict[Source, Bounds]:
+        consumer = self._ensure_consumer()
+        async with asyncio.timeout(_BOUNDS_SECONDS):
+            beginnings, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+        return {Source(*tp): Bounds(beginnings[tp], ends[tp]) for tp in tps}
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Nothing: Faust would report every idle topic as an error; `agents.watch` looks after progress."""
+
+    def position(self, tp: TP) -> int | None:  # type: ignore[override]  # asked after every fetch: no detour through the thread
+        """Where the consumer stands; None while it does not know."""
+        assignment = self._ensure_consumer()._subscription.subscription.assignment  # noqa: SLF001 - Faust reads it so
+        state = None if assignment is None else assignment.state_value(TopicPartition(*tp))
+        return state.position if state is not None and state.has_valid_position else None
+
+
+class _Forgetful(dict[TP, int | None]):
+    """Offsets read, as Faust would use them to drop what it takes for repetitions; `agents.partitions` decides that."""
+
+    def __getitem__(self, key: TP) -> None:
+        return None
+
+
+class Consumer(driver.Consumer):
+    """Reads for `agents.partitions`."""
+
+    _thread: _ConsumerThread
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - handed on
+        super().__init__(*args, **kwargs)
+        self._read_offset = _Forgetful()
+        self._seeking = asyncio.Lock()
+
+    def _new_consumer_thread(self) -> _ConsumerThread:
+        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    @property
+    def _partitions(self) -> Partitions:
+        return cast("Worker", self.app).partitions
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Mapping[TP, list[Any]]:  # noqa: ASYNC109
+        """Fetch, and note up to where each log has been handed over."""
+        records = await super()._getmany(active_partitions, timeout)
+        for owned in self._partitions.owned():
+            tp = TP(*owned.source)
+            fetched = records.get(tp)
+            delivered = fetched[-1].offset + 1 if fetched else None
+            self._partitions.fetched(*tp, delivered=delivered, position=self._thread.position(tp))
+        return records
+
+    async def perform_seek(self) -> None:
+        """Where Faust seeks to the committed offsets: seek to those that the engines expect, new engines included."""
+        async with self._seeking:
+            while unknown := self._partitions.unknown(self.assignment()):
+                await self._take_over(unknown)
+            await self.seek_wait({TP(*tp): offset for tp, offset in self._partitions.expected().items()})
+        cast("Worker", self.app).settled = True
+
+    async def _take_over(self, sources: list[Source]) -> None:
+        try:
+            found = await self.bounds(sources)
+        except (KafkaError, TimeoutError) as error:
+            log.warning("The broker does not say where the logs begin and end (%r); asking again.", error)
+            await asyncio.sleep(_RETRY_SECONDS)
+            return
+        # Another rebalance may have passed meanwhile.
+        for source in self._partitions.unknown(self.assignment()):
+            if source in found:
+                self._partitions.add(source, found[source])
+
+    async def bounds(self, sources: Iterable[Source]) -> dict[Source, Bounds]:
+        """Ask the broker where logs begin and end now.
+
+        Raises:
+            KafkaError, TimeoutError: it did not say.
+        """
+        return await self._thread.bounds([TopicPartition(*source) for source in sources])
+
+    async def seek_again(self, source: Source, offset: int) -> None:
+        """Read ``source`` on from ``offset``; does nothing where a rebalance has taken it away."""
+        try:
+            await self.seek_wait({TP(*source): offset})
+        except (IllegalStateError, TimeoutError):
+            log.info("%s/%s was revoked before its log could be sought again.", *source)
+
+    def ack(self, message: Message) -> bool:
+        """Note nothing but that the message is done with: the engines know what has been folded."""
+        message.acked = True
+        self._unacked_messages.discard(message)
+        return True
+
+    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ANN401, FBT001, FBT002
+        """Commit what the engines have folded, where that has changed."""
+        del topics, start_new_transaction
+        offsets = {TP(*source): offset for source, offset in self._partitions.committable().items()}
+        changed = {tp: offset for tp, offset in offsets.items() if self._committed_offset.get(tp) != offset}
+        try:
+            # A second time-out: with the broker away the thread may be busy waiting for something else.
+            committed = bool(changed) and await asyncio.wait_for(self._commit(changed), _COMMIT_SECONDS)
+        except TimeoutError:
+            return False
+        if committed:
+            self._committed_offset.update(changed)
+        return committed
+
+    def on_buffer_full(self, tp: TP) -> None:
+        """Nothing: the queue holds back the fetching task, which is enough, and no partition is left out by mistake."""
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """Nothing, for the same reason."""
+
+
+class Transport(driver.Transport):
+    """Faust's aiokafka transport with our consumer."""
+
+    Consumer: ClassVar[type[driver.Consumer]] = Consumer

@@ -1,0 +1,171 @@
+"""What a demonstration shows: tables that move on a terminal, a line now and then elsewhere, a summary at the end.
+
+The tables fit a terminal of 80 columns and 24 lines; names are cut rather than figures.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final, Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text as Styled
+
+from streams.standards.model import Window
+from streams.texts import Language, States, Tables, in_language
+from streams.texts.figures import NOTHING, count, duration, share
+from streams.views import levels
+from streams.views.objectives import Verdict, standing
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from agents.status import Observed
+    from streams.views.levels import ObjectiveLevel, StepLevel
+
+#: The last seconds, so that rush, outage and recovery are seen as they happen.
+RECENT: Final = Window("20s", rolling_ms=20_000)
+_LINE_SECONDS: Final = 10.0
+_P50: Final = Fraction(1, 2)
+_P95: Final = Fraction(95, 100)
+_LOOK: Final = {
+    Verdict.BREACHED: (States.BREACHED, "bold red"),
+    Verdict.MET: (States.MET, "green"),
+    Verdict.NO_DATA: (States.NO_DATA, "dim"),
+}
+#: Width to give a console that is no terminal.
+PLAIN_WIDTH: Final = 120
+
+
+class Screen:
+    """Shows a worker while it runs. Use it in a ``with`` statement.
+
+    Args:
+        console: where to.
+        language: of the texts.
+        title: first line above the tables: where the status page is.
+    """
+
+    def __init__(self, console: Console, language: Language, title: str) -> None:
+        self._console, self._language, self._title = console, language, title
+        self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+        self._next_line = _LINE_SECONDS
+        self._breaches: set[tuple[str, str, int]] = set()
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def show(self, observed: Observed, seconds: float) -> None:
+        """Bring the tables up to date; elsewhere than on a terminal write a line every ten seconds."""
+        judged = self._judge(observed)
+        if self._live:
+            head = [Styled(self._title, style="bold"), Styled(self._figures(observed, seconds), style="dim")]
+            recent = levels.merge([engine.read(RECENT) for engine in observed.engines()])
+            self._live.update(Group(*head, *self._tables(recent.steps, judged)), refresh=True)
+        elif seconds >= self._next_line:
+            self._next_line += _LINE_SECONDS
+            line = f"{self._figures(observed, seconds)} · {self._verdict(judged)}"
+            self._console.print(line, soft_wrap=True, markup=False)
+
+    def summary(self, observed: Observed, seconds: float) -> None:
+        """What was measured from the beginning of the log, in place of what was shown while it went on."""
+        if self._live:
+            self._live.stop()
+        everything = levels.merge([engine.cumulative() for engine in observed.engines()])
+        judged = self._judge(observed)
+        self._console.print(self._figures(observed, seconds), markup=False, soft_wrap=True)
+        self._console.print(Group(*self._tables(everything.steps, judged)))
+        self._console.print(f"{Tables.COLUMN_BREACHES.say(self._language)}: {len(self._breaches)}", style="dim")
+
+    def _figures(self, observed: Observed, seconds: float) -> str:
+        """How far the worker is."""
+        progress = [engine.progress for engine in observed.engines()]
+        names = ("records", "accepted", "duplicates", "ignored")
+        sums = {name: count(sum(getattr(one, name) for one in progress)) for name in names}
+        rejected = count(sum(one.rejected.total() for one in progress))
+        return f"{seconds:.0f} s · {Tables.READ_RECORDS.say(self._language, **sums, rejected=rejected)}"
+
+    def _judge(self, observed: Observed) -> list[ObjectiveLevel]:
+        """Every objective over its own window, those in breach first; new breaches are counted."""
+        windows = {o.window for s in observed.standards.services.values() for o in s.objectives.values()}
+        readings = [levels.merge([e.read(window) for e in observed.engines()]) for window in windows]
+        judged = [level for reading in readings for level in reading.objectives]
+        self._breaches |= {
+            (level.service, level.objective.name, level.breached_since_ms)
+            for level in judged
+            if level.breached_since_ms is not None
+        }
+        return sorted(judged, key=lambda one: (_verdict(one) is not Verdict.BREACHED, one.service, one.objective.name))
+
+    def _tables(self, steps: tuple[StepLevel, ...], judged: list[ObjectiveLevel]) -> list[RenderableType]:
+        if not judged:
+            return [Styled(), Styled(States.WORKER_STARTING.say(self._language))]
+        return [Styled(), self._steps(steps), Styled(), self._objectives(judged)]
+
+    def _steps(self, steps: tuple[StepLevel, ...]) -> Table:
+        table = self._table(Tables.COLUMN_STEP, 18)
+        for heading in (
+            Tables.COLUMN_INTERACTIONS,
+            Tables.COLUMN_MEDIAN,
+            Tables.COLUMN_P95,
+            Tables.COLUMN_AVAILABILITY,
+        ):
+            table.add_column(heading.say(self._language), justify="right", no_wrap=True)
+        table.add_column(
+            Tables.COLUMN_FAIL_POINTS.say(self._language), no_wrap=True, max_width=max(self._console.width - 67, 8)
+        )
+        for level in steps:
+            if level.interactions:
+                table.add_row(*_step_row(level))
+        return table
+
+    def _objectives(self, ranked: list[ObjectiveLevel]) -> Table:
+        table = self._table(Tables.COLUMN_OBJECTIVE, self._console.width - 40)
+        for heading in (Tables.COLUMN_ATTAINED, Tables.COLUMN_TARGET):
+            table.add_column(heading.say(self._language), justify="right", no_wrap=True)
+        table.add_column("", no_wrap=True)
+        times = Counter((service, name) for service, name, _ in self._breaches)
+        for level in ranked:
+            phrase, style = _LOOK[_verdict(level)]
+            opened = times[level.service, level.objective.name]
+            state = phrase.say(self._language) + (f" ({opened}×)" if opened else "")
+            table.add_row(*self._promise(level), Styled(state, style=style))
+        return table
+
+    def _promise(self, level: ObjectiveLevel) -> tuple[str, str, str]:
+        objective = level.objective
+        target = f"{float(objective.target * 100):g} % / {objective.window.name.removeprefix('calendar ')}"
+        return f"{level.service}: {in_language(objective.title, self._language)}", share(level.window), target
+
+    def _table(self, heading: Tables, widest: int) -> Table:
+        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+        table.add_column(heading.say(self._language), no_wrap=True, max_width=max(widest, 10))
+        return table
+
+    def _verdict(self, judged: list[ObjectiveLevel]) -> str:
+        breached = [level for level in judged if _verdict(level) is Verdict.BREACHED]
+        if not breached:
+            return States.MET.say(self._language)
+        return f"{States.BREACHED.say(self._language)}: {'; '.join(' '.join(self._promise(one)) for one in breached)}"
+
+
+def _step_row(level: StepLevel) -> tuple[str, ...]:
+    worst = next((f"{count(times)} {name}" for name, times, _ in levels.pareto(level)), NOTHING)
+    quantiles = (duration(level.response.quantile(at)) for at in (_P50, _P95))
+    return (f"{level.service} {level.step}", count(level.interactions), *quantiles, share(level.availability), worst)
+
+
+def _verdict(level: ObjectiveLevel) -> Verdict:
+    """Standing as decided: an open breach stays one until a slice end closes it."""
+    if level.breached_since_ms is not None:
+        return Verdict.BREACHED
+    return standing(level.objective, level.window).verdict

@@ -1,0 +1,251 @@
+"""`/metrics`: every service level as Prometheus samples, computed when Prometheus asks.
+
+No metric call is made per event. Integer microseconds and milliseconds become seconds here and nowhere earlier; what
+has no data has no sample, since 0 and NaN would both be claims.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector, CollectorRegistry
+from prometheus_client.utils import floatToGoString
+
+from agents.readiness import obstacles
+from agents.readings import read as readings_of
+from streams import conventions
+from streams.conventions import Metric, Result, Type
+from streams.events import Reason
+from streams.standards.model import ProbeAvailability
+from streams.tables import SATURATED
+from streams.views import objectives
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric as MetricFamily
+
+    from agents.status import Observed
+    from streams.distribution import Distribution
+    from streams.views.levels import ObjectiveLevel, Ratio, Reading, StepLevel
+
+_MICROSECONDS: Final = 1_000_000
+_MILLISECONDS: Final = 1_000
+_QUANTILES: Final = {Fraction(quantile, 100): metric for quantile, metric in conventions.QUANTILES.items()}
+#: The exposed bucket bounds in whole microseconds, as the fine grid has them, with their label values.
+_BOUNDS: Final = tuple(
+    (floatToGoString(bound), math.floor(bound * _MICROSECONDS)) for bound in conventions.HISTOGRAM_BOUNDS
+)
+_SETTLED: Final = {Reason.LATE: Result.LATE, Reason.FUTURE: Result.FUTURE}
+
+
+def render(observed: Observed, accept: str | None) -> tuple[bytes, str]:
+    """The whole exposition and its content type, in the format that the Accept header ``accept`` prefers.
+
+    OpenMetrics where it is asked for, else the text format 0.0.4. Beside the service levels it holds the figures of
+    the process, of Python and of its garbage collector.
+    """
+    registry = CollectorRegistry()
+    registry.register(ServiceLevelCollector(observed))
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=registry)
+    encode, content_type = choose_encoder(accept or "")
+    return encode(registry), content_type
+
+
+class ServiceLevelCollector(Collector):
+    """Reads the engines of one worker anew at every scrape; it keeps nothing itself."""
+
+    def __init__(self, observed: Observed) -> None:
+        """Collect from ``observed``."""
+        self._observed = observed
+
+    def collect(self) -> Iterator[MetricFamily]:
+        """Yield every family that has samples, in the order of `streams.conventions.METRICS`."""
+        families = _Families()
+        readings = readings_of(self._observed)
+        _add_cumulative(families, readings.everything, self._observed)
+        for window, reading in readings.windows.items():
+            _add_window(families, window, reading)
+        _add_objectives(families, readings.objectives)
+        _add_pipeline(families, self._observed)
+        _add_worker(families, self._observed)
+        return iter(families)
+
+
+class _Families:
+    """The families of one scrape, each made when its first sample comes."""
+
+    def __init__(self) -> None:
+        self._families: dict[Metric, _Family] = {}
+
+    def __iter__(self) -> Iterator[MetricFamily]:
+        return (self._families[metric] for metric in conventions.METRICS if metric in self._families)
+
+    def add(self, metric: Metric, labels: Iterable[str], value: float | None) -> None:
+        """Add one sample of a counter or a gauge; ``value`` None is no data and adds nothing."""
+        if value is None:
+            return
+        family = self._family(metric)
+        assert isinstance(family, CounterMetricFamily | GaugeMetricFamily)
+        family.add_metric(tuple(labels), value)
+
+    def add_histogram(self, metric: Metric, labels: Iterable[str], distribution: Distribution) -> None:
+        """Add the cumulative buckets, the count and the sum of ``distribution``, in seconds."""
+        family = self._family(metric)
+        assert isinstance(family, HistogramMetricFamily)
+        buckets = [(label, distribution.count_at_most(bound)) for label, bound in _BOUNDS]
+        overflowed = distribution.sum_us == SATURATED
+        family.add_metric(
+            tuple(labels),
+            [*buckets, ("+Inf", distribution.count)],
+            math.inf if overflowed else distribution.sum_us / _MICROSECONDS,
+        )
+
+    def add_info(self, metric: Metric, values: dict[str, str]) -> None:
+        """Add the one sample of an info metric."""
+        family = self._family(metric)
+        assert isinstance(family, InfoMetricFamily)
+        family.add_metric((), values)
+
+    def _family(self, metric: Metric) -> _Family:
+        family = self._families.get(metric)
+        if family is None:
+            family = self._families[metric] = _new_family(metric)
+        return family
+
+
+_Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily | InfoMetricFamily
+
+
+def _new_family(metric: Metric) -> _Family:
+    match metric.type:
+        case Type.COUNTER:
+            return CounterMetricFamily(metric.family, metric.help, labels=metric.labels, unit=metric.unit)
+        case Type.GAUGE:
+            return GaugeMetricFamily(metric.family, metric.help, labels=metric.labels, unit=metric.unit)
+        case Type.HISTOGRAM:
+            return HistogramMetricFamily(metric.family, metric.help, labels=metric.labels, unit=metric.unit)
+        case Type.INFO:
+            return InfoMetricFamily(metric.family, metric.help, labels=())
+
+
+def _add_cumulative(families: _Families, reading: Reading, observed: Observed) -> None:
+    """Counters and the histogram, since the beginning of the log."""
+    for level in reading.steps:
+        at = (level.service, level.step)
+        if level.interactions:
+            for outcome, count in zip(conventions.OUTCOMES, (level.ok, level.failed, level.abandoned), strict=True):
+                families.add(conventions.INTERACTIONS, (*at, outcome), count)
+        for failure_point, count in _failures(level, observed):
+            families.add(conventions.FAILURES, (*at, failure_point), count)
+        if level.response.count:
+            families.add_histogram(conventions.RESPONSE_TIME, at, level.response)
+        if level.probes.total:
+            families.add(conventions.PROBE_UP, at, level.probes.good / _MILLISECONDS)
+            families.add(conventions.PROBE_OBSERVED, at, level.probes.total / _MILLISECONDS)
+
+
+def _failures(level: StepLevel, observed: Observed) -> Iterable[tuple[str, int]]:
+    """Failures by fail point. Declared ones start at 0, so that `increase` sees the first failure."""
+    service = observed.standards.services.get(level.service)
+    step = service.steps.get(level.step) if service else None
+    return sorted((dict.fromkeys(step.failure_points if step else (), 0) | dict(level.failure_points)).items())
+
+
+def _add_window(families: _Families, window: str, reading: Reading) -> None:
+    """Gauges over one window."""
+    for level in reading.steps:
+        at = (level.service, level.step, window)
+        _add_response(families, at, level.response)
+        if level.interactions:
+            _add_ratio(families, conventions.AVAILABILITY, at, level.availability)
+            families.add(conventions.AVAILABILITY_EVENTS, at, level.availability.total)
+            families.add(conventions.ABANDONMENT, at, level.abandoned / level.interactions)
+            families.add(conventions.ABANDONMENT_EVENTS, at, level.interactions)
+        if level.probes.total:
+            _add_ratio(families, conventions.PROBE_AVAILABILITY, at, level.probes)
+            families.add(conventions.PROBE_AVAILABILITY_OBSERVED, at, level.probes.total / _MILLISECONDS)
+
+
+def _add_response(families: _Families, at: tuple[str, ...], response: Distribution) -> None:
+    if not response.count:
+        return
+    for quantile, metric in _QUANTILES.items():
+        microseconds = response.quantile(quantile)
+        assert microseconds is not None
+        families.add(metric, at, microseconds / _MICROSECONDS)
+    families.add(conventions.RESPONSE_TIME_MAX, at, response.max_us / _MICROSECONDS)
+    families.add(conventions.RESPONSE_TIME_MIN, at, response.min_us / _MICROSECONDS)
+
+
+def _add_ratio(families: _Families, metric: Metric, at: tuple[str, ...], ratio: Ratio) -> None:
+    families.add(metric, at, ratio.value)
+
+
+def _add_objectives(families: _Families, found: Iterable[ObjectiveLevel]) -> None:
+    """What this worker knows of each objective: of a service that lives at another worker, the target alone."""
+    for level in found:
+        at = (level.service, level.objective.name)
+        families.add(conventions.OBJECTIVE_TARGET, at, float(level.objective.target))
+        if not level.cumulative.total:
+            continue
+        standing = objectives.standing(level.objective, level.window)
+        unit = _MILLISECONDS if isinstance(level.objective.measure, ProbeAvailability) else 1
+        families.add(conventions.OBJECTIVE_GOOD, at, level.cumulative.good / unit)
+        families.add(conventions.OBJECTIVE_EVENTS, at, level.cumulative.total / unit)
+        families.add(conventions.OBJECTIVE_RATIO, at, _float(standing.attained))
+        families.add(conventions.OBJECTIVE_WINDOW_EVENTS, at, level.window.total / unit)
+        families.add(conventions.BUDGET_REMAINING, at, _float(standing.budget_remaining))
+        families.add(conventions.BREACH_OPEN, at, int(level.breached_since_ms is not None))
+
+
+def _float(fraction: Fraction | None) -> float | None:
+    return None if fraction is None else float(fraction)
+
+
+def _add_pipeline(families: _Families, observed: Observed) -> None:
+    progress = [engine.progress for engine in observed.engines()]
+    families.add(conventions.PIPELINE_EVENTS, (Result.ACCEPTED, ""), sum(p.accepted for p in progress))
+    families.add(conventions.PIPELINE_EVENTS, (Result.DUPLICATE, ""), sum(p.duplicates for p in progress))
+    families.add(conventions.PIPELINE_EVENTS, (Result.IGNORED, ""), sum(p.ignored for p in progress))
+    rejected = sum((Counter(p.rejected) for p in progress), Counter[Reason]())
+    for reason in Reason:
+        result = _SETTLED.get(reason, Result.MALFORMED)
+        families.add(conventions.PIPELINE_EVENTS, (result, reason), rejected[reason])
+    families.add(conventions.PIPELINE_UNKNOWN_FIELDS, (), sum(p.unknown_fields for p in progress))
+    for p in progress:
+        source = (p.source, str(p.partition))
+        families.add(conventions.PIPELINE_WATERMARK, source, _seconds(p.watermark_ms))
+        families.add(conventions.PIPELINE_NEWEST, source, _seconds(p.newest_ms))
+        families.add(conventions.PIPELINE_OPEN_SLICES, source, p.open_slices)
+
+
+def _seconds(milliseconds: int | None) -> float | None:
+    return None if milliseconds is None else milliseconds / _MILLISECONDS
+
+
+def _add_worker(families: _Families, observed: Observed) -> None:
+    status = observed.status()
+    for partition in status.partitions:
+        families.add(conventions.PIPELINE_LAG, (partition.topic, str(partition.partition)), partition.lag)
+    families.add(conventions.PIPELINE_FOLD_SECONDS, (), status.fold_seconds)
+    families.add(conventions.WORKER_READY, (), int(not obstacles(status)))
+    for warning in status.warnings:
+        families.add(conventions.WORKER_WARNING, (warning,), 1)
+    families.add_info(conventions.BUILD, {"version": _version(), "standards": observed.standards.digest})
+
+
+@functools.cache
+def _version() -> str:
+    try:
+        return importlib.metadata.version("service-level-monitor")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"  # run from a checkout that is not installed

@@ -1,0 +1,136 @@
+"""Records made of the lines of an event log, and a survey of all its lines before anything is sent.
+
+Every event gets an id where it has none: a function of the log's content and the event's line. Lines that are sent
+twice, after a crash or by mistake, are therefore the same events, and the monitor counts them once while their slice
+is open.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import orjson
+
+from agents.event_logs import EventLog, Line
+from streams.events import MAX_BYTES, BadEvent, Reason, decode
+
+#: Largest record that is sent as it is, in bytes: what brokers take by default, less room for key and headers.
+MAX_RECORD: Final = 1_000_000
+#: Hexadecimal digits of a hash that mark the ids of a log's events: 64 bits.
+_MARK_DIGITS: Final = 16
+#: Bad lines that are shown one by one; the others are counted.
+_SHOWN_BAD: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record to send: the line it came from, its key (None: any partition) and its value."""
+
+    line: int
+    key: bytes | None
+    value: bytes
+
+
+#: Makes a record of a line, or raises `BadEvent`.
+Prepare = Callable[[Line], Outgoing]
+
+
+def checked(mark: str | None) -> Prepare:
+    """Only events are sent, with ids ``mark``-LINE where they have none.
+
+    Without a mark (a stream whose end nobody has seen) the line's own content takes its place.
+    """
+
+    def prepare(line: Line) -> Outgoing:
+        event = decode(line.raw)
+        value = line.raw
+        if not event.id:
+            own = mark or hashlib.sha256(line.raw).hexdigest()[:_MARK_DIGITS]
+            value = _with_id(line.raw, f"{own}-{line.number}")
+        if len(value) > MAX_BYTES:
+            raise BadEvent(Reason.TOO_LARGE, f"{len(value):,} bytes with its id; an event has at most {MAX_BYTES:,}")
+        return Outgoing(line.number, event.service.encode(), value)
+
+    return prepare
+
+
+def _with_id(raw: bytes, identity: str) -> bytes:
+    """Add a member to a JSON object that has some already. At the end, where it wins over an empty `id`."""
+    return b'%s,"id":"%s"}' % (raw.rstrip()[:-1], identity.encode())
+
+
+def as_it_is(line: Line) -> Outgoing:
+    """Every line is sent, byte for byte; its key is the service if one can be found."""
+    if len(line.raw) > MAX_RECORD:
+        raise BadEvent(Reason.TOO_LARGE, f"{len(line.raw):,} bytes; brokers take records of at most {MAX_RECORD:,}")
+    return Outgoing(line.number, _service_in(line.raw), line.raw)
+
+
+def _service_in(raw: bytes) -> bytes | None:
+    try:
+        document = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None
+    for holder in (document, document.get("data") if isinstance(document, dict) else None):
+        service = holder.get("service") if isinstance(holder, dict) else None
+        if isinstance(service, str) and service:
+            return service.encode()
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that will not be sent, and why."""
+
+    log: str
+    line: int
+    reason: Reason
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.log}:{self.line}: {self.reason}: {self.detail}"
+
+
+@dataclass(slots=True)
+class Survey:
+    """What a log holds, found by reading all of it before anything is sent.
+
+    ``content`` is the SHA-256 of what was read, ``size`` that of the file as it lay there before, ``lines`` the number
+    of the last line that is not blank.
+    """
+
+    size: int | None = None
+    content: str = ""
+    lines: int = 0
+    events: int = 0
+    bad: int = 0
+    shown: list[BadLine] = field(default_factory=list)
+
+    @property
+    def mark(self) -> str:
+        """What the ids of this log's events begin with."""
+        return self.content[:_MARK_DIGITS]
+
+    def note(self, bad: BadLine) -> None:
+        """Count a bad line, and keep the first ones."""
+        self.bad += 1
+        if len(self.shown) < _SHOWN_BAD:
+            self.shown.append(bad)
+
+
+def survey(log: EventLog, prepare: Prepare, on_line: Callable[[int], None] = lambda _: None) -> Survey:
+    """Read ``log`` to its end: its hash, and which of its lines cannot be sent."""
+    digest, found = hashlib.sha256(), Survey(log.size())
+    for line in log.lines(digest):
+        found.lines = line.number
+        try:
+            prepare(line)
+            found.events += 1
+        except BadEvent as bad:
+            found.note(BadLine(log.name, line.number, bad.reason, bad.detail))
+        on_line(line.number)
+    found.content = digest.hexdigest()
+    return found

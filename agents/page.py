@@ -1,0 +1,118 @@
+"""The status page, its JSON, and the answers of `/health` and `/ready`: pure functions that web handlers mount.
+
+The page is one HTML document with its styles and scripts inside. It loads nothing from anywhere, polls `/api/status`
+beside it, and its content security policy forbids everything else.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import html as markup
+import json
+import string
+import time
+from http import HTTPStatus
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from agents import snapshot
+from agents.readiness import obstacles
+from agents.status import State
+from streams.texts import Language, Page, States, negotiate
+
+if TYPE_CHECKING:
+    from agents.status import Observed
+
+#: Content type of `/`.
+HTML: Final = "text/html; charset=utf-8"
+#: Content type of `/api/status`, `/health` and `/ready`.
+JSON: Final = "application/json"
+#: Headers that every answer of these handlers should have beside its content type.
+HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+}
+
+_SCRIPTS: Final = ("format.js", "elements.js", "trend.js", "services.js", "pipeline.js", "page.js")
+
+
+def choose_language(asked: str | None, accept_language: str | None) -> Language:
+    """Language of the page: the one ``asked`` for (`?lang=`) if it is ours, else by the Accept-Language header."""
+    return Language(asked) if asked in set(Language) else negotiate(accept_language)
+
+
+@functools.cache
+def html(language: Language) -> bytes:
+    """The page in ``language``; the same bytes every time."""
+    style, script = _asset("page.css"), _script(language)
+    template = string.Template(_asset("page.html"))
+    words = {f"{page.name.lower()}": markup.escape(page.say(language)) for page in Page}
+    other = Language.EN if language is Language.ZH else Language.ZH
+    return template.substitute(
+        words, lang=language, other_lang=other, style=style, script=script, policy=_policy(style, script)
+    ).encode()
+
+
+def status_json(observed: Observed, language: Language, *, now: float | None = None) -> bytes:
+    """Everything that the page shows, as JSON; `schemas/status.v1.schema.json` describes it.
+
+    ``now`` is in seconds since 1970; without it, the clock is read.
+    """
+    return orjson.dumps(snapshot.document(observed, language, time.time() if now is None else now))
+
+
+def health(observed: Observed) -> tuple[int, bytes]:
+    """Whether the process works: 200, or 503 once the worker has stalled and wants to be started again."""
+    state = observed.status().state
+    healthy = state is not State.STALLED
+    return _answer(fine=healthy, document={"healthy": healthy, "state": state})
+
+
+def ready(observed: Observed) -> tuple[int, bytes]:
+    """Whether the figures are complete: 200 once every assigned partition has been caught up, else 503 and why not."""
+    status = observed.status()
+    waiting_for = [obstacle.say(Language.EN) for obstacle in obstacles(status)]
+    document = {
+        "ready": not waiting_for,
+        "state": status.state,
+        "waiting_for": waiting_for,
+        "warnings": list(status.warnings),
+    }
+    return _answer(fine=not waiting_for, document=document)
+
+
+def _answer(*, fine: bool, document: dict[str, object]) -> tuple[int, bytes]:
+    return HTTPStatus.OK if fine else HTTPStatus.SERVICE_UNAVAILABLE, orjson.dumps(document)
+
+
+def _asset(name: str) -> str:
+    return files("agents").joinpath("assets", name).read_text("utf-8")
+
+
+def _script(language: Language) -> str:
+    """The scripts in one closed scope, after the texts that they use.
+
+    `<` is escaped in the texts, so that none of them can end the element they are in.
+    """
+    words = {phrase.key: phrase.say(language) for catalogue in (Page, States) for phrase in catalogue}
+    texts = json.dumps(words, ensure_ascii=False, sort_keys=True).replace("<", "\\u003c")
+    parts = [f"const TEXTS = {texts};", f'const LANGUAGE = "{language}";', *map(_asset, _SCRIPTS)]
+    return '(() => {\n"use strict";\n' + "\n".join(parts) + "\n})();\n"
+
+
+def _policy(style: str, script: str) -> str:
+    """Content security policy: this style, this script, requests to this server, and nothing else."""
+    return (
+        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
+        "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _digest(source: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()

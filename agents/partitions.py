@@ -1,0 +1,212 @@
+"""The engines of the source partitions that this worker owns, and how far each log has been read.
+
+An engine is a function of its partition's log alone. So every record must reach it once, in offset order, whatever
+Faust does at rebalances: records that come twice are cut off, and where some seem to be missing the log is sought
+again. A gap (control markers, compaction, retention) is believed when it comes twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from agents.status import PartitionStatus
+
+if TYPE_CHECKING:
+    from agents.batches import Fetched
+    from streams.engine import Engine
+
+
+class Source(NamedTuple):
+    """A source partition; equal to Faust's and aiokafka's own tuples."""
+
+    topic: str
+    partition: int
+
+
+class Bounds(NamedTuple):
+    """The offset of a log's first record, and the one after its last."""
+
+    beginning: int
+    end: int
+
+
+class LogTruncated(Exception):  # noqa: N818 - says what happened to the log
+    """A log ends before records that have been read: the topic was made anew, or has lost records."""
+
+    def __init__(self, source: Source, read: int, end: int) -> None:
+        """Say which log, up to where it had been read, and where it ends."""
+        super().__init__(
+            f"{source.topic}/{source.partition} was read up to offset {read} but now ends at {end}: the topic was made"
+            " anew or has lost records, and the figures no longer follow from its log; start the worker again"
+        )
+
+
+@dataclass(slots=True)
+class Partition:
+    """One owned source partition. ``delivered`` and ``position`` are what the consumer has handed over."""
+
+    source: Source
+    engine: Engine
+    beginning: int
+    end_at_assignment: int
+    log_end: int
+    delivered: int = 0
+    position: int = 0
+    create_time: bool = False
+    caught_up: bool = False
+    missing: bool = False
+    _round_start: int | None = field(default=None, repr=False)
+    _last_start: int = field(default=0, repr=False)
+
+    @property
+    def folded_to(self) -> int:
+        """Offset after the last record folded; 0 before the first."""
+        return self.engine.progress.next_offset or 0
+
+    @property
+    def expected(self) -> int:
+        """Offset of the next record to fold."""
+        return max(self.beginning, self.folded_to)
+
+    @property
+    def read_to(self) -> int:
+        """Offset up to which the log is folded, markers and compacted records behind the last record included."""
+        return max(self.expected, self.position) if self.delivered <= self.expected else self.expected
+
+    @property
+    def lag(self) -> int:
+        """Offsets between here and the log's end."""
+        return max(0, self.log_end - self.read_to)
+
+    def admit(self, fetched: Fetched) -> Fetched | None:
+        """What of ``fetched`` is to be folded now; None where it must be dropped.
+
+        Call `wants_seek` after None.
+        """
+        expected = self.expected
+        if fetched.first <= expected:
+            self._round_start = None if fetched.end > expected else self._round_start
+            return fetched.since(expected) if fetched.end > expected else None
+        return fetched if self._believed(fetched.first) else None
+
+    def wants_seek(self, fetched: Fetched) -> bool:
+        """Whether records before those that were dropped are missing; else they had all come before."""
+        return fetched.first > self.expected
+
+    def _believed(self, first: int) -> bool:
+        """Whether the gap before ``first`` has come twice.
+
+        After a seek the log is delivered from its first record on, a *round*. What was already under way arrives
+        before that with larger offsets and says nothing.
+        """
+        new_round = self._round_start is None or first <= self._last_start
+        self._last_start = first
+        if not new_round:
+            return False
+        believed = first == self._round_start
+        self._round_start = None if believed else first
+        return believed
+
+    def status(self) -> PartitionStatus:
+        """How far the log has been read."""
+        topic, partition = self.source
+        return PartitionStatus(topic, partition, self.read_to, self.log_end, self.lag, self.caught_up)
+
+
+class Partitions:
+    """Owner of the engines by source partition.
+
+    Args:
+        new_engine: makes a fresh engine for a topic and partition.
+    """
+
+    def __init__(self, new_engine: Callable[[str, int], Engine]) -> None:
+        self._new_engine = new_engine
+        self._owned: dict[Source, Partition] = {}
+
+    def __len__(self) -> int:
+        """Number of owned partitions."""
+        return len(self._owned)
+
+    def get(self, topic: str, partition: int) -> Partition | None:
+        """The owned partition, or None."""
+        return self._owned.get(Source(topic, partition))
+
+    def owned(self) -> list[Partition]:
+        """All owned partitions, sorted by topic and partition."""
+        return [self._owned[source] for source in sorted(self._owned)]
+
+    def keep_only(self, assigned: Collection[tuple[str, int]]) -> None:
+        """Drop every partition that is not in ``assigned``, and its engine with it."""
+        self._owned = {source: owned for source, owned in self._owned.items() if source in assigned}
+
+    def unknown(self, assigned: Iterable[tuple[str, int]]) -> list[Source]:
+        """Those of ``assigned`` that have no engine yet."""
+        return sorted(Source(*source) for source in assigned if source not in self._owned)
+
+    def add(self, source: Source, bounds: Bounds) -> None:
+        """Take a newly assigned partition over: a fresh engine at the log's beginning."""
+        engine = self._new_engine(*source)
+        self._owned[source] = Partition(source, engine, bounds.beginning, bounds.end, bounds.end)
+        self._settle(self._owned[source])
+
+    def expected(self) -> dict[Source, int]:
+        """The offset at which each partition is to be read on."""
+        return {source: owned.expected for source, owned in self._owned.items()}
+
+    def fetched(self, topic: str, partition: int, *, delivered: int | None, position: int | None) -> None:
+        """Note what the consumer handed over.
+
+        Args:
+            topic: of the partition.
+            partition: its number.
+            delivered: offset after the last record handed over; None when none was.
+            position: where the consumer stands; None when it does not know.
+        """
+        owned = self.get(topic, partition)
+        if owned is None:
+            return
+        if delivered is not None:
+            owned.delivered = delivered
+        if position is not None:
+            owned.position = position
+        self._settle(owned)
+
+    def read(self) -> dict[Source, int]:
+        """The offset after the last record folded, by source."""
+        return {source: owned.folded_to for source, owned in self._owned.items()}
+
+    def observe(self, logs: Mapping[Source, Bounds], before: Mapping[Source, int]) -> None:
+        """Note where logs begin and end.
+
+        Args:
+            logs: as the broker said.
+            before: what had been `read` when it was asked; meanwhile more may have been.
+
+        Raises:
+            LogTruncated: one ends before what has been read of it.
+        """
+        for source, bounds in logs.items():
+            owned = self._owned.get(source)
+            if owned is None:
+                continue
+            read = min(before.get(source, 0), owned.folded_to)
+            if bounds.end < read:
+                raise LogTruncated(source, read, bounds.end)
+            owned.log_end = max(owned.log_end, bounds.end)
+            # Markers and compaction leave gaps too, but only retention takes away what was still to be read.
+            owned.missing = owned.missing or bounds.beginning > owned.read_to
+
+    def folded(self, owned: Partition) -> None:
+        """Note that ``owned``'s engine has folded a batch."""
+        owned.log_end = max(owned.log_end, owned.expected)
+        self._settle(owned)
+
+    def committable(self) -> dict[Source, int]:
+        """The offset up to which each log is folded: what the group's offset is to be."""
+        return {source: owned.read_to for source, owned in self._owned.items() if owned.read_to > owned.beginning}
+
+    def _settle(self, owned: Partition) -> None:
+        owned.caught_up = owned.caught_up or owned.read_to >= owned.end_at_assignment

@@ -1,0 +1,53 @@
+"""What must hold before a worker starts; each failure is one line that says what to do."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import TYPE_CHECKING
+
+from agents.connections import Notice, administration, destination
+from agents.exits import Fault
+
+if TYPE_CHECKING:
+    from agents.settings import Settings
+
+
+def check_port(settings: Settings) -> None:
+    """Refuse to start where the status page could not be served.
+
+    Raises:
+        Fault: the port is taken, or the address is not this machine's.
+    """
+    host, port = settings.web_host, settings.web_port
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            # As the server does: connections that linger from before do not keep the port.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise Fault(_port_message(host, port, error)) from None
+
+
+def _port_message(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} on {host} is taken; stop what listens there, or choose another with --web-port"
+    if error.errno == errno.EACCES:
+        return f"port {port} on {host} needs more rights than this process has; choose one above 1023 with --web-port"
+    return f"web_host: found {host!r}, where nothing can listen ({error.strerror}); write an address of this machine"
+
+
+def check_broker(settings: Settings, notice: Notice) -> None:
+    """Wait for the broker until the start time-out, and make sure that the source topics exist.
+
+    Args:
+        settings: as resolved.
+        notice: takes a line for the user while there is something to wait for.
+
+    Raises:
+        Fault: no broker answered, it refused this client, or a topic does not exist.
+    """
+    with administration(settings, notice) as admin:
+        for topic in settings.topics:
+            destination(admin, topic)

@@ -1,0 +1,146 @@
+"""Sending one event log from where an earlier attempt stopped, and stopping in good order when asked to."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from agents.outgoing import BadLine, Outgoing, Prepare
+from streams.events import BadEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+    from agents.event_logs import EventLog, Line
+    from agents.journal import Journal
+    from agents.producers import Delivery, Pace
+
+
+class Interruption:
+    """Turns the first SIGINT or SIGTERM into a request to stop; a second one stops at once.
+
+    Use it in a ``with`` statement, in the main thread. A request that comes while input is awaited ends the waiting.
+    """
+
+    def __init__(self) -> None:
+        self._requested = threading.Event()
+        self._waiting = False
+        self._previous: dict[int, object] = {}
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._previous[number] = signal.signal(number, self._stop)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)  # type: ignore[arg-type] # what signal.signal gave back
+
+    @property
+    def requested(self) -> bool:
+        """Whether to stop."""
+        return self._requested.is_set()
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, but no longer than until the request."""
+        self._requested.wait(seconds)
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Mark the body as something that may never return, and that may be given up: it ends in KeyboardInterrupt."""
+        self._waiting = True
+        try:
+            yield
+        finally:
+            self._waiting = False
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        again = self.requested
+        self._requested.set()
+        if again or self._waiting:
+            raise KeyboardInterrupt
+
+
+@dataclass(slots=True)
+class Sent:
+    """What became of one log. Lines up to ``resumed_after`` had been sent before; ``bad`` ones were left out."""
+
+    log: str
+    sent: int = 0
+    bad: int = 0
+    resumed_after: int = 0
+    acknowledged_line: int = 0
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """How logs are sent: the parts that `send` brings together.
+
+    ``on_line`` is told of every line handed over, ``on_bad`` of every line left out.
+    """
+
+    prepare: Prepare
+    pace: Pace
+    interruption: Interruption
+    on_line: Callable[[int], None] = field(default=lambda _: None)
+    on_bad: Callable[[BadLine], None] = field(default=lambda _: None)
+
+    def send(self, log: EventLog, delivery: Delivery, sent: Sent, *, last_line: int | None = None) -> None:
+        """Send the lines of ``log`` beyond ``sent.resumed_after``, up to ``last_line``, and await them all.
+
+        Interrupted, it sends nothing more, awaits what is under way, and says so in ``sent``.
+
+        Raises:
+            Fault: the log cannot be read, or Kafka does not take the records.
+        """
+        for record in self._records(log, sent, last_line):
+            self.pace.wait()
+            delivery.send(record)
+            self.on_line(record.line)
+        delivery.finish()
+        sent.sent = delivery.acknowledged_records
+        sent.interrupted = self.interruption.requested
+
+    def _records(self, log: EventLog, sent: Sent, last_line: int | None) -> Iterator[Outgoing]:
+        for line in self._lines(log):
+            if last_line is not None and line.number > last_line:
+                return
+            if line.number <= sent.resumed_after:
+                continue
+            try:
+                yield self.prepare(line)
+            except BadEvent as bad:
+                sent.bad += 1
+                self.on_bad(BadLine(log.name, line.number, bad.reason, bad.detail))
+            if self.interruption.requested:
+                return
+
+    def _lines(self, log: EventLog) -> Iterator[Line]:
+        """Lines of ``log`` until its end or the request to stop, which also ends waiting for a pipe."""
+        lines = log.lines()
+        while not self.interruption.requested:
+            try:
+                with self.interruption.waiting():
+                    line = next(lines, None)
+            except KeyboardInterrupt:
+                return
+            if line is None:
+                return
+            yield line
+
+
+def keep(journal: Journal | None, sent: Sent) -> Callable[[int], None]:
+    """What to do with an acknowledged line: note it, in ``sent`` and in the journal if there is one."""
+
+    def note(line: int) -> None:
+        sent.acknowledged_line = line
+        if journal is not None:
+            journal.write(line)
+
+    return note

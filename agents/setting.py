@@ -1,0 +1,125 @@
+"""One setting: how it is written, where it can be set, and its value from what was written there."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from agents.exits import Fault
+from streams.standards import quantities
+
+#: Of environment variables.
+PREFIX: Final = "SLM_"
+
+
+class Kind(enum.StrEnum):
+    """How a setting is written."""
+
+    TEXT = "text"
+    LIST = "list"
+    COUNT = "number"
+    PORT = "port"
+    DURATION = "duration"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table. ``default`` is as users write it; None where there is none."""
+
+    name: str
+    kind: Kind
+    default: str | None
+    meaning: str
+    choices: tuple[str, ...] = ()
+    secret: bool = False
+    least: int = 0
+
+    @property
+    def variable(self) -> str:
+        """Environment variable."""
+        return PREFIX + self.name.upper()
+
+    @property
+    def option(self) -> str | None:
+        """Option of commands; None for secrets. A list is given by repeating its singular."""
+        name = self.name.removesuffix("s") if self.kind is Kind.LIST else self.name
+        return None if self.secret else "--" + name.replace("_", "-")
+
+
+def parse(setting: Setting, value: object, place: str) -> object:
+    """Value of ``setting`` as written at ``place``.
+
+    Raises:
+        Fault: it is not written as it should be.
+    """
+    try:
+        parsed = _PARSERS[setting.kind](setting, value)
+    except ValueError as error:
+        shown = "a value" if setting.secret else repr(value)
+        message = f"{place}: found {shown}; {error}"
+        raise Fault(message) from None
+    return _chosen(setting, parsed, place) if setting.choices else parsed
+
+
+def _chosen(setting: Setting, value: object, place: str) -> object:
+    for choice in setting.choices:
+        if str(value).upper() == choice:
+            return choice
+    raise Fault(f"{place}: found {value!r}; write one of {', '.join(setting.choices)}")
+
+
+def _text(_: Setting, value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        message = "write a text that is not empty"
+        raise ValueError(message)
+    return value.strip()
+
+
+def _list(setting: Setting, value: object) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not parts:
+        message = f'write a list, as in {setting.name} = ["one", "two"]'
+        raise ValueError(message)
+    # Sorted and each once: the order in which topics are named means nothing.
+    return tuple(sorted({_text(setting, part) for part in parts}))
+
+
+def _count(setting: Setting, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip().isdecimal():
+        message = f"write a whole number, as in {setting.default}"
+        raise ValueError(message)
+    number = int(value)
+    if number < setting.least:
+        message = f"write a whole number of at least {setting.least}"
+        raise ValueError(message)
+    return number
+
+
+def _port(setting: Setting, value: object) -> int:
+    number = _count(setting, value)
+    if number > 65_535:  # noqa: PLR2004 - the largest port
+        message = "write a port from 1 to 65535"
+        raise ValueError(message)
+    return number
+
+
+def _duration(_: Setting, value: object) -> float:
+    return quantities.positive_duration_us(value) / 1_000_000
+
+
+def _file(setting: Setting, value: object) -> Path:
+    return value if isinstance(value, Path) else Path(_text(setting, value)).expanduser()
+
+
+_PARSERS: Final[Mapping[Kind, Callable[[Setting, object], object]]] = {
+    Kind.TEXT: _text,
+    Kind.LIST: _list,
+    Kind.COUNT: _count,
+    Kind.PORT: _port,
+    Kind.DURATION: _duration,
+    Kind.FILE: _file,
+}

@@ -1,0 +1,287 @@
+"""Settings: one table from which options, environment variables, the TOML file and the documentation come.
+
+A value comes from the command's option, else from the environment (`SLM_…`), else from the TOML file, else it is the
+default. Secrets have no option, since process lists show options; they come from the environment, the TOML file or a
+file of their own, and no representation shows them.
+"""
+
+from __future__ import annotations
+
+import enum
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final
+
+from agents.exits import Fault
+from agents.setting import PREFIX, Kind, Setting, parse
+
+# ruff: noqa: RUF009 - the calls are the rows of the table; what they give is immutable
+
+__all__ = [
+    "CONFIG_VARIABLE",
+    "PREFIX",
+    "SETTINGS",
+    "Kind",
+    "SaslMechanism",
+    "SecurityProtocol",
+    "Setting",
+    "Settings",
+]
+
+#: Not a setting: it names the file that holds settings.
+CONFIG_VARIABLE: Final = PREFIX + "CONFIG"
+
+
+class SecurityProtocol(enum.StrEnum):
+    """How the connection to the broker is secured, by Kafka's names."""
+
+    PLAINTEXT = "PLAINTEXT"
+    SSL = "SSL"
+    SASL_PLAINTEXT = "SASL_PLAINTEXT"
+    SASL_SSL = "SASL_SSL"
+
+
+class SaslMechanism(enum.StrEnum):
+    """How the client proves who it is, by Kafka's names."""
+
+    PLAIN = "PLAIN"
+    SCRAM_SHA_256 = "SCRAM-SHA-256"
+    SCRAM_SHA_512 = "SCRAM-SHA-512"
+
+
+def _setting(
+    kind: Kind,
+    default: str | None,
+    meaning: str,
+    *,
+    choices: type[enum.StrEnum] | None = None,
+    secret: bool = False,
+    least: int = 0,
+) -> Any:  # noqa: ANN401 - as dataclasses.field is typed: the class below states each type
+    row = {"kind": kind, "default": default, "meaning": meaning, "secret": secret, "least": least}
+    return field(repr=not secret, metadata={**row, "choices": tuple(choices or ())})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that can be set. Durations are seconds where not said otherwise."""
+
+    broker: str = _setting(Kind.TEXT, "127.0.0.1:9092", "Kafka's addresses, host:port, several separated by commas.")
+    topics: tuple[str, ...] = _setting(Kind.LIST, "service-events", "Topic with events; several are allowed.")
+    group: str = _setting(Kind.TEXT, "service-level-monitor", "Consumer group that shares the partitions.")
+    dead_letters_topic: str = _setting(
+        Kind.TEXT, "service-level-dead-letters", "Topic that receives rejected events with the reason."
+    )
+    standards: Path | None = _setting(Kind.FILE, None, "Standards file; without one everything is measured by default.")
+    web_host: str = _setting(Kind.TEXT, "127.0.0.1", "Address on which the status page and /metrics are served.")
+    web_port: int = _setting(Kind.PORT, "9464", "Port of the status page and /metrics.", least=1)
+    lateness: float = _setting(
+        Kind.DURATION, "60s", "How late an event may arrive; a topic's own in the standards wins."
+    )
+    max_ahead: float = _setting(
+        Kind.DURATION, "5m", "How far an event's time may lie beyond its record's timestamp; more is a dead letter."
+    )
+    start_timeout: float = _setting(
+        Kind.DURATION, "30s", "How long to try to reach the broker and its topics at start."
+    )
+    stall_timeout: float = _setting(
+        Kind.DURATION,
+        "60s",
+        "Unread records and no progress for so long: stalled; for twice as long: the process ends with code 4.",
+    )
+    session_timeout: float = _setting(
+        Kind.DURATION, "10s", "Silence after which the group gives this worker's partitions to others."
+    )
+    heartbeat: float = _setting(
+        Kind.DURATION, "3s", "Interval of the signs of life; at most a third of the session timeout."
+    )
+    batch_records: int = _setting(Kind.COUNT, "10000", "Most records folded in one go.", least=1)
+    fetch_bytes: int = _setting(
+        Kind.COUNT, "1048576", "Most bytes fetched from one partition at once; bounds memory.", least=65_536
+    )
+    security_protocol: SecurityProtocol = _setting(
+        Kind.TEXT, "PLAINTEXT", "How the connection is secured.", choices=SecurityProtocol
+    )
+    ssl_cafile: Path | None = _setting(
+        Kind.FILE, None, "Certificates of the authorities to trust; default: the system's."
+    )
+    ssl_certfile: Path | None = _setting(Kind.FILE, None, "This client's certificate.")
+    ssl_keyfile: Path | None = _setting(Kind.FILE, None, "Private key of the certificate.")
+    ssl_password: str | None = _setting(Kind.TEXT, None, "Password of the private key.", secret=True)
+    ssl_password_file: Path | None = _setting(Kind.FILE, None, "File that holds the password of the private key.")
+    sasl_mechanism: SaslMechanism = _setting(Kind.TEXT, "PLAIN", "How the client logs in.", choices=SaslMechanism)
+    sasl_username: str | None = _setting(Kind.TEXT, None, "Name to log in with.")
+    sasl_password: str | None = _setting(Kind.TEXT, None, "Password to log in with.", secret=True)
+    sasl_password_file: Path | None = _setting(Kind.FILE, None, "File that holds the password to log in with.")
+
+    @property
+    def bootstrap(self) -> tuple[str, ...]:
+        """Addresses of the broker, each ``host:port``."""
+        return tuple(address.strip().removeprefix("kafka://") for address in self.broker.split(","))
+
+    @property
+    def lateness_ms(self) -> int:
+        """Allowed lateness in milliseconds."""
+        return round(self.lateness * 1_000)
+
+    @property
+    def max_ahead_ms(self) -> int:
+        """How far beyond its record's timestamp an event may lie, in milliseconds."""
+        return round(self.max_ahead * 1_000)
+
+    @classmethod
+    def resolve(
+        cls,
+        options: Mapping[str, object] | None = None,
+        environ: Mapping[str, str] | None = None,
+        toml_file: Path | None = None,
+    ) -> Settings:
+        """Settings from a command's ``options`` (by name; None: not given), the environment and a TOML file.
+
+        Raises:
+            Fault: a value is bad, a key is unknown, or a file cannot be read; the message names where, what was
+                found and what to write.
+        """
+        sources = (_Options(options or {}), _Environment(environ or {}), _Toml(toml_file))
+        values = {setting.name: _first(setting, sources) for setting in SETTINGS}
+        settings = cls(**_with_secret_files(values))
+        _check_together(settings)
+        return settings
+
+
+def _row(one: Field[Any]) -> Setting:
+    return Setting(name=one.name, **one.metadata)
+
+
+#: The table.
+SETTINGS: Final[tuple[Setting, ...]] = tuple(map(_row, fields(Settings)))
+_BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
+
+
+class _Source:
+    """Where values come from; ``find`` gives a raw value and the words for its place, or None."""
+
+    def find(self, setting: Setting) -> tuple[object, str] | None:
+        raise NotImplementedError
+
+
+class _Options(_Source):
+    def __init__(self, options: Mapping[str, object]) -> None:
+        self._options = options
+
+    def find(self, setting: Setting) -> tuple[object, str] | None:
+        value = self._options.get(setting.name)
+        # Click gives an empty tuple for a repeatable option that was not used.
+        return None if value is None or value == () else (value, setting.option or setting.name)
+
+
+class _Environment(_Source):
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        # Unknown names are no error: orchestrators put variables of their own there, SLM_PORT for a service "slm".
+        self._environ = environ
+
+    def find(self, setting: Setting) -> tuple[object, str] | None:
+        value = self._environ.get(setting.variable)
+        return None if value is None else (value, f"environment: {setting.variable}")
+
+
+class _Toml(_Source):
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._values = {} if file is None else _read_toml(file)
+        for key in self._values:
+            if key not in _BY_NAME:
+                raise _fault(str(file), key, f"there is no such setting; {_nearest(key, set(_BY_NAME))}")
+
+    def find(self, setting: Setting) -> tuple[object, str] | None:
+        if setting.name not in self._values:
+            return None
+        return self._values[setting.name], f"{self._file}: {setting.name}"
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        message = f"{file}: cannot be read ({error.strerror}); name a TOML file with settings after --config"
+        raise Fault(message) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Fault(f"{file}: not TOML: {error}; write lines as in: web_port = 9464") from None
+
+
+def _first(setting: Setting, sources: Iterable[_Source]) -> object:
+    for source in sources:
+        if found := source.find(setting):
+            value, place = found
+            return parse(setting, value, place)
+    return None if setting.default is None else parse(setting, setting.default, "default")
+
+
+def _with_secret_files(values: dict[str, Any]) -> dict[str, Any]:
+    """``values`` with each secret that is not given but stands in a file of its own read from there."""
+    for setting in SETTINGS:
+        file = values.get(f"{setting.name}_file")
+        if setting.secret and file is not None and values[setting.name] is None:
+            values[setting.name] = _read_secret(file, f"{setting.name}_file")
+    return {name: _typed(name, value) for name, value in values.items()}
+
+
+def _read_secret(file: Path, name: str) -> str:
+    try:
+        return file.read_text("utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Fault(f"{file}: {name}: cannot be read ({error}); name a file that holds the secret alone") from None
+
+
+def _typed(name: str, value: Any) -> Any:  # noqa: ANN401 - values of every type pass
+    if name == "security_protocol":
+        return SecurityProtocol(value)
+    return SaslMechanism(value) if name == "sasl_mechanism" else value
+
+
+def _check_together(settings: Settings) -> None:
+    """Refuse values that are good alone but not together."""
+    sasl = settings.security_protocol.startswith("SASL")
+    if sasl and not (settings.sasl_username and settings.sasl_password):
+        raise Fault(
+            f"security_protocol is {settings.security_protocol}, which needs a login;"
+            " set sasl_username, and sasl_password_file or SLM_SASL_PASSWORD"
+        )
+    if settings.sasl_username and not sasl:
+        raise Fault(
+            f"sasl_username is set but security_protocol is {settings.security_protocol}, which has no login;"
+            " set security_protocol to SASL_SSL"
+        )
+    if settings.ssl_certfile and not settings.security_protocol.endswith("SSL"):
+        raise Fault("ssl_certfile is set but the connection is not encrypted; set security_protocol to SSL or SASL_SSL")
+    if settings.heartbeat * 3 > settings.session_timeout:
+        raise Fault(
+            f"heartbeat is {settings.heartbeat:g}s, more than a third of session_timeout,"
+            f' {settings.session_timeout:g}s; write heartbeat = "{settings.session_timeout / 4:g}s"'
+        )
+    _check_addresses(settings)
+
+
+def _check_addresses(settings: Settings) -> None:
+    for address in settings.bootstrap:
+        host, _, port = address.rpartition(":")
+        if not host or not port.isdecimal():
+            raise Fault(
+                f"broker: found {address!r}; write host:port, as in 127.0.0.1:9092, several separated by commas"
+            )
+
+
+def _nearest(name: str, known: set[str]) -> str:
+    import difflib  # noqa: PLC0415 - only on the way out
+
+    close = difflib.get_close_matches(name, sorted(known), n=1)
+    return f"write {close[0]}" if close else "leave it out"
+
+
+def _fault(place: str, key: str, rest: str) -> Fault:
+    return Fault(f"{place}: found {key}; {rest}")
+
+
+assert all(one.default is MISSING for one in fields(Settings)), "defaults stand in the table, as users write them"

@@ -1,0 +1,236 @@
+"""`/api/status`: everything that one worker knows, as one JSON document (`schemas/status.v1.schema.json`).
+
+Names carry their units as metrics do: durations and times in seconds, times since 1970, shares as ratios. What has
+no data is null, never 0. Counts are exact integers, so that a reader can form exact ratios of them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from agents.readiness import obstacles
+from agents.readings import Readings
+from agents.readings import read as readings_of
+from streams.events import Reason
+from streams.standards.model import STANDARD_WINDOWS, ProbeAvailability, Service, Standards, Text
+from streams.texts import Language, States, in_language, say
+from streams.views import levels, objectives
+from streams.views.objectives import Verdict
+
+if TYPE_CHECKING:
+    from agents.status import Observed, PartitionStatus, WorkerStatus
+    from streams.distribution import Distribution
+    from streams.engine import Progress
+    from streams.views.levels import ObjectiveLevel, Ratio, Reading, StepLevel
+
+#: Version of the document; it grows when a field changes its meaning or goes away.
+VERSION: Final = 1
+
+_QUANTILES: Final = {"p50": Fraction(50, 100), "p95": Fraction(95, 100), "p99": Fraction(99, 100)}
+_WORST_FIRST: Final = {Verdict.BREACHED: 0, Verdict.NO_DATA: 1, Verdict.MET: 2}
+
+Document = dict[str, Any]
+T = TypeVar("T")
+
+
+def document(observed: Observed, language: Language, now: float) -> Document:
+    """The status document of ``observed`` at ``now`` (seconds since 1970), with its texts in ``language``."""
+    readings = readings_of(observed)
+    status = observed.status()
+    progress = [engine.progress for engine in observed.engines()]
+    return {
+        "version": VERSION,
+        "language": language,
+        "now": now,
+        "worker": _worker(status, language),
+        "standards": _standards(observed.standards),
+        "events": _events(progress, language),
+        "partitions": _partitions(status, progress),
+        "windows": [_window(window.name, readings.windows[window.name]) for window in STANDARD_WINDOWS],
+        "services": _services(readings, observed.standards, language),
+    }
+
+
+def _worker(status: WorkerStatus, language: Language) -> Document:
+    waiting_for = obstacles(status)
+    return {
+        "state": status.state,
+        "ready": not waiting_for,
+        "waiting_for": [obstacle.say(language) for obstacle in waiting_for],
+        "started_at": status.started_at,
+        "broker": status.broker,
+        "ephemeral": status.ephemeral,
+        "fold_seconds": status.fold_seconds,
+        "warnings": [{"key": key, "text": say(key, language)} for key in status.warnings],
+    }
+
+
+def _standards(standards: Standards) -> Document:
+    return {"declared": bool(standards.services), "digest": standards.digest, "timezone": standards.timezone}
+
+
+def _events(progress: Iterable[Progress], language: Language) -> Document:
+    sources = list(progress)
+    rejected = sum((Counter(p.rejected) for p in sources), Counter[Reason]())
+    by_count = sorted(rejected.items(), key=lambda item: (-item[1], item[0]))
+    return {
+        "records": sum(p.records for p in sources),
+        "accepted": sum(p.accepted for p in sources),
+        "duplicates": sum(p.duplicates for p in sources),
+        "ignored": sum(p.ignored for p in sources),
+        "unknown_fields": sum(p.unknown_fields for p in sources),
+        "rejected": [{"reason": r, "text": say(r, language), "count": n} for r, n in by_count if n],
+    }
+
+
+def _partitions(status: WorkerStatus, progress: Iterable[Progress]) -> list[Document]:
+    known = {(p.source, p.partition): p for p in progress}
+    ordered = sorted(status.partitions, key=attrgetter("topic", "partition"))
+    return [_partition(p, known.get((p.topic, p.partition))) for p in ordered]
+
+
+def _partition(status: PartitionStatus, progress: Progress | None) -> Document:
+    return {
+        "topic": status.topic,
+        "partition": status.partition,
+        "next_offset": status.next_offset,
+        "log_end": status.log_end,
+        "lag": status.lag,
+        "caught_up": status.caught_up,
+        "watermark": _seconds(progress.watermark_ms) if progress else None,
+        "newest": _seconds(progress.newest_ms) if progress else None,
+        "open_slices": progress.open_slices if progress else 0,
+    }
+
+
+def _window(name: str, reading: Reading) -> Document:
+    return {"name": name, "start": _seconds(reading.start_ms), "end": _seconds(reading.end_ms)}
+
+
+def _services(readings: Readings, standards: Standards, language: Language) -> list[Document]:
+    """Services in breach first, then by name; those declared are there before their first event."""
+    shown = {window.name: readings.windows[window.name] for window in STANDARD_WINDOWS}
+    steps = {name: {(s.service, s.step): s for s in reading.steps} for name, reading in shown.items()}
+    judged = _by_service((level.service, level) for level in readings.objectives)
+    places = _by_service((place[0], place) for place in sorted(_places(readings.everything, steps)))
+    found = [
+        _service(
+            standards.services.get(name) or Service(name, Text(name, name)),
+            [_step(place, steps, standards, language) for place in places.get(name, ())],
+            [
+                _objective(level, language)
+                for level in _with_declared(judged.get(name, ()), standards.services.get(name))
+            ],
+            language,
+        )
+        for name in {*standards.services, *judged, *places}
+    ]
+    return sorted(found, key=lambda service: (service["state"] != Verdict.BREACHED, service["name"]))
+
+
+def _with_declared(judged: Iterable[ObjectiveLevel], service: Service | None) -> Iterable[ObjectiveLevel]:
+    """``judged``, and without data the objectives of ``service`` that no partition has told about yet."""
+    declared = service.objectives.values() if service else ()
+    nothing = {objective.name: levels.ObjectiveLevel(service.name, objective) for objective in declared if service}
+    return (nothing | {level.objective.name: level for level in judged}).values()
+
+
+def _by_service(pairs: Iterable[tuple[str, T]]) -> dict[str, list[T]]:
+    """Values by the service they belong to, in their order."""
+    grouped: dict[str, list[T]] = {}
+    for service, value in pairs:
+        grouped.setdefault(service, []).append(value)
+    return grouped
+
+
+def _places(everything: Reading, steps: Mapping[str, Mapping[tuple[str, str], StepLevel]]) -> set[tuple[str, str]]:
+    """Every (service, step) that ever had an event."""
+    return {(s.service, s.step) for s in everything.steps}.union(*steps.values())
+
+
+def _service(service: Service, steps: list[Document], judged: list[Document], language: Language) -> Document:
+    states = {Verdict(objective["state"]) for objective in judged}
+    return {
+        "name": service.name,
+        "title": in_language(service.title, language),
+        "owner": service.owner,
+        "state": min(states, key=_WORST_FIRST.__getitem__, default=States.NO_OBJECTIVES.key),
+        "objectives": sorted(judged, key=lambda o: (o["state"] != Verdict.BREACHED, o["name"])),
+        "steps": steps,
+    }
+
+
+def _step(
+    place: tuple[str, str],
+    steps: Mapping[str, Mapping[tuple[str, str], StepLevel]],
+    standards: Standards,
+    language: Language,
+) -> Document:
+    name, step = place
+    service = standards.services.get(name)
+    declared = service.steps.get(step) if service else None
+    nothing = levels.StepLevel(name, step)
+    return {
+        "name": step,
+        "title": in_language(declared.title, language) if declared else step,
+        "stage": declared.stage if declared else None,
+        "windows": {window: _level(found.get(place, nothing)) for window, found in steps.items()},
+    }
+
+
+def _level(level: StepLevel) -> Document:
+    return {
+        "ok": level.ok,
+        "failed": level.failed,
+        "abandoned": level.abandoned,
+        "response_seconds": _response(level.response) if level.response.count else None,
+        "availability": _ratio(level.availability),
+        "probe_milliseconds": _ratio(level.probes),
+        "failure_points": [
+            {"name": name, "count": count, "share": float(share)} for name, count, share in levels.pareto(level)
+        ],
+    }
+
+
+def _response(response: Distribution) -> Document:
+    quantiles = {name: response.quantile(share) for name, share in _QUANTILES.items()}
+    microseconds = quantiles | {"min": response.min_us, "max": response.max_us, "mean": response.mean_us}
+    return {"count": response.count} | {name: us / 1e6 for name, us in microseconds.items() if us is not None}
+
+
+def _ratio(ratio: Ratio) -> Document:
+    return {"good": ratio.good, "total": ratio.total, "ratio": ratio.value}
+
+
+def _objective(level: ObjectiveLevel, language: Language) -> Document:
+    """One objective. A breach that is open says so, whatever the slices that are still open suggest."""
+    objective, standing = level.objective, objectives.standing(level.objective, level.window)
+    return {
+        "name": objective.name,
+        "title": in_language(objective.title, language),
+        "window": {
+            "name": objective.window.name,
+            "seconds": _seconds(objective.window.rolling_ms),
+            "period": objective.window.period,
+        },
+        "target": float(objective.target),
+        "unit": "milliseconds" if isinstance(objective.measure, ProbeAvailability) else "events",
+        "minimum_total": objective.minimum_total,
+        **_ratio(level.window),
+        "state": standing.verdict if level.breached_since_ms is None else Verdict.BREACHED,
+        "attained": _float(standing.attained),
+        "budget_remaining": _float(standing.budget_remaining),
+        "breached_since": _seconds(level.breached_since_ms),
+    }
+
+
+def _float(fraction: Fraction | None) -> float | None:
+    return None if fraction is None else float(fraction)
+
+
+def _seconds(milliseconds: int | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000

@@ -1,0 +1,299 @@
+"""The topics that the monitor reads and writes, as one table; how existing ones differ from it, and what would help.
+
+Nothing here deletes anything. What is altered can lose no record: retention and sizes only grow, and a topic that has
+data keeps its number of partitions and its way of cleaning up.
+"""
+
+from __future__ import annotations
+
+import enum
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from kafka import TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
+from kafka.errors import KafkaError, NoError, UnknownTopicOrPartitionError, for_code
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kafka import KafkaAdminClient
+
+DAY_MS: Final = 86_400_000
+FOREVER: Final = -1
+DEFAULT_PARTITIONS: Final = 4
+MOST_REPLICAS: Final = 3
+_SETTLING_SECONDS: Final = 5.0
+_POLL_SECONDS: Final = 0.2
+
+
+class Role(enum.StrEnum):
+    """What a topic is for, as far as its form depends on it."""
+
+    SOURCE = "source"  # events come in
+    PER_SOURCE = "per-source"  # partition i belongs to partition i of the sources
+    SINGLE = "single"  # one partition: few records, in one order
+
+
+class Rule(enum.StrEnum):
+    """When a setting is as wanted."""
+
+    EQUAL = "equal"
+    AT_LEAST = "at least"  # -1 stands for no limit
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One setting of a topic. ``careful``: changing it can lose records, so that only an empty topic is altered."""
+
+    name: str
+    value: str
+    rule: Rule = Rule.EQUAL
+    careful: bool = False
+
+    def is_met(self, found: str | None) -> bool:
+        """Whether a topic that has ``found`` is as wanted."""
+        if found is None or self.rule is Rule.EQUAL:
+            return found is not None and set(found.split(",")) == set(self.value.split(","))
+        return _unlimited(found) >= _unlimited(self.value)
+
+
+def _unlimited(value: str) -> float:
+    return float("inf") if int(value) == FOREVER else int(value)
+
+
+def _log_append_time() -> Wanted:
+    return Wanted("message.timestamp.type", "LogAppendTime")
+
+
+def _retention(milliseconds: int) -> tuple[Wanted, ...]:
+    return (Wanted("cleanup.policy", "delete", careful=True), Wanted("retention.ms", str(milliseconds), Rule.AT_LEAST))
+
+
+def _largest(size: int) -> Wanted:
+    return Wanted("max.message.bytes", str(size), Rule.AT_LEAST)
+
+
+_COMPACTED: Final = Wanted("cleanup.policy", "compact", careful=True)
+# An event has at most 64 KiB, a batch of them 1 MiB, as brokers take by default.
+_BATCH: Final = _largest(1_048_588)
+# Rows of state and dead letters gather much in one record.
+_LARGE: Final = _largest(8 * 1024 * 1024)
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic as wanted, whatever the cluster."""
+
+    name: str
+    role: Role
+    purpose: str
+    settings: tuple[Wanted, ...]
+
+    def setting(self, name: str) -> str | None:
+        """Wanted value of a setting; None where any is good."""
+        return next((wanted.value for wanted in self.settings if wanted.name == name), None)
+
+
+def source(name: str) -> Topic:
+    """A topic with service events. Brokers stamp its records, which guards against clocks that run fast."""
+    settings = (_log_append_time(), *_retention(35 * DAY_MS), _BATCH)
+    return Topic(name, Role.SOURCE, "service events, keyed by service", settings)
+
+
+STATE: Final = Topic(
+    "service-level-state", Role.PER_SOURCE, "closed slices, cases and progress of each partition", (_COMPACTED, _LARGE)
+)
+BREACHES: Final = Topic(
+    "service-level-breaches", Role.SINGLE, "breaches, opened and closed", (*_retention(FOREVER), _BATCH)
+)
+AUDIT: Final = Topic(
+    "service-level-audit", Role.SINGLE, "what was decided, and from what", (*_retention(FOREVER), _LARGE)
+)
+DEAD_LETTERS: Final = Topic(
+    "service-level-dead-letters", Role.SINGLE, "rejected events with the reason", (*_retention(35 * DAY_MS), _LARGE)
+)
+CONTROL: Final = Topic("service-level-control", Role.SINGLE, "standards and exclusions by hash", (_COMPACTED, _BATCH))
+REKEYED: Final = Topic(
+    "service-level-rekeyed",
+    Role.SOURCE,
+    "events of several topics, merged by service",
+    (_log_append_time(), *_retention(7 * DAY_MS), _BATCH),
+)
+
+#: The monitor's own topics, in the order in which they are shown.
+OWN: Final[tuple[Topic, ...]] = (STATE, BREACHES, AUDIT, DEAD_LETTERS, CONTROL, REKEYED)
+
+
+def table(sources: Sequence[str]) -> tuple[Topic, ...]:
+    """Every topic that is needed: those with events, and the monitor's own."""
+    return (*(source(name) for name in sources), *OWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One topic as it is."""
+
+    partitions: int
+    replicas: int
+    settings: Mapping[str, str]
+    is_empty: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many partitions and replicas topics are to have. ``partitions`` None: those that there are are right."""
+
+    replicas: int
+    partitions: int | None = None
+
+    def wanted_partitions(self, topic: Topic, sources: Sequence[int]) -> int | None:
+        """Wanted number for ``topic``, given those of the sources that exist; None where any is good."""
+        if topic.role is Role.SINGLE:
+            return 1
+        if topic.role is Role.PER_SOURCE and sources:
+            return max(sources)
+        return self.partitions
+
+    def partitions_to_create(self, topic: Topic, sources: Sequence[int]) -> int:
+        """Number that a new ``topic`` gets."""
+        return self.wanted_partitions(topic, sources) or DEFAULT_PARTITIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that is not as wanted, and the remedy. ``alterable``: `slm topics --alter` changes it."""
+
+    topic: str
+    what: str
+    wanted: str
+    found: str
+    remedy: str
+    alterable: bool = False
+
+
+MISSING: Final = "missing"
+PARTITIONS: Final = "partitions"
+REPLICAS: Final = "replicas"
+_ALTER: Final = "slm topics --alter"
+
+
+def differences(topic: Topic, found: Found | None, plan: Plan, sources: Sequence[int]) -> list[Difference]:
+    """How ``found`` differs from ``topic``; None stands for a topic that does not exist."""
+    if found is None:
+        return [Difference(topic.name, "topic", "exists", MISSING, "slm topics --create")]
+    wanted = in_sync(topic, found.replicas)
+    broken = [setting for setting in wanted if not setting.is_met(found.settings.get(setting.name))]
+    return [
+        *_partitions(topic, found, plan.wanted_partitions(topic, sources)),
+        *_replicas(topic, found, plan.replicas),
+        *(_setting(topic, found, setting) for setting in broken),
+    ]
+
+
+def in_sync(topic: Topic, replicas: int) -> tuple[Wanted, ...]:
+    """Settings of ``topic`` with the one that depends on the number of replicas: a loss of one broker loses nothing."""
+    least = max(1, min(2, replicas - 1))
+    return (*topic.settings, Wanted("min.insync.replicas", str(least), Rule.AT_LEAST))
+
+
+def _partitions(topic: Topic, found: Found, wanted: int | None) -> list[Difference]:
+    if wanted is None or found.partitions == wanted:
+        return []
+    alterable = found.is_empty and found.partitions < wanted
+    why_not = "fewer are impossible in Kafka" if found.partitions > wanted else "more would part what is in order now"
+    remedy = _ALTER if alterable else f"none that keeps the data ({why_not}): use another topic, or --partitions"
+    return [Difference(topic.name, PARTITIONS, str(wanted), str(found.partitions), remedy, alterable)]
+
+
+def _replicas(topic: Topic, found: Found, wanted: int) -> list[Difference]:
+    if found.replicas >= wanted:
+        return []
+    remedy = f"kafka-reassign-partitions.sh, or accept it with --replication {found.replicas}"
+    return [Difference(topic.name, REPLICAS, str(wanted), str(found.replicas), remedy)]
+
+
+def _setting(topic: Topic, found: Found, wanted: Wanted) -> Difference:
+    value = found.settings.get(wanted.name) or "not set"
+    change = f"kafka-configs.sh --alter --entity-type topics --entity-name {topic.name} --add-config "
+    alterable = found.is_empty or not wanted.careful
+    by_hand = f"{change}{wanted.name}={wanted.value}, once you know that no record is needed that this removes"
+    prefix = "at least " if wanted.rule is Rule.AT_LEAST else ""
+    remedy = _ALTER if alterable else by_hand
+    return Difference(topic.name, wanted.name, prefix + wanted.value, value, remedy, alterable)
+
+
+class Cluster:
+    """The cluster's topics, through an administration client. Methods raise kafka-python's `KafkaError`."""
+
+    def __init__(self, admin: KafkaAdminClient) -> None:
+        self._admin = admin
+
+    def brokers(self) -> int:
+        """Number of brokers in service."""
+        return len(self._admin.describe_cluster()["brokers"])
+
+    def find(self, names: Sequence[str]) -> dict[str, Found]:
+        """Those of the topics ``names`` that exist.
+
+        Brokers learn of a new topic one after the other; one that does not know yet what another told is asked again.
+        """
+        deadline = time.monotonic() + _SETTLING_SECONDS
+        while True:
+            try:
+                return self._find(names)
+            except KafkaError as error:
+                if not error.retriable or time.monotonic() > deadline:
+                    raise
+            time.sleep(_POLL_SECONDS)
+
+    def _find(self, names: Sequence[str]) -> dict[str, Found]:
+        rows = self._partitions(names)
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in rows]
+        described = self._admin.describe_configs(resources, config_filter="all")["topic"] if rows else {}
+        return {
+            name: Found(
+                partitions=len(partitions),
+                replicas=min(len(partition["replica_nodes"]) for partition in partitions),
+                settings={key: row["value"] for key, row in described[name].items()},
+                is_empty=self._is_empty(name, len(partitions)),
+            )
+            for name, partitions in rows.items()
+        }
+
+    def create(self, topic: Topic, partitions: int, replicas: int) -> Found:
+        """Create ``topic`` as wanted, and wait until it has leaders; the topic as it will be."""
+        settings = {wanted.name: wanted.value for wanted in in_sync(topic, replicas)}
+        options = {"num_partitions": partitions, "replication_factor": replicas, "configs": settings}
+        self._admin.create_topics({topic.name: options}, wait_for_metadata=True)
+        return Found(partitions, replicas, settings, is_empty=True)
+
+    def alter(self, topic: Topic, found: Found, changes: Sequence[Difference]) -> Found:
+        """Make the ``changes`` of ``topic``, all of which are alterable; the topic as it will be."""
+        names = {change.what for change in changes}
+        settings = {w.name: w.value for w in in_sync(topic, found.replicas) if w.name in names}
+        if settings:
+            answers = self._admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name, settings)])
+            if (answer := answers["topic"][topic.name]) != "OK":
+                raise KafkaError(answer)
+        partitions = next((int(change.wanted) for change in changes if change.what == PARTITIONS), found.partitions)
+        if partitions > found.partitions:
+            self._admin.create_partitions({topic.name: partitions})
+        return replace(found, partitions=partitions, settings={**found.settings, **settings})
+
+    def _partitions(self, names: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+        rows = {}
+        for row in self._admin.describe_topics(list(names)):
+            error = for_code(row["error_code"])
+            if error is NoError:
+                rows[row["name"]] = row["partitions"]
+            elif error is not UnknownTopicOrPartitionError:
+                raise error(row["name"])
+        return rows
+
+    def _is_empty(self, name: str, partitions: int) -> bool:
+        places = [TopicPartition(name, number) for number in range(partitions)]
+        starts: Mapping[Any, Any] = self._admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
+        ends: Mapping[Any, Any] = self._admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
+        return all(starts[place].offset == ends[place].offset for place in places)

@@ -1,0 +1,30 @@
+"""What producers get wrong: a few records that are no events, come too late or twice, to show what becomes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+_HOUR: Final = 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class Blunder:
+    """One bad record: the service that its producer belongs to, and its bytes, given an event time (seconds)."""
+
+    service: str
+    record: Callable[[float], bytes]
+
+
+BLUNDERS: Final[tuple[Blunder, ...]] = (
+    Blunder("hotline", lambda _: b"service=hotline step=answer duration=7"),
+    Blunder("hotline", lambda time: b'{"time":%.3f,"step":"answer","duration":4.2}' % time),
+    Blunder("payments", lambda time: b'{"time":%.3f,"service":"payments","duration":-1}' % time),
+    Blunder("hotel", lambda time: b'{"time":%.3f,"service":"hotel","kind":"checkin","duration":190}' % time),
+    Blunder("hotel", lambda _: b'{"time":"2026-03-01T09:30:00","service":"hotel","duration":190}'),
+    Blunder("payments", lambda time: b'{"time":%.3f,"service":"payments","duration":"fast"}' % time),
+    # A clock that is an hour fast, and a terminal that was offline for an hour.
+    Blunder("hotel", lambda time: b'{"time":%.3f,"service":"hotel","step":"check-in","duration":205}' % (time + _HOUR)),
+    Blunder("hotline", lambda time: b'{"time":%.3f,"service":"hotline","step":"answer","duration":9}' % (time - _HOUR)),
+)

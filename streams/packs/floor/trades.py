@@ -1,0 +1,132 @@
+"""The three services: how often each step is taken, how long it takes, and where it fails.
+
+Each step is generated at its finishing times. The departures of a steady queue with servers enough are a Poisson
+process as its arrivals are (M/G/∞), so no queue needs to be followed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from streams.packs.floor.chance import Chance
+from streams.packs.floor.story import OUTAGE, RUSH
+
+#: At the height of the rush so many more callers come, and each waits so many times as long.
+_RUSH_CALLS: Final = 2.0
+_RUSH_WAIT: Final = 5.0
+#: During the outage this share of requests fails, and what succeeds takes so many times as long.
+_OUTAGE_FAILURES: Final = 0.55
+_OUTAGE_DELAY: Final = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How one customer was served at one step; ``duration`` is the response time in seconds."""
+
+    duration: float
+    outcome: str = "ok"
+    failure_point: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a service. ``share`` is its part of all events in calm times, ``peak`` the most it grows by.
+
+    ``report`` tells how somebody was served, ``load`` how many times as often it happens as in
+    calm times; both at a moment in seconds since the start.
+    """
+
+    service: str
+    name: str
+    share: float
+    report: Callable[[Chance, float], Report]
+    load: Callable[[float], float] = lambda _: 1.0
+    peak: float = 1.0
+
+
+def _calls(at: float) -> float:
+    return 1 + (_RUSH_CALLS - 1) * RUSH.strength(at)
+
+
+def _answer(chance: Chance, at: float) -> Report:
+    rush = RUSH.strength(at)
+    wait = chance.duration(4 * (1 + (_RUSH_WAIT - 1) * rush), 0.5)
+    patience = chance.duration(45, 0.6)
+    if patience < wait:
+        return Report(patience, "abandoned")
+    if chance.happens(0.002 + 0.03 * rush):
+        return Report(wait, "failed", "queue-overflow")
+    return Report(wait)
+
+
+def _resolve(chance: Chance, _: float) -> Report:
+    return _served(
+        chance, 150, 0.5, {"wrong-answer": 0.012, "papers-missing": 0.01, "curt": 0.005, "line-dropped": 0.003}
+    )
+
+
+def _check_in(chance: Chance, _: float) -> Report:
+    return _served(chance, 210, 0.4, {"booking-not-found": 0.01, "passport-forgotten": 0.006, "not-greeted": 0.004})
+
+
+def _make_room(chance: Chance, _: float) -> Report:
+    """Rooms get ready late while linen is short: served, but slowly, and the fail point says why."""
+    if chance.happens(0.12):
+        return Report(chance.duration(3_600, 0.2), failure_point="linen-late")
+    return _served(chance, 1_500, 0.25, {"minibar-forgotten": 0.01})
+
+
+def _room_service(chance: Chance, _: float) -> Report:
+    return _served(chance, 1_380, 0.3, {"cold": 0.015, "wrong-dish": 0.01})
+
+
+def _authorise(chance: Chance, at: float) -> Report:
+    return _request(chance, at, 0.18, "acquirer-timeout")
+
+
+def _refund(chance: Chance, at: float) -> Report:
+    return _request(chance, at, 0.35, "ledger-locked")
+
+
+def _request(chance: Chance, at: float, median: float, failure_point: str) -> Report:
+    outage = OUTAGE.strength(at)
+    duration = chance.duration(median * (1 + (_OUTAGE_DELAY - 1) * outage), 0.4)
+    if chance.happens(0.0005 + _OUTAGE_FAILURES * outage):
+        return Report(duration, "failed", failure_point)
+    return Report(duration)
+
+
+def _served(chance: Chance, median: float, spread: float, failing: Mapping[str, float]) -> Report:
+    """Served in about ``median`` seconds, unless one of the fail points is hit, each with its probability."""
+    duration = chance.duration(median, spread)
+    if chance.happens(sum(failing.values())):
+        return Report(duration, "failed", chance.pick(failing))
+    return Report(duration)
+
+
+STEPS: Final[tuple[Step, ...]] = (
+    Step("payments", "authorise", 0.60, _authorise),
+    Step("payments", "refund", 0.06, _refund),
+    Step("hotline", "answer", 0.13, _answer, _calls, _RUSH_CALLS),
+    Step("hotline", "resolve", 0.11, _resolve),
+    Step("hotel", "check-in", 0.03, _check_in),
+    Step("hotel", "housekeeping", 0.04, _make_room),
+    Step("hotel", "room-service", 0.03, _room_service),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A probe that looks every ``every`` seconds whether a service is up; each look holds until the next."""
+
+    service: str
+    every: float
+    is_up: Callable[[float], bool]
+
+
+WATCHES: Final[tuple[Watch, ...]] = (
+    Watch("payments", 1.0, lambda at: OUTAGE.strength(at) < 1),
+    Watch("hotline", 5.0, lambda _: True),
+)

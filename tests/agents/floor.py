@@ -1,0 +1,199 @@
+"""A service floor at one moment, made of the real readings: what exposition and page are shown in tests."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from agents.status import PartitionStatus, State, WorkerStatus
+from streams.distribution import Distribution, buckets_of
+from streams.engine import Progress
+from streams.events import Reason
+from streams.standards.model import (
+    Objective,
+    Period,
+    RequestAvailability,
+    ResponseTimeWithin,
+    Service,
+    Stage,
+    Standards,
+    Step,
+    Text,
+    Window,
+)
+from streams.tables import Table
+from streams.views.levels import ObjectiveLevel, Ratio, Reading, StepLevel
+
+if TYPE_CHECKING:
+    from streams.engine import Engine
+
+#: The moment of the floor: 2026-03-02 08:00:00 UTC, in milliseconds since 1970.
+NOW_MS = 1_772_438_400_000
+
+
+def durations(*seconds: float) -> Distribution:
+    """The distribution of these durations."""
+    microseconds = np.array([round(s * 1_000_000) for s in seconds], np.int64)
+    keys, counts = np.unique(buckets_of(microseconds), return_counts=True)
+    return Distribution(
+        count=len(microseconds),
+        sum_us=int(microseconds.sum()),
+        min_us=int(microseconds.min()),
+        max_us=int(microseconds.max()),
+        buckets=Table(keys.astype(np.int64), counts.astype(np.int64)[:, None]),
+    )
+
+
+def progress(**changes: Any) -> Progress:
+    """An engine that has read to the end of its log, but for the ``changes``."""
+    plain = Progress(
+        "service-events",
+        0,
+        next_offset=48_211,
+        records=48_211,
+        accepted=48_190,
+        duplicates=12,
+        watermark_ms=NOW_MS - 61_200,
+        newest_ms=NOW_MS - 1_200,
+        open_slices=7,
+    )
+    return replace(plain, **changes)
+
+
+@dataclass
+class FakeEngine:
+    """Answers with the readings that it was given, by window."""
+
+    steps: Mapping[str, Sequence[StepLevel]] = field(default_factory=dict)
+    objectives: Sequence[ObjectiveLevel] = ()
+    progress: Progress = field(default_factory=progress)
+
+    def read(self, window: Window) -> Reading:
+        judged = [replace(o, cumulative=Ratio()) for o in self.objectives if o.objective.window == window]
+        return self._reading(window.name, window.rolling_ms or 86_400_000, judged)
+
+    def cumulative(self) -> Reading:
+        return self._reading("all", 30 * 86_400_000, [replace(o, window=Ratio()) for o in self.objectives])
+
+    def _reading(self, window: str, length_ms: int, judged: Sequence[ObjectiveLevel]) -> Reading:
+        steps = self.steps.get(window, self.steps.get("all", ()))
+        return Reading(window, NOW_MS - length_ms, NOW_MS, tuple(steps), tuple(judged))
+
+
+def worker(**changes: Any) -> WorkerStatus:
+    """A worker that runs and has caught up with its one partition, but for the ``changes``."""
+    partition = PartitionStatus("service-events", 0, 48_211, 48_211, 0, caught_up=True)
+    plain = WorkerStatus(State.RUNNING, NOW_MS / 1000 - 3_600, "127.0.0.1:9092", (partition,), (), 1.25)
+    return replace(plain, **changes)
+
+
+@dataclass
+class Floor:
+    """An `Observed` that tests may change between two looks at it."""
+
+    standards: Standards = field(default_factory=Standards)
+    fakes: list[FakeEngine] = field(default_factory=list)
+    worker: WorkerStatus = field(default_factory=worker)
+
+    def engines(self) -> Sequence[Engine]:
+        return cast("Sequence[Engine]", self.fakes)
+
+    def status(self) -> WorkerStatus:
+        return self.worker
+
+
+MONTH = Window("calendar month", period=Period.MONTH)
+ROLLING = Window("28d", rolling_ms=28 * 86_400_000)
+
+ANSWERED = Objective(
+    "answered-in-10s",
+    ResponseTimeWithin(10_000_000, step="answer"),
+    Fraction(95, 100),
+    ROLLING,
+    Text("Answered within 10 s", "10 秒内接听"),
+)
+REACHABLE = Objective(
+    "reachable", RequestAvailability(), Fraction(999, 1000), MONTH, Text("Reachable", "可接通"), minimum_total=100
+)
+CHECKED_IN = Objective(
+    "checked-in",
+    ResponseTimeWithin(300_000_000),
+    Fraction(9, 10),
+    ROLLING,
+    Text("Checked in within 5 min", "5 分钟内入住"),
+)
+
+HOTLINE = Service(
+    "hotline",
+    Text("Customer hotline", "客户服务热线"),
+    owner="customer-care",
+    steps={
+        "answer": Step(
+            "answer", Text("Answer the call", "接听来电"), Stage.FRONT, {"queue-overflow": None, "rude": None}
+        ),
+        "resolve": Step("resolve", Text("Resolve the request", "解决诉求"), Stage.BACK),
+    },
+    objectives={o.name: o for o in (ANSWERED, REACHABLE)},
+)
+FRONT_DESK = Service(
+    "front-desk",
+    Text("Front desk", "前台接待"),
+    owner="rooms-division",
+    steps={"check-in": Step("check-in", Text("Check-in", "办理入住"), Stage.FRONT)},
+    objectives={CHECKED_IN.name: CHECKED_IN},
+)
+STANDARDS = Standards(
+    timezone="Asia/Shanghai",
+    services={s.name: s for s in (FRONT_DESK, HOTLINE)},
+    digest="3f9ac1d2e5b7a08842c6",
+)
+
+ANSWER = StepLevel(
+    "hotline",
+    "answer",
+    ok=1_940,
+    failed=21,
+    abandoned=88,
+    response=durations(*(2 + i * 0.004 for i in range(1_900)), *(11 + i for i in range(40))),
+    failure_points={"queue-overflow": 17, "rude": 3, "wrong-transfer": 1},
+    probes=Ratio(298_000, 300_000),
+)
+RESOLVE = StepLevel("hotline", "resolve", ok=812, failed=4, response=durations(95, 140.5, 201, 340, 1_210))
+CHECK_IN = StepLevel("front-desk", "check-in", ok=64, response=durations(*(60 + i * 2 for i in range(64))))
+PAYMENTS = StepLevel(
+    "payments-api", "", ok=199_900, failed=100, response=durations(*(0.0004 + i * 0.00001 for i in range(200)))
+)
+
+
+def floor() -> Floor:
+    """Three services: the hotline is in breach, the front desk keeps its promise, payments are not declared."""
+    engine = FakeEngine(
+        steps={"all": (CHECK_IN, ANSWER, RESOLVE, PAYMENTS)},
+        objectives=(
+            ObjectiveLevel("front-desk", CHECKED_IN, Ratio(6_380, 6_400), Ratio(6_380, 6_400)),
+            ObjectiveLevel("hotline", ANSWERED, Ratio(188_011, 200_100), Ratio(188_011, 200_100), NOW_MS - 1_500_000),
+            ObjectiveLevel("hotline", REACHABLE, Ratio(47, 47), Ratio(47, 47)),
+        ),
+        progress=progress(
+            rejected=Counter({Reason.LATE: 4, Reason.MISSING_TIME: 3, Reason.NOT_JSON: 2}), unknown_fields=31
+        ),
+    )
+    return Floor(STANDARDS, [engine])
+
+
+def empty() -> Floor:
+    """A worker in its first minute: nothing declared, nothing read, a broker that keeps nothing."""
+    partition = PartitionStatus("service-events", 0, 0, 0, 0, caught_up=True)
+    nothing = progress(
+        next_offset=0, records=0, accepted=0, duplicates=0, watermark_ms=None, newest_ms=None, open_slices=0
+    )
+    return Floor(
+        Standards(digest="0000"),
+        [FakeEngine(progress=nothing)],
+        worker(partitions=(partition,), warnings=("embedded-broker", "create-time-topic"), ephemeral=True),
+    )

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.batches import Fetched
+from agents.partitions import Bounds, LogTruncated, Partition, Partitions, Source
+from tests.agents.fakes import fake_engine, fetched, folded
+
+T0, T1 = Source("t", 0), Source("t", 1)
+
+
+def owner(**bounds: tuple[int, int]) -> Partitions:
+    """Partitions of topic t, by ``p0=(beginning, end)``."""
+    partitions = Partitions(fake_engine)
+    for name, (beginning, end) in bounds.items():
+        partitions.add(Source("t", int(name.removeprefix("p"))), Bounds(beginning, end))
+    return partitions
+
+
+def one(beginning: int = 0, end: int = 10) -> tuple[Partitions, Partition]:
+    partitions = owner(p0=(beginning, end))
+    return partitions, partitions.owned()[0]
+
+
+def deliver(partitions: Partitions, partition: Partition, batch: Fetched) -> bool:
+    """Hand a batch over as the agent does; tells whether the log must be sought."""
+    admitted = partition.admit(batch)
+    if admitted is not None:
+        partition.engine.fold(admitted.batch)
+        partitions.folded(partition)
+        return False
+    return partition.wants_seek(batch)
+
+
+def observe(partitions: Partitions, beginning: int, end: int) -> None:
+    partitions.observe({T0: Bounds(beginning, end)}, partitions.read())
+
+
+@pytest.mark.parametrize(
+    ("beginning", "deliveries", "expected", "seeks"),
+    [
+        (0, [range(3), range(3, 5)], [0, 1, 2, 3, 4], 0),
+        (5, [range(5, 8)], [5, 6, 7], 0),
+        (0, [range(3), range(3)], [0, 1, 2], 0),
+        (0, [range(4), range(2, 6)], [0, 1, 2, 3, 4, 5], 0),
+        (0, [range(2, 4), range(4), range(4, 5)], [0, 1, 2, 3, 4], 1),
+        (0, [range(3), range(5, 7), range(5, 7)], [0, 1, 2, 5, 6], 1),
+        (0, [range(3), range(5, 7), range(7, 9), range(5, 7), range(7, 9)], [0, 1, 2, 5, 6, 7, 8], 2),
+        (0, [range(3, 5), range(5, 7), range(5, 7), range(5, 7)], [5, 6], 3),
+    ],
+    ids=[
+        "batches that follow each other are folded",
+        "a log that begins later is read from there",
+        "a batch that comes twice is folded once",
+        "of a batch that overlaps only the new records are folded",
+        "what comes before its time is dropped and comes again",
+        "a gap is believed when it comes twice",
+        "what was under way behind a gap is no second witness",
+        "a gap that grew, as by retention, is believed when it comes twice as it is now",
+    ],
+)
+def test_what_is_folded(beginning: int, deliveries: list[range], expected: list[int], seeks: int) -> None:
+    partitions, partition = one(beginning)
+    assert sum(deliver(partitions, partition, fetched(batch)) for batch in deliveries) == seeks
+    assert folded(partition.engine) == expected
+
+
+@given(st.sets(st.integers(0, 60), min_size=1), st.integers(0, 2**32))
+def test_whatever_is_lost_or_repeated_on_the_way_each_record_is_folded_once_in_order(
+    offsets: set[int], seed: int
+) -> None:
+    """A consumer that reads on from its position, hands batches over late, loses them at rebalances, and is sought."""
+    log, chance = sorted(offsets), random.Random(seed)
+    partitions, partition = one(beginning=0, end=log[-1] + 1)
+    queue: list[Fetched] = []
+    position, troubles = 0, 12
+    for _ in range(2_000):
+        if partition.expected > log[-1]:
+            break
+        ahead = [offset for offset in log if offset >= position]
+        action = chance.choice(["fetch", "take", "lose", "rebalance"] if troubles else ["fetch", "take"])
+        if action == "fetch" and ahead and len(queue) < 3:
+            batch = ahead[: chance.randint(1, 8)]
+            queue.append(fetched(batch))
+            position = batch[-1] + 1
+        elif action == "take" and queue:
+            if deliver(partitions, partition, queue.pop(0)):
+                position = partition.expected
+        elif action == "lose" and len(queue) > 1:
+            queue.pop(0)  # not the last one: behind it comes nothing that could tell
+            troubles -= 1
+        elif action == "rebalance":
+            troubles -= 1
+            # Faust clears its queues, but what the agent holds already still comes.
+            queue = queue[:1]
+            position = partition.expected
+    assert folded(partition.engine) == log
+
+
+def test_kept_partitions_go_on_and_others_are_dropped_with_their_engines() -> None:
+    partitions = owner(p0=(0, 5), p1=(0, 5))
+    kept = partitions.owned()[1]
+    deliver(partitions, kept, fetched(range(3), number=1))
+    partitions.keep_only({("t", 1), ("t", 2)})
+    assert partitions.get("t", 0) is None
+    assert partitions.owned() == [kept]
+    assert partitions.expected() == {T1: 3}
+    assert partitions.unknown({("t", 1), ("t", 2)}) == [Source("t", 2)]
+
+
+def test_a_partition_that_comes_back_starts_anew() -> None:
+    partitions, partition = one()
+    deliver(partitions, partition, fetched(range(3)))
+    partitions.keep_only(())
+    partitions.add(T0, Bounds(0, 5))
+    assert partitions.expected() == {T0: 0}
+
+
+def test_caught_up_is_having_reached_the_end_that_was_seen_at_assignment_and_stays() -> None:
+    partitions, partition = one(end=4)
+    deliver(partitions, partition, fetched(range(3)))
+    assert not partition.caught_up
+    deliver(partitions, partition, fetched([3]))
+    assert partition.caught_up
+    observe(partitions, 0, 50)
+    status = partition.status()
+    assert (status.caught_up, status.lag, status.log_end, status.next_offset) == (True, 46, 50, 4)
+
+
+def test_an_empty_log_is_caught_up_at_once() -> None:
+    assert one(beginning=7, end=7)[1].caught_up
+
+
+def test_markers_behind_the_last_record_are_neither_lag_nor_left_uncommitted() -> None:
+    partitions, partition = one(end=4)
+    partitions.fetched("t", 0, delivered=3, position=4)
+    assert partition.lag == 4, "handed over is not folded"
+    deliver(partitions, partition, fetched(range(3)))
+    assert (partition.lag, partition.caught_up) == (0, True)
+    assert partitions.committable() == {T0: 4}
+
+
+def test_what_was_handed_over_but_lost_is_neither_read_nor_committed() -> None:
+    partitions, partition = one(end=9)
+    deliver(partitions, partition, fetched(range(3)))
+    partitions.fetched("t", 0, delivered=9, position=9)
+    assert partitions.committable() == {T0: 3}
+    assert partition.lag == 6
+
+
+def test_nothing_is_committed_before_something_was_read() -> None:
+    assert one(beginning=5)[0].committable() == {}
+
+
+def test_a_log_that_ends_before_what_was_read_is_another_log() -> None:
+    partitions, partition = one()
+    deliver(partitions, partition, fetched(range(5)))
+    observe(partitions, 0, 5)
+    with pytest.raises(LogTruncated, match="t/0 was read up to offset 5 but now ends at 4"):
+        observe(partitions, 0, 4)
+
+
+def test_an_answer_of_the_broker_that_records_have_overtaken_is_no_other_log() -> None:
+    partitions, partition = one()
+    before = partitions.read()
+    deliver(partitions, partition, fetched(range(5)))
+    partitions.observe({T0: Bounds(0, 3)}, before)
+    assert partition.log_end == 10
+
+
+def test_records_that_retention_took_away_unread_are_noted() -> None:
+    partitions, partition = one()
+    deliver(partitions, partition, fetched(range(5)))
+    observe(partitions, 5, 9)
+    assert not partition.missing
+    observe(partitions, 6, 9)
+    assert partition.missing
+
+
+def test_reports_about_partitions_that_are_gone_are_ignored() -> None:
+    partitions = Partitions(fake_engine)
+    partitions.fetched("t", 0, delivered=1, position=1)
+    observe(partitions, 0, 4)
+    assert len(partitions) == 0

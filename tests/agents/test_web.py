@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from agents.status import State, WorkerStatus
+from agents.web import mount
+from streams.engine import Engine
+from streams.standards.model import Standards
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from agents.status import Observed
+
+RUNNING = WorkerStatus(State.RUNNING, 0.0, "127.0.0.1:9092", (), (), 0.0)
+
+
+class Seen:
+    """A worker in the state given."""
+
+    standards = Standards()
+
+    def __init__(self, state: State) -> None:
+        self._status = replace(RUNNING, state=state)
+
+    def engines(self) -> Sequence[Engine]:
+        return [Engine(self.standards, source="events", partition=0)]
+
+    def status(self) -> WorkerStatus:
+        return self._status
+
+
+def ask(
+    path: str, *, state: State = State.RUNNING, method: str = "GET", headers: Mapping[str, str] | None = None
+) -> tuple[int, Mapping[str, str], bytes]:
+    async def asking() -> tuple[int, Mapping[str, str], bytes]:
+        application = web.Application()
+        observed: Observed = Seen(state)
+        mount(application, observed)
+        async with TestClient(TestServer(application)) as client:
+            response = await client.request(method, path, headers=headers)
+            return response.status, response.headers, await response.read()
+
+    return asyncio.run(asking())
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type", "begins"),
+    [
+        ("/", "text/html; charset=utf-8", b"<!doctype html>"),
+        ("/api/status", "application/json", b'{"version":1'),
+        ("/metrics", "text/plain; version=0.0.4; charset=utf-8", b"# HELP"),
+        ("/health", "application/json", b'{"healthy":true'),
+        ("/ready", "application/json", b'{"ready":true'),
+    ],
+)
+def test_what_is_served(path: str, content_type: str, begins: bytes) -> None:
+    status, headers, body = ask(path)
+    assert (status, headers["Content-Type"]) == (200, content_type)
+    assert body.startswith(begins)
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_metrics_come_as_openmetrics_where_that_is_asked_for() -> None:
+    _, headers, body = ask("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
+    assert headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert body.endswith(b"# EOF\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "language"),
+    [
+        ("/api/status", {"Accept-Language": "zh-CN,en;q=0.5"}, "zh"),
+        ("/api/status?lang=en", {"Accept-Language": "zh-CN"}, "en"),
+        ("/api/status", {}, "en"),
+    ],
+    ids=["the browser's language", "the language asked for wins", "English by default"],
+)
+def test_language(path: str, headers: Mapping[str, str], language: str) -> None:
+    assert orjson.loads(ask(path, headers=headers)[2])["language"] == language
+
+
+@pytest.mark.parametrize(
+    ("state", "health", "ready"),
+    [(State.STARTING, 200, 503), (State.RUNNING, 200, 200), (State.STALLED, 503, 503)],
+)
+def test_health_and_readiness(state: State, health: int, ready: int) -> None:
+    assert ask("/health", state=state)[0] == health
+    assert ask("/ready", state=state)[0] == ready
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("POST", "/metrics", 405), ("GET", "/table/", 404), ("GET", "/router/", 404), ("HEAD", "/ready", 200)],
+)
+def test_nothing_else_is_served(method: str, path: str, status: int) -> None:
+    assert ask(path, method=method)[0] == status

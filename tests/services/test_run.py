@@ -1,0 +1,374 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import signal
+import time
+import uuid
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from kafka import TopicPartition as Partition
+
+from tests.services.kafka import Kafka, KafkaCluster
+from tests.services.parts import require
+from tests.services.waiting import wait_for
+from tests.services.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+SERVICES = 11
+#: Events lie this far before now, so that none is late or ahead.
+SECONDS_AGO = 20
+
+
+def events(count: int, *, prefix: str = "service", id_prefix: str | None = None) -> list[tuple[bytes, bytes]]:
+    """Keys and values of ``count`` interactions of 11 services, all good."""
+    began = time.time() - SECONDS_AGO
+    rows = []
+    for number in range(count):
+        service = f"{prefix}-{number % SERVICES}"
+        event = {"time": round(began + number / count, 3), "service": service, "step": "answer", "duration": 0.25}
+        if id_prefix is not None:
+            event["id"] = f"{id_prefix}-{number}"
+        rows.append((service.encode(), json.dumps(event).encode()))
+    return rows
+
+
+def send(broker: str, topic: str, rows: Iterable[tuple[bytes, bytes]], *, partition: int | None = None) -> None:
+    async def sending() -> None:
+        producer = AIOKafkaProducer(bootstrap_servers=broker, linger_ms=20, max_batch_size=262_144)
+        await producer.start()
+        try:
+            waiting = [await producer.send(topic, value, key=key, partition=partition) for key, value in rows]
+            await asyncio.gather(*waiting)
+        finally:
+            await producer.stop()
+
+    asyncio.run(sending())
+
+
+def group_offsets(kafka: Kafka, group: str, broker: str | None = None) -> dict[tuple[str, int], int]:
+    with closing(kafka.admin(broker)) as admin:
+        listed = admin.list_group_offsets(group)[group]
+    return {(tp.topic, tp.partition): found.offset for tp, found in listed.items() if found.offset >= 0}
+
+
+def log_ends(kafka: Kafka, topics: Sequence[str], partitions: int) -> dict[tuple[str, int], int]:
+    async def asking() -> dict[Any, int]:
+        consumer = AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap)
+        await consumer.start()
+        try:
+            ends: dict[Any, int] = await consumer.end_offsets(
+                [TopicPartition(topic, number) for topic in topics for number in range(partitions)]
+            )
+            return ends
+        finally:
+            await consumer.stop()
+
+    return {(tp.topic, tp.partition): end for tp, end in asyncio.run(asking()).items() if end}
+
+
+def read_all(broker: str, topic: str) -> list[Any]:
+    async def reading() -> list[Any]:
+        consumer = AIOKafkaConsumer(bootstrap_servers=broker, auto_offset_reset="earliest")
+        await consumer.start()
+        try:
+            partition = TopicPartition(topic, 0)
+            consumer.assign([partition])
+            end = (await consumer.end_offsets([partition]))[partition]
+            records: list[Any] = []
+            while await consumer.position(partition) < end:
+                for batch in (await consumer.getmany(timeout_ms=200)).values():
+                    records += batch
+            return records
+        finally:
+            await consumer.stop()
+
+    return asyncio.run(reading())
+
+
+def accepted(*workers: Worker) -> int:
+    return sum(worker.status().get("events", {}).get("accepted", 0) for worker in workers)
+
+
+def figures(*workers: Worker) -> dict[str, int]:
+    """Interactions by service, over all workers; a service that two of them show would show as twice as many."""
+    found: dict[str, int] = {}
+    for worker in workers:
+        status, body = worker.answer("/metrics")
+        assert status == 200, body
+        for line in body.decode().splitlines():
+            if line.startswith("slm_interactions_total{"):
+                service = line.partition('service="')[2].partition('"')[0]
+                found[service] = found.get(service, 0) + round(float(line.rpartition(" ")[2]))
+    return found
+
+
+@pytest.fixture
+def group() -> str:
+    return f"group-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def start(kafka: Kafka, group: str, tmp_path: Path) -> Iterable[Callable[..., Worker]]:
+    """Start a worker of the test's group; it ends with the test."""
+    with ExitStack() as stack:
+
+        def starting(name: str, *topics: str, options: Sequence[str] = (), broker: str | None = None) -> Worker:
+            worker = Worker(tmp_path, broker or kafka.bootstrap, topics, group=group, options=options, name=name)
+            return stack.enter_context(worker)
+
+        yield starting
+
+
+def source(kafka: Kafka, partitions: int = 4, **settings: str) -> str:
+    return kafka.create_topic(partitions=partitions, settings={"message.timestamp.type": "LogAppendTime", **settings})
+
+
+def test_counts_are_exact_the_group_reaches_the_logs_ends_and_a_restart_shows_the_same(
+    kafka: Kafka, group: str, start: Callable[..., Worker]
+) -> None:
+    topics = [source(kafka), source(kafka)]
+    for topic, count in zip(topics, (30_000, 7_001), strict=True):
+        send(kafka.bootstrap, topic, events(count, prefix=topic))
+
+    first = start("first", *topics)
+    first.wait_until_ready(partitions=8)
+    status = first.status()
+    assert status["events"]["records"] == status["events"]["accepted"] == 37_001
+    before = figures(first)
+    assert sum(before.values()) == 37_001
+    ends = log_ends(kafka, topics, 4)
+    wait_for(lambda: group_offsets(kafka, group) == ends, "the group's offsets to reach the logs' ends")
+    assert all(row["lag"] == 0 for row in first.status()["partitions"])
+    assert first.end() == 0
+
+    again = start("again", *topics)
+    again.wait_until_ready(partitions=8)
+    assert figures(again) == before
+    assert again.end(signal.SIGINT) == 130
+
+
+def test_a_second_worker_joins_and_leaves_and_nothing_is_lost_or_doubled(
+    kafka: Kafka, start: Callable[..., Worker]
+) -> None:
+    topic = source(kafka)
+    send(kafka.bootstrap, topic, events(20_000))
+    first = start("first", topic)
+    first.wait_until_ready(partitions=4)
+
+    second = start("second", topic)
+    second.wait_until_ready(partitions=2)
+    first.wait_until_ready(partitions=2)
+    assert accepted(first, second) == 20_000
+
+    send(kafka.bootstrap, topic, events(10_000))
+    wait_for(lambda: accepted(first, second) >= 30_000, "both workers to read what came later")
+    expected = {
+        f"service-{n}": len(range(n, 20_000, SERVICES)) + len(range(n, 10_000, SERVICES)) for n in range(SERVICES)
+    }
+    assert figures(first, second) == expected
+
+    assert second.end() == 0
+    first.wait_until_ready(partitions=4)
+    assert figures(first) == expected
+    assert first.status()["events"]["accepted"] == 30_000
+
+
+def test_workers_that_come_and_go_under_load_count_every_event_once(kafka: Kafka, start: Callable[..., Worker]) -> None:
+    topic = source(kafka)
+    first = start("first", topic, options=["--batch-records", "500", "--fetch-bytes", "65536"])
+    first.wait_until_ready(partitions=4)
+    total = 0
+    for turn in range(4):
+        send(kafka.bootstrap, topic, events(20_000))
+        total += 20_000
+        other = start(f"other-{turn}", topic, options=["--batch-records", "500"])
+        send(kafka.bootstrap, topic, events(20_000))
+        total += 20_000
+        other.wait_until_ready(partitions=2)
+        first.wait_until_ready(partitions=2)
+        send(kafka.bootstrap, topic, events(5_000))
+        total += 5_000
+        # One in two is killed: its partitions come free when its session has timed out.
+        if turn % 2:
+            other.service.kill()
+        else:
+            assert other.end() == 0
+    first.wait_until_ready(partitions=4)
+    wait_for(lambda: accepted(first) >= total, "the last worker to read everything")
+    assert sum(figures(first).values()) == first.status()["events"]["accepted"] == total
+
+
+def test_malformed_records_become_dead_letters_while_their_neighbours_count(
+    kafka: Kafka, start: Callable[..., Worker]
+) -> None:
+    topic, letters = source(kafka, 1), kafka.create_topic()
+    bad = {3: b"junk", 7: b'{"time": 1}', 11: b"x" * 70_000, 13: b"\xff\xfe"}
+    rows = [(b"k", bad.get(number, value)) for number, (_, value) in enumerate(events(20))]
+    send(kafka.bootstrap, topic, rows)
+
+    worker = start("worker", topic, options=["--dead-letters-topic", letters])
+    worker.wait_until_ready(partitions=1)
+    assert worker.status()["events"]["accepted"] == 16
+
+    def written() -> list[dict[str, Any]]:
+        records = read_all(kafka.bootstrap, letters)
+        assert {record.key for record in records} <= {f"{topic}/0".encode()}
+        return [letter for record in records for letter in json.loads(record.value)["letters"]]
+
+    wait_for(lambda: len(written()) == 4, "the dead letters")
+    by_offset = {letter["offset"]: letter for letter in written()}
+    assert {offset: letter["reason"] for offset, letter in by_offset.items()} == {
+        3: "not-json",
+        7: "missing-service",
+        11: "too-large",
+        13: "invalid-utf8",
+    }
+    assert base64.b64decode(by_offset[3]["raw"]) == b"junk"
+    assert by_offset[11]["truncated"] is True
+    assert by_offset[11]["size"] == 70_000
+    assert all((letter["topic"], letter["partition"]) == (topic, 0) for letter in by_offset.values())
+
+
+def test_without_a_topic_for_dead_letters_everything_else_goes_on(kafka: Kafka, start: Callable[..., Worker]) -> None:
+    topic = source(kafka, 1)
+    send(kafka.bootstrap, topic, [(b"k", b"junk"), *events(10)])
+    worker = start("worker", topic, options=["--dead-letters-topic", "nobody-created-this"])
+    worker.wait_until_ready(partitions=1)
+    assert worker.status()["events"]["accepted"] == 10
+    wait_for(lambda: "slm topics" in worker.service.tail(), "the line about the topic")
+    send(kafka.bootstrap, topic, [(b"k", b"junk"), *events(10)])
+    wait_for(lambda: accepted(worker) == 20, "what came later")
+    assert worker.end() == 0
+    assert worker.service.tail().count("slm topics") == 1
+
+
+def test_transactions_leave_markers_that_neither_stall_nor_show_as_lag_and_aborted_events_do_not_count(
+    kafka: Kafka, group: str, start: Callable[..., Worker]
+) -> None:
+    topic = source(kafka, 1)
+
+    async def transactions() -> None:
+        producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, transactional_id=f"test-{topic}")
+        await producer.start()
+        try:
+            for turn in range(20):
+                await producer.begin_transaction()
+                for key, value in events(100):
+                    await producer.send(topic, value, key=key)
+                await (producer.abort_transaction() if turn % 5 == 4 else producer.commit_transaction())
+        finally:
+            await producer.stop()
+
+    asyncio.run(transactions())
+    worker = start("worker", topic)
+    worker.wait_until_ready(partitions=1)
+    asyncio.run(transactions())
+    wait_for(lambda: accepted(worker) == 3_200, "the events of committed transactions")
+    wait_for(lambda: worker.status()["partitions"][0]["lag"] == 0, "the lag to be 0")
+    ends = log_ends(kafka, [topic], 1)
+    wait_for(lambda: group_offsets(kafka, group) == ends, "the group's offset to reach the log's end")
+    assert accepted(worker) == 3_200
+
+
+def test_a_log_that_begins_later_is_read_from_there(kafka: Kafka, start: Callable[..., Worker]) -> None:
+    topic = source(kafka, 1)
+    send(kafka.bootstrap, topic, events(1_000))
+    with closing(kafka.admin()) as admin:
+        admin.delete_records({Partition(topic, 0): 600})
+    worker = start("worker", topic)
+    worker.wait_until_ready(partitions=1)
+    assert accepted(worker) == 400
+
+
+def test_a_topic_made_anew_is_another_log(kafka: Kafka, start: Callable[..., Worker]) -> None:
+    topic = source(kafka, 1)
+    send(kafka.bootstrap, topic, events(1_000))
+    worker = start("worker", topic)
+    worker.wait_until_ready(partitions=1)
+    with closing(kafka.admin()) as admin:
+        admin.delete_topics([topic])
+        wait_for(lambda: topic not in admin.list_topics(), "the topic to be gone")
+        wait_for(lambda: worker.status().get("partitions") == [], "the worker to have let go")
+    kafka.create_topic(topic)
+    send(kafka.bootstrap, topic, events(10))
+    wait_for(lambda: accepted(worker) == 10, "the events of the new topic")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["asked to end", "interrupted"])
+def test_a_broker_that_goes_is_waited_for_and_one_that_stays_away_does_not_keep_the_worker(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    require("kafka")
+    with KafkaCluster(tmp_path) as kafka:
+        topic = source(kafka, 2)
+        send(kafka.bootstrap, topic, events(1_000))
+        with Worker(tmp_path, kafka.bootstrap, [topic], group="group", options=["--session-timeout", "9s"]) as worker:
+            worker.wait_until_ready(partitions=2)
+            kafka.kill()
+            wait_for(lambda: worker.answer("/ready")[0] == 503, "/ready to say that the broker is away", seconds=40)
+            assert worker.status()["partitions"] == []
+            kafka.start()
+            send(kafka.bootstrap, topic, events(1_000))
+            worker.wait_until_ready(partitions=2)
+            wait_for(lambda: accepted(worker) >= 2_000, "what came after the broker's return")
+            assert accepted(worker) == 2_000
+            kafka.kill()
+            assert worker.end(number, seconds=10) == (0 if number is signal.SIGTERM else 130)
+
+
+def test_a_worker_that_was_frozen_shows_nothing_that_another_has_taken_over(
+    kafka: Kafka, start: Callable[..., Worker]
+) -> None:
+    topic, quick = source(kafka, 2), ["--session-timeout", "3s", "--heartbeat", "1s"]
+    send(kafka.bootstrap, topic, events(1_000))
+    frozen = start("frozen", topic, options=quick)
+    frozen.wait_until_ready(partitions=2)
+    os.kill(frozen.service.pid, signal.SIGSTOP)
+    try:
+        heir = start("heir", topic, options=quick)
+        heir.wait_until_ready(partitions=2)
+        send(kafka.bootstrap, topic, events(500))
+        wait_for(lambda: accepted(heir) == 1_500, "the heir to have read everything")
+    finally:
+        os.kill(frozen.service.pid, signal.SIGCONT)
+
+    def shared() -> bool:
+        # At no time do both show the same events.
+        total = accepted(frozen, heir)
+        assert total <= 1_500
+        return total == 1_500 and len(frozen.status()["partitions"]) == 1
+
+    wait_for(shared, "the two to share the partitions")
+
+
+def test_a_worker_too_many_stands_by(kafka: Kafka, start: Callable[..., Worker]) -> None:
+    topic = source(kafka, 1)
+    send(kafka.bootstrap, topic, events(100))
+    first, second = start("first", topic), start("second", topic)
+    first.wait_until_ready()
+    second.wait_until_ready()
+    wait_for(lambda: accepted(first, second) == 100, "one of them to have read the topic")
+    idle, busy = sorted((first, second), key=lambda worker: len(worker.status()["partitions"]))
+    assert (idle.status()["partitions"], idle.status()["worker"]["state"]) == ([], "running")
+    busy.service.kill()
+    idle.wait_until_ready(partitions=1)
+    assert accepted(idle) == 100
+
+
+def test_two_workers_cannot_have_one_port(kafka: Kafka, start: Callable[..., Worker]) -> None:
+    topic = source(kafka, 1)
+    worker = start("worker", topic)
+    worker.wait_until_ready(partitions=1)
+    other = start("other", topic, options=["--web-port", str(worker.port)])
+    assert other.exit_code() == 2
+    assert f"port {worker.port} on 127.0.0.1 is taken" in other.service.tail()
+    assert "--web-port" in other.service.tail()

@@ -1,0 +1,368 @@
+"""A naive oracle of the monitor: plain Python over one record at a time, written from the definitions alone.
+
+It keeps every accepted event for ever and works each figure out from the beginning, by the words of the wire format,
+of the rules of time and of the indicators. Nothing is taken from the engine but the standards that both judge by.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from streams.standards.model import (
+    FailureFree,
+    Objective,
+    Period,
+    ProbeAvailability,
+    RequestAvailability,
+    ResponseTimeWithin,
+    Standards,
+    Verdict,
+    Window,
+)
+
+SLICE = 10_000
+MINUTE = 60_000
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+#: Slices at this age (oldest last) have this length. Of counts, and of distributions.
+COUNT_AGES = ((HOUR, "slice"), (DAY, "5 min"), (8 * DAY, "hour"), (math.inf, "day"))
+DISTRIBUTION_AGES = ((HOUR, "slice"), (DAY, "5 min"), (2 * DAY, "hour"), (math.inf, "day"))
+YEAR_3000 = 32_503_680_000_000
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record of a log: its bytes, its timestamp (−1: none), and for bytes that are no event, the reason."""
+
+    raw: bytes | None
+    stamp: int = -1
+    reason: str | None = None
+
+
+@dataclass
+class Figures:
+    """What one step gathered in an interval."""
+
+    ok: int = 0
+    failed: int = 0
+    abandoned: int = 0
+    failure_points: Counter[str] = field(default_factory=Counter)
+    durations_us: list[int] = field(default_factory=list)
+    probes: tuple[int, int] = (0, 0)  # milliseconds up, milliseconds observed
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """An event that counts."""
+
+    time: int
+    offset: int
+    event: Document
+
+    @property
+    def step(self) -> tuple[str, str]:
+        return self.event["service"], self.event.get("step") or ""
+
+    @property
+    def kind(self) -> str:
+        return str(self.event.get("kind", "interaction"))
+
+
+class Oracle:
+    """Everything that follows from the log of one partition."""
+
+    def __init__(
+        self, standards: Standards, records: Sequence[Record], lateness: int = 60_000, ahead: int = 300_000
+    ) -> None:
+        self.standards = standards
+        self.zone = ZoneInfo(standards.timezone)
+        self.lateness = lateness
+        self.ahead = ahead
+        self.frontier: int | None = None
+        self.newest: int | None = None
+        self.accepted: list[Accepted] = []
+        self.became: list[str] = []  # of each record: accepted, duplicate, ignored, or the reason of its rejection
+        self._known: set[tuple[str, int]] = set()
+        for offset, record in enumerate(records):
+            self.became.append(self._receive(offset, record))
+
+    # -- one record after the other ---------------------------------------------------------------------------------
+
+    def _receive(self, offset: int, record: Record) -> str:
+        if record.reason is not None:
+            return record.reason
+        assert record.raw is not None
+        event = _unwrapped(json.loads(record.raw))
+        if event.get("kind") == "control":
+            return "ignored"
+        time = milliseconds(event["time"])
+        if not 0 <= time < YEAR_3000:
+            return "time-out-of-range"
+        if record.stamp != -1 and time > record.stamp + self.ahead:
+            return "future"
+        self.newest = max(time, self.newest or 0)
+        believed = time if record.stamp == -1 else min(time, record.stamp)
+        self.frontier = believed if self.frontier is None else max(self.frontier, believed)
+        if slice_end(time) <= self.frontier - self.lateness:
+            return "late"
+        identity = (event.get("id") or "", time)
+        if identity[0] and identity in self._known:
+            return "duplicate"
+        self._known.add(identity)
+        self.accepted.append(Accepted(time, offset, event))
+        return "accepted"
+
+    @property
+    def final(self) -> int:
+        """Event time up to which slices are closed."""
+        assert self.frontier is not None
+        return (self.frontier - self.lateness) // SLICE * SLICE
+
+    # -- windows ----------------------------------------------------------------------------------------------------
+
+    @property
+    def end(self) -> int:
+        """End of the slice that the frontier lies in, where windows end."""
+        assert self.frontier is not None
+        return slice_end(self.frontier)
+
+    def start(self, window: Window, end: int, ages: Sequence[tuple[float, str]] = COUNT_AGES) -> int:
+        """⌊end − length⌋ at the length that slices have at that age; or the begin of the calendar period."""
+        if window.period is not None:
+            return self._period(window.period, end - 1)[0]
+        reach = window.rolling_ms or 0
+        length = next(length for age, length in ages if reach <= age)
+        return self._bounds(length, end - reach)[0]
+
+    def _bounds(self, length: str, time: int) -> tuple[int, int]:
+        if length == "slice":
+            return time // SLICE * SLICE, slice_end(time)
+        day, day_end = self._period(Period.DAY, time)
+        if length == "day":
+            return day, day_end
+        hour = day + (time - day) // HOUR * HOUR
+        hour_end = min(hour + HOUR, day_end)
+        if length == "hour":
+            return hour, hour_end
+        five = hour + (time - hour) // (5 * MINUTE) * 5 * MINUTE
+        return five, min(five + 5 * MINUTE, hour_end)
+
+    def _period(self, period: Period, time: int) -> tuple[int, int]:
+        local = datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC")) + timedelta(milliseconds=time)
+        day = local.astimezone(self.zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None, fold=0)
+        if period is Period.DAY:
+            first, following = day, day + timedelta(days=1)
+        elif period is Period.WEEK:
+            first = day - timedelta(days=day.weekday())
+            following = first + timedelta(days=7)
+        else:
+            months = {Period.MONTH: 1, Period.QUARTER: 3, Period.YEAR: 12}[period]
+            first = day.replace(month=(day.month - 1) // months * months + 1, day=1)
+            carry, month = divmod(first.month - 1 + months, 12)
+            following = first.replace(year=first.year + carry, month=month + 1)
+        return self._instant(first), self._instant(following)
+
+    def _instant(self, wall: datetime) -> int:
+        return round(wall.replace(tzinfo=self.zone).timestamp() * 1_000)
+
+    # -- figures ----------------------------------------------------------------------------------------------------
+
+    def figures(self, start: int, end: int, distributions_from: int | None = None) -> dict[tuple[str, str], Figures]:
+        """Figures by (service, step) of the events in [start, end). Probes count as far as slices are closed."""
+        found = {accepted.step: Figures() for accepted in self.accepted if _has_figures(accepted)}
+        for accepted in self.accepted:
+            if start <= accepted.time < end:
+                _count(found.get(accepted.step, Figures()), accepted)
+            since = start if distributions_from is None else distributions_from
+            duration = accepted.event.get("duration")
+            served = accepted.kind == "interaction" and accepted.event.get("outcome", "ok") == "ok"
+            if since <= accepted.time < end and served and duration is not None:
+                found[accepted.step].durations_us.append(microseconds(duration))
+        for step, figures in found.items():
+            figures.durations_us.sort()
+            figures.probes = self._observed(step[0], step[1], start, min(end, self.final))
+        return found
+
+    def ratio(self, service: str, objective: Objective, start: int, end: int) -> tuple[int, int]:
+        """Good and total of ``objective`` over [start, end)."""
+        measure = objective.measure
+        if isinstance(measure, ProbeAvailability):
+            steps = sorted({a.step[1] for a in self.accepted if a.kind == "probe" and a.step[0] == service})
+            observed = [
+                self._observed(service, step, start, min(end, self.final))
+                for step in steps
+                if measure.step in (None, step)
+            ]
+            return sum(up for up, _ in observed), sum(total for _, total in observed)
+        good = total = 0
+        for accepted in self.accepted:
+            if start <= accepted.time < end and accepted.kind == "interaction" and accepted.step[0] == service:
+                verdict = judge(measure, accepted.event)
+                good += verdict is Verdict.GOOD
+                total += verdict in (Verdict.GOOD, Verdict.BAD)
+        return good, total
+
+    def _observed(self, service: str, step: str, start: int, end: int) -> tuple[int, int]:
+        """Sweep over the probes of a step: milliseconds up and milliseconds observed within [start, end)."""
+        claims = list(self._claims(service, step))
+        moments = sorted({start, end, *(moment for claim in claims for moment in claim[:2])})
+        up = observed = 0
+        for left, right in zip(moments, moments[1:], strict=False):
+            if not start <= left < right <= end:
+                continue
+            said = [is_up for begins, ends, is_up in claims if begins <= left and right <= ends]
+            observed += (right - left) if said else 0
+            up += (right - left) if said and all(said) else 0
+        return up, observed
+
+    def _claims(self, service: str, step: str) -> Iterator[tuple[int, int, bool]]:
+        """What each source claims: from its probe until its next one, or as long as the probe holds."""
+        by_source: dict[str, list[Accepted]] = {}
+        for accepted in sorted(self.accepted, key=lambda a: (a.time, a.offset)):
+            if accepted.kind == "probe" and accepted.step == (service, step):
+                by_source.setdefault(accepted.event.get("class") or "", []).append(accepted)
+        for probes in by_source.values():
+            for probe, following in zip(probes, [*probes[1:], None], strict=True):
+                holds = milliseconds(probe.event.get("holds", 60))
+                ends = probe.time + holds if following is None else min(probe.time + holds, following.time)
+                yield probe.time, ends, probe.event["up"]
+
+    # -- breaches ---------------------------------------------------------------------------------------------------
+
+    def decisions(self, *, at_every_slice: bool) -> list[tuple[int, str, str, str, int, int]]:
+        """(slice end, service, objective, opened or closed, good, total) as decided, in the order of time.
+
+        Judged at every slice end, or only at those where something enters or leaves (the same, only faster).
+        """
+        found = []
+        for service in self.standards.services.values():
+            for objective in service.objectives.values():
+                breached = False
+                for now in self._slice_ends(objective, at_every_slice=at_every_slice):
+                    good, total = self.ratio(service.name, objective, self.start(objective.window, now), now)
+                    enough = total >= max(1, objective.minimum_total)
+                    missed = enough and Fraction(good, total) < objective.target
+                    if missed != breached:
+                        breached = missed
+                        change = "opened" if missed else "closed"
+                        found.append((now, service.name, objective.name, change, good, total))
+        return sorted(found)
+
+    def _slice_ends(self, objective: Objective, *, at_every_slice: bool) -> list[int]:
+        if not self.accepted:
+            return []
+        first = min(slice_end(accepted.time) for accepted in self.accepted)
+        if at_every_slice:
+            return list(range(first, self.final + 1, SLICE))
+        ends = set()
+        for time in self._eventful():
+            ends |= {slice_end(time), self._leaves(objective.window, time)}
+        return sorted(end for end in ends if end <= self.final)
+
+    def _eventful(self) -> set[int]:
+        """A time in every slice in which something was counted or observed."""
+        times = {accepted.time for accepted in self.accepted}
+        steps = {accepted.step for accepted in self.accepted if accepted.kind == "probe"}
+        for step in steps:
+            for begins, ends, _ in self._claims(*step):
+                times |= set(range(begins // SLICE * SLICE, ends, SLICE))
+        return times
+
+    def _leaves(self, window: Window, time: int) -> int:
+        """First slice end at which ``window`` no longer reaches back to ``time``."""
+        if window.period is not None:
+            return self._period(window.period, time)[1] + SLICE
+        reach = window.rolling_ms or 0
+        length = next(length for age, length in COUNT_AGES if reach <= age)
+        return self._bounds(length, time)[1] + reach
+
+
+def slice_end(time: int) -> int:
+    return time // SLICE * SLICE + SLICE
+
+
+def milliseconds(time: object) -> int:
+    """Seconds as a number, or RFC 3339, in whole milliseconds, half to even."""
+    if isinstance(time, str):
+        instant = datetime.fromisoformat(time.replace("Z", "+00:00"))
+        since = instant - datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC"))
+        return round(Fraction(since // timedelta(microseconds=1), 1_000))
+    return round(Fraction(Decimal(str(time))) * 1_000)
+
+
+def microseconds(seconds: float) -> int:
+    """Seconds as written, in whole microseconds, half to even."""
+    return round(Fraction(Decimal(str(seconds))) * 1_000_000)
+
+
+def judge(measure: object, event: Document) -> Verdict | None:
+    """How ``measure`` counts one interaction; None and excluded: not at all."""
+    outcome = event.get("outcome", "ok")
+    assert isinstance(measure, ResponseTimeWithin | RequestAvailability | FailureFree)
+    if measure.step is not None and measure.step != (event.get("step") or ""):
+        return None
+    if measure.class_ is not None and measure.class_ != event.get("class"):
+        return None
+    if isinstance(measure, RequestAvailability):
+        return {"ok": Verdict.GOOD, "failed": Verdict.BAD, "abandoned": None}[outcome]
+    if isinstance(measure, FailureFree):
+        point = _failure_point(event)
+        hit = point is not None and (not measure.failure_points or point in measure.failure_points)
+        return Verdict.BAD if hit else Verdict.GOOD
+    return _judge_response(measure, outcome, event.get("duration"))
+
+
+def _judge_response(measure: ResponseTimeWithin, outcome: str, duration: float | None) -> Verdict:
+    waited = None if duration is None else microseconds(duration)
+    in_time = waited is not None and waited <= measure.within_us
+    if outcome == "ok":
+        if waited is None:
+            return Verdict.EXCLUDED
+        return Verdict.GOOD if in_time else Verdict.BAD
+    if outcome == "failed":
+        return measure.failed
+    if waited is not None and waited < measure.abandoned.short_us:
+        return Verdict.EXCLUDED
+    return measure.abandoned.in_time if in_time else measure.abandoned.otherwise
+
+
+def _unwrapped(document: dict[str, Any]) -> Document:
+    """The wire format in a CloudEvent; other documents as they are."""
+    if "specversion" not in document:
+        return document
+    kind = document.get("type", "").split(".")[-1] or "interaction"
+    outer = {name: document[name] for name in ("time", "id") if name in document}
+    return {**document.get("data", {}), "kind": kind, **outer}
+
+
+def _failure_point(event: Document) -> str | None:
+    return event.get("failure_point") or ("unspecified" if event.get("outcome") == "failed" else None)
+
+
+def _has_figures(accepted: Accepted) -> bool:
+    if accepted.kind in {"case", "check"}:
+        return bool(accepted.event.get("failure_point"))
+    return accepted.kind in {"interaction", "probe"}
+
+
+def _count(figures: Figures, accepted: Accepted) -> None:
+    event = accepted.event
+    if accepted.kind == "interaction":
+        outcome = event.get("outcome", "ok")
+        figures.ok += outcome == "ok"
+        figures.failed += outcome == "failed"
+        figures.abandoned += outcome == "abandoned"
+    point = _failure_point(event) if accepted.kind in {"interaction", "case", "check"} else None
+    if point is not None:
+        figures.failure_points[point] += 1

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+
+from streams import conventions
+from streams.conventions import HISTOGRAM_BOUNDS, METRICS, Metric, Type
+from streams.distribution import BOUNDS
+
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+def test_every_metric_is_listed_once() -> None:
+    constants = {value for value in vars(conventions).values() if isinstance(value, Metric)}
+    assert constants | set(conventions.QUANTILES.values()) == set(METRICS)
+    names = [metric.name for metric in METRICS]
+    families = [metric.family for metric in METRICS]
+    assert len(set(names)) == len(names)
+    assert len(set(families)) == len(families), "two families of OpenMetrics have one name"
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
+def test_names_labels_and_help_follow_the_conventions(metric: Metric) -> None:
+    assert re.fullmatch(r"slm(_[a-z0-9]+)+", metric.name)
+    assert metric.name.endswith("_total") == (metric.type is Type.COUNTER)
+    assert metric.name.endswith("_info") == (metric.type is Type.INFO)
+    assert not re.search(r"_(ms|us|seconds_ratio|percent|count|sum|bucket)$", metric.family)
+    assert all(re.fullmatch(r"[a-z_]+", label) for label in metric.labels)
+    assert len(set(metric.labels) - {"service", "step"}) <= 1 or set(metric.labels) <= {
+        "topic", "partition", "result", "reason", "version", "standards",
+    }  # fmt: skip
+    assert metric.help.endswith(".")
+    assert metric.help_zh.endswith("。")
+    assert CHINESE.search(metric.help_zh)
+    assert not CHINESE.search(metric.help)
+
+
+@pytest.mark.parametrize(
+    ("metric", "family", "unit"),
+    [
+        pytest.param(conventions.INTERACTIONS, "slm_interactions", "", id="a counter of things has no unit"),
+        pytest.param(conventions.PROBE_UP, "slm_probe_up_seconds", "seconds", id="a counter of seconds"),
+        pytest.param(conventions.AVAILABILITY, "slm_availability_ratio", "ratio", id="a ratio"),
+        pytest.param(conventions.RESPONSE_TIME, "slm_response_time_seconds", "seconds", id="a histogram"),
+        pytest.param(conventions.BUILD, "slm_build", "", id="an info metric"),
+    ],
+)
+def test_family_and_unit_follow_from_the_name(metric: Metric, family: str, unit: str) -> None:
+    assert (metric.family, metric.unit) == (family, unit)
+
+
+@pytest.mark.parametrize("bound", HISTOGRAM_BOUNDS)
+def test_exposed_bounds_lie_on_the_fine_grid_so_that_exposed_counts_are_exact(bound: float) -> None:
+    assert math.floor(bound * 1_000_000) in set(BOUNDS.tolist())
+
+
+def test_exposed_bounds_ascend() -> None:
+    assert list(HISTOGRAM_BOUNDS) == sorted(set(HISTOGRAM_BOUNDS))
