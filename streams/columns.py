@@ -194,8 +194,9 @@ def times_ms(events: Sequence[Event]) -> tuple[IntArray, npt.NDArray[np.bool_]]:
         seconds = np.array(raw, np.float64)
     except TypeError:
         seconds = np.array([t.timestamp() if isinstance(t, datetime) else t for t in raw], np.float64)
-    valid = (seconds >= 0) & (seconds < LATEST_SECONDS)
-    milliseconds: IntArray = np.rint(np.where(valid, seconds, 0.0) * 1_000.0).astype(np.int64)
+    rounded = np.rint(np.clip(seconds, -1.0, LATEST_SECONDS) * 1_000.0)
+    valid = (rounded >= 0) & (rounded < LATEST_SECONDS * 1_000.0)
+    milliseconds: IntArray = np.where(valid, rounded, 0.0).astype(np.int64)
     return milliseconds, valid
 
 

@@ -220,6 +220,7 @@ class Engine:
             decisions += self._decisions.decide(one.end_ms, one.counts)
         self._reader.close(closed)
         self._closed_ms = run[-1].end_ms
+        decisions += self._decisions.pass_to(self._closed_ms)  # before roll-up joins what leaves windows apart
         self._counts.roll_up(self._closed_ms)
         self._distributions.roll_up(self._closed_ms)
         return closed

@@ -46,9 +46,7 @@ def calendar(period: Period) -> Window:
     return Window(f"calendar {period}", period=period)
 
 
-def objective(
-    name: str, measure: Measure, window: Window, target: str = "0.8", minimum_total: int = 1
-) -> Objective:
+def objective(name: str, measure: Measure, window: Window, target: str = "0.8", minimum_total: int = 1) -> Objective:
     return Objective(name, measure, Fraction(target), window, Text(name, name), minimum_total)
 
 
@@ -276,6 +274,4 @@ class Run:
 
 def decided(decisions: Iterable[Decision]) -> list[tuple[int, str, str, str, int, int]]:
     """Decisions as the oracle gives them."""
-    return sorted(
-        (d.at_ms, d.service, d.objective, str(d.change), d.ratio.good, d.ratio.total) for d in decisions
-    )
+    return sorted((d.at_ms, d.service, d.objective, str(d.change), d.ratio.good, d.ratio.total) for d in decisions)

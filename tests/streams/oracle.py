@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -99,7 +100,7 @@ class Oracle:
 
     # -- one record after the other ---------------------------------------------------------------------------------
 
-    def _receive(self, offset: int, record: Record) -> str:
+    def _receive(self, offset: int, record: Record) -> str:  # noqa: PLR0911 - one for each thing that may become of it
         if record.reason is not None:
             return record.reason
         assert record.raw is not None
@@ -218,7 +219,7 @@ class Oracle:
         claims = list(self._claims(service, step))
         moments = sorted({start, end, *(moment for claim in claims for moment in claim[:2])})
         up = observed = 0
-        for left, right in zip(moments, moments[1:], strict=False):
+        for left, right in pairwise(moments):
             if not start <= left < right <= end:
                 continue
             said = [is_up for begins, ends, is_up in claims if begins <= left and right <= ends]
@@ -295,7 +296,7 @@ def slice_end(time: int) -> int:
 def milliseconds(time: object) -> int:
     """Seconds as a number, or RFC 3339, in whole milliseconds, half to even."""
     if isinstance(time, str):
-        instant = datetime.fromisoformat(time.replace("Z", "+00:00"))
+        instant = datetime.fromisoformat(time)
         since = instant - datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC"))
         return round(Fraction(since // timedelta(microseconds=1), 1_000))
     return round(Fraction(Decimal(str(time))) * 1_000)

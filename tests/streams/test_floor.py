@@ -47,7 +47,7 @@ def share_ok(found: list[tuple[float, Event]], service: str, begin: float, end: 
     outcomes = Counter(
         event.outcome
         for at, event in found
-        if event.kind == Kind.INTERACTION and event.service == service and begin <= at < end
+        if event.kind == Kind.INTERACTION.value and event.service == service and begin <= at < end
     )
     return outcomes["ok"] / outcomes.total()
 
@@ -111,7 +111,7 @@ def test_a_minute_shows_the_outage_and_the_recovery(emissions: list[Emission]) -
     assert share_ok(found, "payments", 0, OUTAGE.begin - 1) > 0.99
     assert share_ok(found, "payments", OUTAGE.begin + 1, OUTAGE.end - 1) < 0.6
     assert share_ok(found, "payments", OUTAGE.end + 1, SECONDS) > 0.99
-    down = {at for at, event in found if event.kind == Kind.PROBE and not event.up}
+    down = {at for at, event in found if event.kind == Kind.PROBE.value and not event.up}
     assert down
     assert all(OUTAGE.begin < at < OUTAGE.end for at in down)
 
@@ -176,5 +176,6 @@ def test_the_standards_of_the_demo_name_everything_that_the_floor_has(emissions:
         assert event.failure_point is None or event.failure_point in step.failure_points
     for service in standards.services.values():
         assert service.objectives
-        for text in (service.title, *(each.title for each in (*service.steps.values(), *service.objectives.values()))):
-            assert text.en != text.zh
+        titles = [service.title, *(step.title for step in service.steps.values())]
+        titles += [objective.title for objective in service.objectives.values()]
+        assert all(title.en != title.zh for title in titles)
