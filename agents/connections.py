@@ -6,11 +6,11 @@ import logging
 import socket
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from kafka import KafkaAdminClient, KafkaProducer
-from kafka.errors import KafkaError, NoError, UnknownTopicOrPartitionError, for_code
+from kafka.errors import KafkaError, KafkaTimeoutError, NoError, UnknownTopicOrPartitionError, for_code
 
 from agents.exits import Exit, Fault
 from agents.journal import Destination
@@ -28,6 +28,7 @@ CLIENT_ID: Final = "slm"
 _ATTEMPT_SECONDS: Final = 2.0
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 5.0
+_CLOSE_SECONDS: Final = 5.0
 
 #: Takes one line for the user.
 Notice = Callable[[str], None]
@@ -68,7 +69,18 @@ def producing(settings: Settings, notice: Notice) -> Iterator[KafkaProducer]:
     try:
         yield producer
     finally:
+        _close(producer)
+
+
+def _close(producer: KafkaProducer) -> None:
+    try:
         producer.close(timeout=0)
+    except KafkaTimeoutError:
+        # Records are left that no broker takes. kafka-python has no public way to give them up, and would wait for
+        # them in its finaliser too.
+        producer._sender.force_close()  # noqa: SLF001 - as said
+        with suppress(KafkaTimeoutError):
+            producer.close(timeout=_CLOSE_SECONDS)
 
 
 def _patiently(connect: Callable[[int], T], settings: Settings, notice: Notice) -> T:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import math
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
@@ -191,10 +190,11 @@ def _add_ratio(families: _Families, metric: Metric, at: tuple[str, ...], ratio: 
 
 
 def _add_objectives(families: _Families, found: Iterable[ObjectiveLevel]) -> None:
-    """What this worker knows of each objective: of a service that lives at another worker, the target alone."""
+    """What this worker knows of each objective: of a service that lives at another worker, what is promised alone."""
     for level in found:
         at = (level.service, level.objective.name)
         families.add(conventions.OBJECTIVE_TARGET, at, float(level.objective.target))
+        families.add(conventions.OBJECTIVE_ALERTS, at, int(level.objective.alert))
         if not level.cumulative.total:
             continue
         standing = objectives.standing(level.objective, level.window)
@@ -212,17 +212,17 @@ def _float(fraction: Fraction | None) -> float | None:
 
 
 def _add_pipeline(families: _Families, observed: Observed) -> None:
-    progress = [engine.progress for engine in observed.engines()]
-    families.add(conventions.PIPELINE_EVENTS, (Result.ACCEPTED, ""), sum(p.accepted for p in progress))
-    families.add(conventions.PIPELINE_EVENTS, (Result.DUPLICATE, ""), sum(p.duplicates for p in progress))
-    families.add(conventions.PIPELINE_EVENTS, (Result.IGNORED, ""), sum(p.ignored for p in progress))
-    rejected = sum((Counter(p.rejected) for p in progress), Counter[Reason]())
-    for reason in Reason:
-        result = _SETTLED.get(reason, Result.MALFORMED)
-        families.add(conventions.PIPELINE_EVENTS, (result, reason), rejected[reason])
-    families.add(conventions.PIPELINE_UNKNOWN_FIELDS, (), sum(p.unknown_fields for p in progress))
-    for p in progress:
+    """Progress of each source partition: at a rebalance its counters go over to the new owner as a whole."""
+    for engine in observed.engines():
+        p = engine.progress
         source = (p.source, str(p.partition))
+        counts = {Result.ACCEPTED: p.accepted, Result.DUPLICATE: p.duplicates, Result.IGNORED: p.ignored}
+        for result, count in counts.items():
+            families.add(conventions.PIPELINE_EVENTS, (*source, result, ""), count)
+        for reason in Reason:
+            result = _SETTLED.get(reason, Result.MALFORMED)
+            families.add(conventions.PIPELINE_EVENTS, (*source, result, reason), p.rejected[reason])
+        families.add(conventions.PIPELINE_UNKNOWN_FIELDS, source, p.unknown_fields)
         families.add(conventions.PIPELINE_WATERMARK, source, _seconds(p.watermark_ms))
         families.add(conventions.PIPELINE_NEWEST, source, _seconds(p.newest_ms))
         families.add(conventions.PIPELINE_OPEN_SLICES, source, p.open_slices)

@@ -23,7 +23,7 @@ _WINDOWS: Final = 2
 _WINDOW_RECORDS: Final = 10_000
 _WINDOW_BYTES: Final = 4 * 1024 * 1024
 _WINDOW_SECONDS: Final = 1.0
-_NOTICE_SECONDS: Final = 5.0
+_NOTICE_SECONDS: Final = 1.0
 
 #: Measured on 120-byte events: zstd and large batches double the throughput, since checksums of what is sent are
 #: computed in Python unless `crc32c` is installed. Idempotence and acks=all are the client's default and made explicit.
@@ -98,7 +98,7 @@ class Delivery:
         producer: sends in the background.
         topic: where to.
         acknowledged: called with that line whenever it has moved.
-        waiting: called with the seconds so far while the brokers stay silent.
+        waiting: called every second with the seconds so far while the brokers stay silent; may raise to give up.
     """
 
     def __init__(

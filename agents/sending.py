@@ -98,14 +98,17 @@ class Sending:
 
         Raises:
             Fault: the log cannot be read, or Kafka does not take the records.
+            KeyboardInterrupt: interrupted again, or while the brokers are silent.
         """
-        for record in self._records(log, sent, last_line):
-            self.pace.wait()
-            delivery.send(record)
-            self.on_line(record.line)
-        delivery.finish()
-        sent.sent = delivery.acknowledged_records
-        sent.interrupted = self.interruption.requested
+        try:
+            for record in self._records(log, sent, last_line):
+                self.pace.wait()
+                delivery.send(record)
+                self.on_line(record.line)
+            delivery.finish()
+        finally:
+            sent.sent = delivery.acknowledged_records
+            sent.interrupted = self.interruption.requested
 
     def _records(self, log: EventLog, sent: Sent, last_line: int | None) -> Iterator[Outgoing]:
         for line in self._lines(log):

@@ -84,13 +84,16 @@ def document() -> str:
 def _breach() -> Alert:
     now = max_by(series(conventions.BREACH_OPEN), *_OBJECTIVE)
     last = max_by(over("last_over_time", series(conventions.BREACH_OPEN), _MEMORY), *_OBJECTIVE)
+    alerts = max_by(over("last_over_time", series(conventions.OBJECTIVE_ALERTS), _MEMORY), *_OBJECTIVE)
     attained = _percentage(conventions.OBJECTIVE_RATIO)
     target = _percentage(conventions.OBJECTIVE_TARGET)
     left = _percentage(conventions.BUDGET_REMAINING)
     events = _figure(conventions.OBJECTIVE_WINDOW_EVENTS)
     return Alert(
         name="ServiceLevelBreach",
-        expr=formula("{now} == 1\nor\n({last} == 1 unless {now})", now=now, last=last),
+        expr=formula(
+            "({now} == 1\nor\n({last} == 1 unless {now}))\nunless {alerts} == 0", now=now, last=last, alerts=alerts
+        ),
         severity=Severity.PAGE,
         pending="0s",
         summary=Text(

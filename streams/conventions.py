@@ -195,6 +195,13 @@ BUDGET_REMAINING: Final = Metric(
     "Share of the error budget left over the objective's window; negative once overspent.",
     "目标窗口内剩余的错误预算比例；超支后为负。",
 )
+OBJECTIVE_ALERTS: Final = Metric(
+    "slm_objective_alerts",
+    Type.GAUGE,
+    _OBJECTIVE,
+    "1 if a breach of the objective is to alert somebody, 0 if it is only shown.",
+    "目标违约时是否告警：1 为告警，0 为仅显示。",
+)
 BREACH_OPEN: Final = Metric(
     "slm_breach_open",
     Type.GAUGE,
@@ -205,14 +212,14 @@ BREACH_OPEN: Final = Metric(
 PIPELINE_EVENTS: Final = Metric(
     "slm_pipeline_events_total",
     Type.COUNTER,
-    ("result", "reason"),
+    (*_SOURCE, "result", "reason"),
     "Records read, by what became of them.",
     "读入的记录数，按处理结果统计。",
 )
 PIPELINE_UNKNOWN_FIELDS: Final = Metric(
     "slm_pipeline_unknown_fields_total",
     Type.COUNTER,
-    (),
+    _SOURCE,
     "Unknown fields ignored in events.",
     "事件中被忽略的未知字段数。",
 )
@@ -287,6 +294,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     OBJECTIVE_WINDOW_EVENTS,
     OBJECTIVE_TARGET,
     BUDGET_REMAINING,
+    OBJECTIVE_ALERTS,
     BREACH_OPEN,
     PIPELINE_EVENTS,
     PIPELINE_UNKNOWN_FIELDS,

@@ -15,7 +15,7 @@ from agents.cli.connection import connection_options, resolve
 from agents.exits import Exit, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from rich.progress import Progress
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 # Moving a progress bar costs more than sending an event does.
 _LINES_PER_STEP: Final = 2_000
+_FIRST_NOTICE_SECONDS: Final = 5.0
 
 
 @click.command("send")
@@ -111,13 +112,15 @@ class Job:
         _refuse(list(surveys.values()))
         with administration(self.settings, _say) as admin:
             where = destination(admin, self.topic)
-        begun = time.monotonic()
         with producing(self.settings, _say) as producer:
+            begun = time.monotonic()
             for log in logs:
-                self._send(log, surveys.get(log.path), where, producer, interruption)
+                try:
+                    self._send(log, surveys.get(log.path), where, producer, interruption)
+                finally:
+                    self.seconds = time.monotonic() - begun
                 if interruption.requested:
                     return Exit.INTERRUPTED
-                self.seconds = time.monotonic() - begun
         return Exit.NEGATIVE if any(sent.bad for sent in self.logs) else Exit.DONE
 
     def _prepare(self, survey: Survey | None) -> Prepare:
@@ -143,14 +146,18 @@ class Job:
         from agents.sending import Sending, Sent, keep  # noqa: PLC0415
 
         journal = None if survey is None else self._journal(log, survey, where)
-        sent = Sent(log.name, resumed_after=journal.read() if journal and not self.restart else 0)
+        if journal and self.restart:
+            journal.write(0)
+        sent = Sent(log.name, resumed_after=journal.read() if journal else 0)
         self.logs.append(sent)
         total = survey.lines if survey else None
         if survey and _resumed(sent, survey):
             return
         with _progress(f"sending {log.name}", total, sent.resumed_after) as moved:
             pace = Pace(self.rate, sleep=interruption.sleep)
-            delivery = Delivery(producer, self.topic, acknowledged=keep(journal, sent), waiting=self._say_waiting)
+            delivery = Delivery(
+                producer, self.topic, acknowledged=keep(journal, sent), waiting=self._silence(interruption)
+            )
             sending = Sending(self._prepare(survey), pace, interruption, moved, _say_bad)
             try:
                 sending.send(log, delivery, sent, last_line=total)
@@ -165,8 +172,19 @@ class Job:
         variant = "as-is" if self.as_is else ""
         return Journal(state_folder(os.environ), log.name, survey.content, where, survey.lines, variant)
 
-    def _say_waiting(self, seconds: float) -> None:
-        _say(f"Kafka at {self.settings.broker} has not acknowledged for {seconds:.0f} s; still trying")
+    def _silence(self, interruption: Interruption) -> Callable[[float], None]:
+        """What to do while the brokers are silent: say so, less and less often, and obey a request to stop."""
+        notice_at = _FIRST_NOTICE_SECONDS
+
+        def silent(seconds: float) -> None:
+            nonlocal notice_at
+            if interruption.requested and seconds >= _FIRST_NOTICE_SECONDS:
+                raise KeyboardInterrupt
+            if seconds >= notice_at:
+                notice_at *= 2
+                _say(f"Kafka at {self.settings.broker} has not acknowledged for {seconds:.0f} s; still trying")
+
+        return silent
 
     @property
     def sent(self) -> int:

@@ -18,6 +18,8 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from agents.exits import Exit
+from tests.services.kafka import Kafka, KafkaCluster
+from tests.services.parts import require
 from tests.services.waiting import wait_for
 from tests.services.worker import SLM
 
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.services.kafka import Kafka
 
 PARTITIONS = 3
 SERVICES = 7
@@ -275,3 +276,29 @@ def test_killed_again_and_again_it_loses_no_line_and_repeats_only_ids(
         by_id.setdefault(document["id"], set()).add(document["duration"])
     assert len(by_id) == count
     assert sorted(number for held in by_id.values() for number in held) == list(range(count))
+
+
+def test_brokers_that_go_away_are_waited_for_and_the_wait_can_be_given_up(
+    tmp_path: Path, running: list[subprocess.Popen[bytes]]
+) -> None:
+    require("kafka")
+    count = 20_000
+    (tmp_path / "kafka").mkdir()
+    with KafkaCluster(tmp_path / "kafka") as own:
+        topic = own.create_topic(partitions=PARTITIONS)
+        slm = Slm(own, topic, tmp_path)
+        path = write(tmp_path / "events.jsonl", count)
+        process = slm.start("--rate", 2000, path, stdout=subprocess.DEVNULL)
+        running.append(process)
+        wait_for(lambda: slm.acknowledged() > 0, "sending to have begun")
+        own.kill()
+        assert process.stderr is not None
+        assert b"has not acknowledged" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+        assert process.returncode == Exit.INTERRUPTED
+        assert b"give the same command again to go on" in errors
+        assert b"Traceback" not in errors
+        own.start()
+        assert slm(path).returncode == Exit.DONE
+        assert set(numbers(records(own, topic))) == set(range(count))

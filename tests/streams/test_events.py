@@ -1,0 +1,440 @@
+"""The wire format: every reason for rejection, CloudEvents, times, hostile bytes; the fast path and the careful one."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from streams.columns import ABSENT, Batch, decode_values, durations_us, times_ms
+from streams.engine import Engine
+from streams.events import KNOWN_FIELDS, MAX_BYTES, MAX_DEPTH, BadEvent, Event, Kind, Reason, decode, decode_counting
+from streams.mapping import Constant, MappingSpec, Path, Table, Taken, compile_mapping
+from streams.standards.model import Standards
+from tests.streams.logs import T0
+
+# -- every reason -----------------------------------------------------------------------------------------------------
+
+
+class Bad(NamedTuple):
+    """A record that is no event, why, and words that the explanation has to have."""
+
+    raw: bytes | None
+    reason: Reason
+    says: str
+
+
+def text(**fields: object) -> bytes:
+    """A valid event with ``fields`` added or replaced; None in a field leaves it out."""
+    event = {"time": T0 / 1_000, "service": "hotline", **fields}
+    return json.dumps({name: value for name, value in event.items() if value is not None}).encode()
+
+
+NO_EVENTS = {
+    "a tombstone": Bad(None, Reason.TOMBSTONE, "no value"),
+    "a byte more than 64 KiB": Bad(text(x="x" * (MAX_BYTES - 50)), Reason.TOO_LARGE, "65,536"),
+    "Latin-1": Bad(b'{"time":1,"service":"caf\xe9"}', Reason.INVALID_UTF8, "byte 24 is 0xe9"),
+    "a surrogate in UTF-8": Bad(b'{"time":1,"service":"\xed\xa0\x80"}', Reason.INVALID_UTF8, "0xed"),
+    "nothing": Bad(b"", Reason.NOT_JSON, "one JSON object"),
+    "a cut line": Bad(b'{"time":1,"service":"a', Reason.NOT_JSON, "truncated"),
+    "two objects": Bad(b'{"time":1,"service":"a"}{}', Reason.NOT_JSON, "trailing"),
+    "a byte-order mark": Bad(b'\xef\xbb\xbf{"time":1,"service":"a"}', Reason.NOT_JSON, "byte 0"),
+    "a raw NUL in a text": Bad(b'{"time":1,"service":"a\x00"}', Reason.NOT_JSON, "invalid character"),
+    "half a surrogate pair": Bad(b'{"time":1,"service":"\\ud800"}', Reason.NOT_JSON, "one JSON object"),
+    "a comma too many": Bad(b'{"time":1,"service":"a",}', Reason.NOT_JSON, "comma"),
+    "65 arrays within each other": Bad(
+        text(x=1)[:-1] + b',"y":' + b"[" * 65 + b"]" * 65 + b"}", Reason.NOT_JSON, "66 deep"
+    ),
+    "NaN": Bad(b'{"time":1,"service":"a","duration":NaN}', Reason.NOT_FINITE, "NaN"),
+    "minus infinity": Bad(b'{"time":-Infinity,"service":"a"}', Reason.NOT_FINITE, "leave the field out"),
+    "an array": Bad(b'[{"time":1,"service":"a"}]', Reason.NOT_AN_OBJECT, "list"),
+    "null": Bad(b"null", Reason.NOT_AN_OBJECT, "NoneType"),
+    "no service": Bad(b'{"time":1}', Reason.MISSING_SERVICE, "names its service"),
+    "no time": Bad(b'{"service":"a"}', Reason.MISSING_TIME, "time"),
+    "a probe that says neither up nor down": Bad(text(kind="probe"), Reason.MISSING_FIELD, "`up`"),
+    "a case without transition": Bad(text(kind="case", case="c"), Reason.MISSING_FIELD, "`case` and `transition`"),
+    "a check without verdict": Bad(text(kind="check", item="i"), Reason.MISSING_FIELD, "`passed`"),
+    "feedback without a number": Bad(text(kind="feedback"), Reason.MISSING_FIELD, "`score` or `expected`"),
+    "a measure of nothing": Bad(text(kind="measure", indicator="i"), Reason.MISSING_FIELD, "`value`"),
+    "a control record without type": Bad(b'{"kind":"control"}', Reason.MISSING_FIELD, "type"),
+    "a kind that there is not": Bad(text(kind="call"), Reason.UNKNOWN_KIND, "kinds there are"),
+    "a kind that looks like another complaint": Bad(
+        text(kind="Object missing required field `service`"), Reason.UNKNOWN_KIND, "kinds there are"
+    ),
+    "a kind of two lines": Bad(text(kind="a\nb"), Reason.UNKNOWN_KIND, "kinds there are"),
+    "a control record in a CloudEvent": Bad(
+        b'{"specversion":"1.0","type":"x.control","time":"2026-03-01T00:00:00Z","data":{"service":"a"}}',
+        Reason.UNKNOWN_KIND,
+        "kinds there are",
+    ),
+    "an outcome that there is not": Bad(text(outcome="OK"), Reason.INVALID_VALUE, '"OK"'),
+    "a number as service": Bad(text(service=5), Reason.WRONG_TYPE, "service"),
+    "a text as duration": Bad(text(duration="1"), Reason.WRONG_TYPE, "duration"),
+    "a boolean as time": Bad(text(time=True), Reason.WRONG_TYPE, "time"),
+    "null as time": Bad(b'{"time":null,"service":"a"}', Reason.WRONG_TYPE, "null"),
+    "a CloudEvent whose data is a text": Bad(b'{"specversion":"1.0","type":"x","data":"y"}', Reason.WRONG_TYPE, "data"),
+    "an empty service": Bad(text(service=""), Reason.EMPTY, "service"),
+    "a service of 201 characters": Bad(text(service="服" * 201), Reason.TOO_LONG, "200"),
+    "an id of 201 characters": Bad(text(id="x" * 201), Reason.TOO_LONG, "id"),
+    "a negative duration": Bad(text(duration=-0.001), Reason.NEGATIVE, "duration"),
+    "a negative score": Bad(text(kind="feedback", score=-1), Reason.NEGATIVE, "score"),
+    "a duration of more than 400 days": Bad(text(duration=34_560_000.1), Reason.OUT_OF_RANGE, "duration"),
+    "a probe that holds more than a day": Bad(text(kind="probe", up=True, holds=86_401), Reason.OUT_OF_RANGE, "holds"),
+    "a number that no computer holds": Bad(b'{"time":1e999,"service":"a"}', Reason.OUT_OF_RANGE, "too large"),
+    "a whole number of 400 digits": Bad(b'{"time":' + b"9" * 400 + b',"service":"a"}', Reason.OUT_OF_RANGE, "time"),
+    "a time as text without offset": Bad(
+        text(time="2026-03-01T09:30:00"), Reason.TIME_WITHOUT_OFFSET, "2026-03-01T09:30:00+08:00"
+    ),
+    "a date": Bad(text(time="2026-03-01"), Reason.INVALID_TIME, "RFC 3339"),
+    "the 30th of February": Bad(text(time="2026-02-30T00:00:00Z"), Reason.INVALID_TIME, "2026-02-30"),
+    "a leap second": Bad(text(time="2016-12-31T23:59:60Z"), Reason.INVALID_TIME, "time"),
+    "a due time that is none": Bad(text(due="soon"), Reason.INVALID_TIME, "due"),
+    "before 1970": Bad(text(time=-1), Reason.TIME_OUT_OF_RANGE, "1970"),
+    "the year 1 as text": Bad(text(time="0001-01-01T00:00:00+23:59"), Reason.TIME_OUT_OF_RANGE, "1970"),
+    "milliseconds instead of seconds": Bad(text(time=T0), Reason.TIME_OUT_OF_RANGE, "not milliseconds"),
+    "a time beyond every clock": Bad(text(time=1e300), Reason.TIME_OUT_OF_RANGE, "1e+300"),
+    "a clock that runs fast": Bad(text(time=T0 / 1_000 + 301), Reason.FUTURE, "301 s after"),
+    "an hour late": Bad(text(time=T0 / 1_000 - 3_600), Reason.LATE, "lateness"),
+}
+NEIGHBOUR = text()
+MAPPED = MappingSpec(
+    {
+        "service": Constant("shop"),
+        "time": Taken(Path(("at",))),
+        "outcome": Table(Path(("code",)), {"200": "ok"}, None, True),
+    }
+)
+
+
+@pytest.mark.parametrize("bad", NO_EVENTS.values(), ids=NO_EVENTS)
+def test_a_record_that_is_no_event_says_why_and_its_neighbours_count(bad: Bad) -> None:
+    engine = Engine(Standards(), source="events", partition=0)
+    letters = engine.fold(Batch.of("events", 0, [NEIGHBOUR, bad.raw, NEIGHBOUR], 5, [T0, T0, T0]))
+    assert [(letter.offset, letter.reason, letter.raw) for letter in letters] == [(6, bad.reason, bad.raw)]
+    assert bad.says in letters[0].detail
+    assert len(letters[0].detail) < 400
+    assert engine.progress.accepted == 2
+    assert engine.progress.rejected == {bad.reason: 1}
+
+
+def test_a_record_that_a_mapping_does_not_fit_is_unmapped() -> None:
+    engine = Engine(Standards(mappings={"shop": MAPPED}), source="shop", partition=0)
+    values = [b'{"at":1,"code":200}', b'{"at":1,"code":500}', b'{"at":1,"code":200}']
+    (letter,) = engine.fold(Batch.of("shop", 0, values))
+    assert (letter.offset, letter.reason) == (1, Reason.UNMAPPED)
+    assert engine.progress.accepted == 2
+
+
+def test_every_reason_has_a_record_that_is_rejected_for_it() -> None:
+    assert {bad.reason for bad in NO_EVENTS.values()} | {Reason.UNMAPPED} == set(Reason)
+
+
+# -- what is accepted -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, {"kind": "interaction", "outcome": "ok", "duration": None}),
+        ({"duration": 0, "step": "", "class": "gold"}, {"duration": 0.0, "step": "", "class_": "gold"}),
+        ({"duration": 34_560_000}, {"duration": 34_560_000.0}),
+        ({"service": "客" * 200}, {"service": "客" * 200}),
+        ({"service": "a\u0000b"}, {"service": "a\u0000b"}),
+        ({"service": "😀"}, {"service": "😀"}),
+        ({"kind": "probe", "up": False}, {"up": False, "holds": None}),
+        ({"kind": "case", "case": "c", "transition": "opened", "due": 5}, {"due": 5.0}),
+        ({"kind": "feedback", "expected": 6, "dimension": "empathy"}, {"expected": 6.0}),
+        ({"kind": "measure", "indicator": "budget", "amount": 9e12}, {"amount": 9e12}),
+    ],
+    ids=[
+        "the least that an event is",
+        "zero and the empty text are values",
+        "the longest duration",
+        "200 characters, not bytes",
+        "an escaped NUL is a character",
+        "a surrogate pair is a character",
+        "a probe",
+        "a case with a due time",
+        "half a SERVQUAL answer",
+        "the largest amount",
+    ],
+)
+def test_events(fields: dict[str, object], expected: dict[str, object]) -> None:
+    event = decode(text(**fields))
+    assert {name: getattr(event, name) for name in expected} == expected
+
+
+def test_not_applicable_is_a_verdict_of_a_check() -> None:
+    event = decode(b'{"time":1,"service":"a","kind":"check","item":"i","passed":null}')
+    assert event.passed is None
+
+
+def test_unknown_fields_are_ignored_and_counted() -> None:
+    assert decode_counting(text(x=1, y={"z": [2]})).unknown_fields == 2
+    decoding = decode_values([text(x=1), text(), text(y=1, z=2)])
+    assert (len(decoding.events), decoding.unknown_fields) == (3, 3)
+
+
+def test_of_a_repeated_field_the_last_counts() -> None:
+    raw = b'{"time":1,"service":"a","service":"b","duration":-1,"duration":2}'
+    assert [event.service for event in decode_values([raw]).events] == ["b"]
+    assert decode(raw).duration == 2
+
+
+def test_control_records_pass_but_are_no_events() -> None:
+    raw = b'{"kind":"control","type":"tick"}'
+    assert decode_counting(raw).event is None
+    assert decode_values([raw]).ignored == 1
+    with pytest.raises(BadEvent, match="unknown-kind"):
+        decode(raw)
+
+
+def test_the_wire_format_knows_its_fields_by_the_names_that_producers_write() -> None:
+    assert {"class", "time", "failure_point"} <= KNOWN_FIELDS
+    assert "class_" not in KNOWN_FIELDS
+    assert set(Kind) == {*_kinds(), "control"}
+
+
+def _kinds() -> tuple[str, ...]:
+    (values,) = [field.type for field in msgspec.structs.fields(Event) if field.name == "kind"]
+    return tuple(values.__args__)
+
+
+# -- CloudEvents ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("envelope", "expected"),
+    [
+        ({"type": "com.example.interaction"}, ("interaction", None, 0)),
+        ({"type": "interaction"}, ("interaction", None, 0)),
+        ({}, ("interaction", None, 0)),
+        ({"type": "com.example.probe", "data": {"service": "a", "up": True}}, ("probe", None, 0)),
+        ({"type": "x.interaction", "id": "e-1"}, ("interaction", "e-1", 0)),
+        (
+            {"type": "x.interaction", "data": {"service": "a", "id": "inner", "z": 1}, "id": "outer"},
+            ("interaction", "outer", 1),
+        ),
+    ],
+    ids=["a dotted type", "a plain type", "no type", "a probe", "its id", "its id before the data's; unknown in data"],
+)
+def test_cloud_events(envelope: dict[str, Any], expected: tuple[str, str | None, int]) -> None:
+    raw = json.dumps(
+        {"specversion": "1.0", "source": "/x", "time": "2026-03-01T00:00:00Z", "data": {"service": "a"}, **envelope}
+    ).encode()
+    decoded = decode_counting(raw)
+    assert decoded.event is not None
+    assert (decoded.event.kind, decoded.event.id, decoded.unknown_fields) == expected
+    assert decode_values([raw]).events == [decoded.event]
+
+
+# -- times and durations ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("time", "milliseconds"),
+    [
+        (0, 0),
+        (-0.0, 0),
+        (1e-400, 0),
+        (1_772_438_400, T0),
+        (1_772_438_400.0005, T0),
+        (1_772_438_400.0015, T0 + 2),
+        ("2026-03-02T08:00:00Z", T0),
+        ("2026-03-02T16:00:00+08:00", T0),
+        ("2026-03-02T04:30:00-03:30", T0),
+        ("2026-03-02t08:00:00z", T0),
+        ("2026-03-02 08:00:00Z", T0),
+        ("2026-03-02T08:00:00.25Z", T0 + 250),
+        ("2026-03-02T08:00:00.123456789Z", T0 + 123),
+        ("2026-03-02T08:00:00.9999999Z", T0 + 1_000),
+        ("2026-03-02T08:00:00-00:00", T0),
+    ],
+    ids=str,
+)
+def test_times(time: object, milliseconds: int) -> None:
+    found, valid = times_ms([decode(text(time=time)), decode(text())])
+    assert found.tolist() == [milliseconds, T0]
+    assert valid.all()
+
+
+def test_times_of_both_shapes_meet_in_one_batch() -> None:
+    events = [
+        decode(text(time=time)) for time in (5, "1970-01-01T00:00:06Z", -1, 32_503_680_000, "2999-12-31T23:59:59Z")
+    ]
+    found, valid = times_ms(events)
+    assert valid.tolist() == [True, True, False, False, True]
+    assert found.tolist() == [5_000, 6_000, 0, 0, 32_503_679_999_000]
+
+
+@settings(max_examples=300)
+@given(st.integers(0, 34_560_000_000_000))
+def test_durations_of_whole_microseconds_are_exact(us: int) -> None:
+    event = msgspec.json.decode(text(duration=us / 1_000_000), type=Event)
+    assert durations_us([event, event]).tolist() == [us, us]
+
+
+@settings(max_examples=300)
+@given(st.integers(0, 32_503_679_999_999))
+def test_times_of_whole_milliseconds_are_exact_as_number_and_as_text(ms: int) -> None:
+    written = datetime.fromtimestamp(ms // 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{ms % 1_000:03}Z"
+    found, valid = times_ms([decode(text(time=ms / 1_000)), decode(text(time=written))])
+    assert found.tolist() == [ms, ms]
+    assert valid.all()
+
+
+def test_an_absent_duration_is_not_zero() -> None:
+    assert durations_us([decode(text()), decode(text(duration=0))]).tolist() == [ABSENT, 0]
+
+
+# -- two paths, one answer --------------------------------------------------------------------------------------------
+
+
+def carefully(raw: bytes | None) -> tuple[object, ...]:
+    try:
+        decoded = decode_counting(raw)
+    except BadEvent as bad:
+        return bad.reason, bad.detail
+    return (_plain(decoded.event), decoded.unknown_fields) if decoded.event else ("ignored",)
+
+
+def fast(raw: bytes | None) -> tuple[object, ...]:
+    decoding = decode_values([NEIGHBOUR, raw, NEIGHBOUR])
+    assert decoding.positions == sorted(decoding.positions)
+    if decoding.rejected:
+        (rejection,) = decoding.rejected
+        assert rejection.position == 1
+        return rejection.reason, rejection.detail
+    if decoding.ignored:
+        return ("ignored",)
+    return _plain(decoding.events[1]), decoding.unknown_fields
+
+
+def _plain(event: Event) -> dict[str, object]:
+    return {field.name: getattr(event, field.name) for field in msgspec.structs.fields(Event)}
+
+
+_SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-5, 2**70),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=12),
+    st.sampled_from(("probe", "control", "check", "case", "ok", "failed", "2026-03-01T00:00:00Z", "1.0", "x.probe")),
+)
+_VALUES = st.recursive(
+    _SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+)
+_NAMES = st.sampled_from((*sorted(KNOWN_FIELDS), "specversion", "type", "data", "x"))
+
+
+@settings(max_examples=400)
+@given(st.dictionaries(_NAMES, _VALUES, max_size=6), st.booleans())
+@example({"kind": "control"}, True)
+@example({"kind": "control", "type": "x"}, True)
+@example({"kind": "check", "item": "i"}, True)
+@example({"kind": "check", "item": "i", "passed": None}, True)
+@example({"specversion": None, "type": "probe", "data": {"service": "a", "up": True}}, True)
+def test_both_paths_agree_on_documents(document: dict[str, object], valid: bool) -> None:
+    raw = json.dumps({"time": 5, "service": "a", **document} if valid else document).encode()
+    assert fast(raw) == carefully(raw)
+
+
+@settings(max_examples=400)
+@given(st.data())
+def test_both_paths_agree_on_damaged_events(data: st.DataObject) -> None:
+    raw = bytearray(text(kind="probe", up=True, step="门", duration=1.5, id="7"))
+    for _ in range(data.draw(st.integers(1, 3))):
+        position = data.draw(st.integers(0, len(raw) - 1))
+        cut = data.draw(st.integers(0, 3))
+        raw[position : position + cut] = data.draw(
+            st.binary(max_size=4) | st.sampled_from((b"\\", b'"', b",", b"e9", b"{", b"\\u"))
+        )
+    assert fast(bytes(raw)) == carefully(bytes(raw))
+
+
+@settings(max_examples=300)
+@given(st.binary(max_size=60) | st.sampled_from((b"[", b"{", b'{"a":', b'"')).map(lambda piece: piece * 2_000))
+def test_both_paths_agree_on_any_bytes(raw: bytes) -> None:
+    assert fast(raw) == carefully(raw)
+
+
+# -- hostile bytes ----------------------------------------------------------------------------------------------------
+
+HOSTILE: dict[str, Callable[[], bytes]] = {
+    "a megabyte of text": lambda: text(x="x" * 2**20),
+    "a megabyte of brackets": lambda: b"[" * 2**20,
+    "60,000 open brackets": lambda: b"[" * 60_000,
+    "60,000 open objects in a field": lambda: b'{"service":' + b'{"a":' * 10_000,
+    "deep nesting in a text is text": lambda: text(x="[" * 50_000),
+    "deep nesting behind an escaped quote": lambda: text(x='"' + "[" * 50_000),
+    "a text that never ends": lambda: b'{"service":"' + b"\\" * 60_000,
+    "30,000 fields": lambda: json.dumps({f"f{i}": 0 for i in range(5_000)} | {"time": 1, "service": "a"}).encode(),
+    "30,000 times the same field": lambda: b"{" + b'"time":1,' * 7_000 + b'"service":"a"}',
+    "a number of 60,000 digits": lambda: b'{"time":' + b"9" * 60_000 + b',"service":"a"}',
+    "an unknown number of 60,000 digits": lambda: b'{"time":1,"service":"a","x":' + b"9" * 60_000 + b"}",
+    "a fraction of 60,000 digits": lambda: b'{"time":1.' + b"9" * 60_000 + b',"service":"a"}',
+    "an exponent of 60,000 digits": lambda: b'{"time":1e' + b"9" * 60_000 + b',"service":"a"}',
+    "a kind of 60,000 characters": lambda: text(kind="k" * 60_000),
+    "a field nested as a service": lambda: b'{"time":1,"service":' + b"[" * 60 + b"]" * 60 + b"}",
+    "lone low surrogate": lambda: b'{"time":1,"service":"\\udc00"}',
+    "noncharacters": lambda: text(service="\uffff\ufdd0"),
+    "NaN in a text": lambda: b'{"time":1,"service":"NaN"',
+}
+
+
+@pytest.mark.parametrize("make", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_bytes_neither_raise_nor_hurt_their_neighbours(make: Callable[[], bytes]) -> None:
+    raw = make()
+    assert fast(raw) == carefully(raw)
+    engine = Engine(Standards(), source="events", partition=0)
+    letters = engine.fold(Batch.of("events", 0, [NEIGHBOUR, raw, NEIGHBOUR]))
+    assert engine.progress.accepted + len(letters) == 3
+    assert all(len(letter.detail) < 400 for letter in letters)
+
+
+@pytest.mark.parametrize("depth", [MAX_DEPTH - 1, MAX_DEPTH], ids=["as deep as allowed", "one too deep"])
+def test_how_deep_an_event_may_nest_does_not_depend_on_who_asks(depth: int) -> None:
+    raw = b'{"time":1,"service":"a","x":' + b"[" * depth + b"]" * depth + b"}"
+
+    def ask(frames: int) -> tuple[object, ...]:
+        return ask(frames - 1) if frames else carefully(raw)
+
+    room = sys.getrecursionlimit() - 300
+    assert ask(room) == ask(0)
+    assert (ask(0)[0] is Reason.NOT_JSON) is (depth == MAX_DEPTH)
+
+
+def test_a_batch_of_nothing_but_garbage() -> None:
+    decoding = decode_values([b"{"] * 50 + [None] * 50)
+    assert len(decoding.rejected) == 100
+    assert [rejection.position for rejection in decoding.rejected] == list(range(100))
+    found, valid = times_ms([])
+    assert len(found) == len(valid) == 0
+    assert durations_us([]).dtype == np.int64
+
+
+def test_the_largest_event_is_accepted() -> None:
+    raw = text(x="")
+    raw = text(x="x" * (MAX_BYTES - len(raw)))
+    assert len(raw) == MAX_BYTES
+    assert decode(raw).service == "hotline"
+
+
+def test_mapped_topics_decode_with_the_same_care() -> None:
+    mapper = compile_mapping(MAPPED)
+    values = [b'{"at":1,"code":200}', None, b"[" * 100, b'{"at":-1e400}', b'{"code":200}', b'{"at":1,"code":[[]]}']
+    decoding = decode_values(values, mapper)
+    assert len(decoding.events) == 1
+    reasons = [str(rejection.reason) for rejection in decoding.rejected]
+    assert reasons == ["tombstone", "not-json", "out-of-range", "missing-time", "unmapped"]
+    assert math.isclose(float(str(decoding.events[0].time)), 1)
