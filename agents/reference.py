@@ -68,7 +68,12 @@ def _escaped(cell: str) -> str:
 
 def _wire_format(language: Language) -> str:
     rows = (
-        (f"`{name}`", kinds or in_language(ALL_KINDS, language), in_language(type_, language), in_language(text, language))
+        (
+            f"`{name}`",
+            kinds or in_language(ALL_KINDS, language),
+            in_language(type_, language),
+            in_language(text, language),
+        )
         for name, (kinds, type_, text) in FIELDS.items()
     )
     return _table(language, (Reference.FIELD, Reference.KINDS, Reference.TYPE, Reference.MEANING), rows)
@@ -101,7 +106,10 @@ def _settings(language: Language) -> str:
 
 
 def _commands(language: Language) -> str:
-    rows = ((f"`slm {name}`", COMMANDS_ZH[name] if language is Language.ZH else line) for name, (_, line) in COMMANDS.items())
+    rows = (
+        (f"`slm {name}`", COMMANDS_ZH[name] if language is Language.ZH else line)
+        for name, (_, line) in COMMANDS.items()
+    )
     return _table(language, (Reference.COMMAND, Reference.DOES), rows)
 
 

@@ -65,7 +65,7 @@ class Replay:
         )
 
 
-def replay(  # noqa: PLR0913 - each is a thing to choose
+def replay(
     logs: Sequence[EventLog],
     standards: Standards,
     *,

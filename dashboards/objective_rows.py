@@ -29,6 +29,7 @@ _OBJECTIVE_LEGEND: Final = "{{service}} / {{objective}}"
 _SHARE: Final[dict[str, Tree]] = {"max": 1, "decimals": 2}
 
 _BREACH_STATES: Final = states({0: (Text("kept", "达标"), "green"), 1: (Text("in breach", "违约"), "red")})
+_ALERTS_STATES: Final = states({0: (Text("shown only", "仅显示"), "text"), 1: (Text("yes", "是"), "text")})
 
 # From here down an error budget is short: a quarter left is when teams usually begin to hold back changes.
 _BUDGET_SHORT: Final = 0.25
@@ -98,6 +99,7 @@ def _objectives_table() -> Panel:
         Column("Value #C", Text("Error budget left", "剩余错误预算"), _budget_cell()),
         Column("Value #D", Text("Events in the window", "窗口内事件数"), {"unit": "locale"}),
         Column("Value #E", Text("State", "状态"), _state_cell()),
+        Column("Value #F", Text("Alerts", "告警"), _alerts_cell()),
     )
     metrics = (
         conventions.OBJECTIVE_RATIO,
@@ -105,6 +107,7 @@ def _objectives_table() -> Panel:
         conventions.BUDGET_REMAINING,
         conventions.OBJECTIVE_WINDOW_EVENTS,
         conventions.BREACH_OPEN,
+        conventions.OBJECTIVE_ALERTS,
     )
     queries = [Query(_of_objective(metric), instant=True, format="table") for metric in metrics]
     return table(104, Text("Objectives", "目标"), queries, columns, width=24, note=_TABLE_NOTE)
@@ -131,6 +134,10 @@ def _budget_cell() -> dict[str, Tree]:
 
 def _state_cell() -> dict[str, Tree]:
     return {"mappings": _BREACH_STATES, "custom.cellOptions": {"type": "color-background"}}
+
+
+def _alerts_cell() -> dict[str, Tree]:
+    return {"mappings": _ALERTS_STATES}
 
 
 def _attained() -> Panel:

@@ -65,7 +65,9 @@ def test_every_make_target_shown_exists(path: Path) -> None:
 @pytest.mark.parametrize("path", READMES, ids=lambda path: path.name)
 def test_every_file_named_exists(path: Path) -> None:
     text = path.read_text("utf-8")
-    named = re.findall(r"\]\(([^)]+)\)", text) + re.findall(r"`((?:agents|dashboards|deploy|streams|tests)/[^` ]*)`", text)
+    named = re.findall(r"\]\(([^)]+)\)", text) + re.findall(
+        r"`((?:agents|dashboards|deploy|streams|tests)/[^` ]*)`", text
+    )
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 

@@ -17,14 +17,18 @@ _WIDE = 200
 
 @click.command
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--standards", type=click.Path(path_type=Path), help="Standards file. Default: none, the usual indicators.")
+@click.option(
+    "--standards", type=click.Path(path_type=Path), help="Standards file. Default: none, the usual indicators."
+)
 @click.option("--topic", default="service-events", show_default=True, help="Topic whose mapping and lateness apply.")
 @click.option("--lateness", default=60.0, show_default=True, metavar="SECONDS", type=click.FloatRange(min=0))
 @click.option("--separate", is_flag=True, help="Each file is a partition of its own instead of one log in all.")
-@click.option("--dead-letters", type=click.Path(path_type=Path), help="Write rejected records to this file, as JSON Lines.")
+@click.option(
+    "--dead-letters", type=click.Path(path_type=Path), help="Write rejected records to this file, as JSON Lines."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 @click.option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True)
-def command(  # noqa: PLR0913, PLR0917 - the options of the command line
+def command(  # noqa: PLR0917 - the options of the command line
     files: tuple[str, ...],
     standards: Path | None,
     topic: str,
@@ -61,7 +65,7 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
     if as_json:
         _print_json(result)
     else:
-        _print_tables(result, Language(language))
+        print_tables(result, Language(language))
 
 
 def _print_json(result: Replay) -> None:
@@ -73,7 +77,8 @@ def _print_json(result: Replay) -> None:
     sys.stdout.buffer.flush()
 
 
-def _print_tables(result: Replay, language: Language) -> None:
+def print_tables(result: Replay, language: Language) -> None:
+    """Print the levels, the objectives and what became of the records, in ``language``."""
     from rich.console import Console  # noqa: PLC0415
 
     from agents.level_tables import objectives_table, steps_table  # noqa: PLC0415

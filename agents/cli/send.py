@@ -109,7 +109,7 @@ class Job:
         except KeyboardInterrupt:
             _say("stopped before anything was sent")
             return Exit.INTERRUPTED
-        _refuse(list(surveys.values()))
+        _refuse(list(surveys.values()), as_is=self.as_is)
         with administration(self.settings, _say) as admin:
             where = destination(admin, self.topic)
         with producing(self.settings, _say) as producer:
@@ -193,11 +193,13 @@ class Job:
 
     def summary(self) -> str:
         """One line for people."""
-        what = "lines" if self.as_is else "events"
+        from agents.files import count  # noqa: PLC0415
+
+        what = count(self.sent, "line" if self.as_is else "event")
         speed = f" ({self.sent / self.seconds:,.0f}/s)" if self.seconds and self.sent else ""
-        line = f"sent {self.sent:,} {what} to {self.topic} at {self.settings.broker} in {self.seconds:.1f} s{speed}"
+        line = f"sent {what} to {self.topic} at {self.settings.broker} in {self.seconds:.1f} s{speed}"
         bad = sum(log.bad for log in self.logs)
-        return line + (f"; {bad:,} bad lines were left out" if bad else "")
+        return line + (f"; left out {count(bad, 'bad line')}" if bad else "")
 
     def as_json(self) -> str:
         """The same for programs; seconds are seconds."""
@@ -224,8 +226,10 @@ def _logs(files: Sequence[str]) -> list[EventLog]:
     return [EventLog(path) for path in files]
 
 
-def _refuse(surveys: Sequence[Survey]) -> None:
+def _refuse(surveys: Sequence[Survey], *, as_is: bool) -> None:
     """Name every bad line and end, if there is one."""
+    from agents.files import count  # noqa: PLC0415
+
     bad = sum(survey.bad for survey in surveys)
     if not bad:
         return
@@ -233,7 +237,8 @@ def _refuse(surveys: Sequence[Survey]) -> None:
     for line in shown:
         click.echo(str(line), err=True)
     more = f" ({bad - len(shown):,} more are not shown)" if bad > len(shown) else ""
-    message = f"{bad:,} lines are no events{more}, so nothing was sent; correct them, or send every line with --as-is"
+    remedy = "leave them out" if as_is else "correct them, or send every line as it is with --as-is"
+    message = f"{count(bad, 'line')} cannot be sent{more}, so nothing was; {remedy}"
     raise Fault(message)
 
 
@@ -281,15 +286,16 @@ def _progress(title: str, total: int | None, done: int = 0) -> Iterator[Any]:
         yield lambda _line: None
         return
     with _bar() as bar:
-        task = bar.add_task(title, total=total, completed=done)
+        task, reached = bar.add_task(title, total=total, completed=done), done
 
         def moved(line: int) -> None:
+            nonlocal reached
+            reached = line
             if line % _LINES_PER_STEP == 0:
                 bar.update(task, completed=line)
 
         yield moved
-        if total is not None:
-            bar.update(task, completed=total)
+        bar.update(task, completed=reached)
 
 
 def _bar() -> Progress:

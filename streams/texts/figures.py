@@ -24,6 +24,8 @@ def duration(microseconds: float | None) -> str:
     """Duration with three digits below a minute (`820 µs`, `12.3 ms`, `9.81 s`), in two units above (`2 h 05 min`)."""
     if microseconds is None:
         return NOTHING
+    if not microseconds:
+        return "0 s"
     if microseconds < _MINUTE:
         size, unit = next((size, unit) for least, size, unit in _UNITS if microseconds >= least)
         return f"{_three_digits(microseconds / size)} {unit}"
@@ -41,15 +43,18 @@ def _three_digits(value: float) -> str:
 
 
 def share(ratio: Ratio | Fraction | None) -> str:
-    """Share in per cent, with as many nines as it takes: 99.996 % is not 100 %, and 0.004 % is not 0 %."""
+    """Share in per cent, cut off and never rounded up, so that 94.996 % does not pass for 95 %, nor 99.996 % for all.
+
+    Two decimals, and more only where a share that is not nothing would look like nothing.
+    """
     value = Fraction(ratio.good, ratio.total) if isinstance(ratio, Ratio) and ratio.total else ratio
     if not isinstance(value, Fraction):
         return NOTHING
     for digits in range(2, 9):
-        shown = round(value * 100, digits)
-        if value in (0, 1) or 0 < shown < 100 or not 0 < value < 1:  # noqa: PLR2004 - per cent
+        shown = Fraction(int(value * 100 * 10**digits), 10**digits)
+        if shown or not value:
             return f"{float(shown):.{digits}f} %"
-    return f"{float(value * 100):.9f} %"
+    return "> 0 %"
 
 
 def count(number: int) -> str:

