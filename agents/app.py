@@ -111,12 +111,12 @@ class MonitorApp:
     def _warnings(self) -> Iterator[str]:
         owned = self.partitions.owned()
         if not self._answering:
-            yield _BROKER_SILENT
+            yield Warnings.BROKER_SILENT.key
         if self._ephemeral:
             yield Warnings.EMBEDDED_BROKER.key
         if not self.standards.services:
             yield Warnings.NO_STANDARDS.key
-        if any(one.create_time for one in owned):
+        if not self._ephemeral and any(one.create_time for one in owned):
             yield Warnings.CREATE_TIME_TOPIC.key
         if any(one.engine.progress.unguarded for one in owned):
             yield Warnings.TIMESTAMPS_MISSING.key

@@ -78,7 +78,8 @@ class Reading:
     start_ms: int | None
     end_ms: int | None
     steps: tuple[StepLevel, ...]  # sorted by service, step
-    objectives: tuple[ObjectiveLevel, ...] = ()  # sorted by service, objective; whatever the window
+    # Sorted by service, objective: those judged over this window or, since the beginning, all with `cumulative` alone.
+    objectives: tuple[ObjectiveLevel, ...] = ()
 
 
 def merge(readings: Iterable[Reading]) -> Reading:
