@@ -4,16 +4,18 @@ import asyncio
 import base64
 import json
 import os
+import re
 import signal
 import time
 import uuid
 from contextlib import ExitStack, closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from kafka import TopicPartition as Partition
 
+from streams.rejections import Reason
 from tests.services.kafka import Kafka, KafkaCluster
 from tests.services.parts import require
 from tests.services.waiting import wait_for
@@ -41,7 +43,7 @@ def events(count: int, *, prefix: str = "service", id_prefix: str | None = None)
     return rows
 
 
-def send(broker: str, topic: str, rows: Iterable[tuple[bytes, bytes]], *, partition: int | None = None) -> None:
+def send(broker: str, topic: str, rows: Iterable[tuple[bytes, bytes | None]], *, partition: int | None = None) -> None:
     async def sending() -> None:
         producer = AIOKafkaProducer(bootstrap_servers=broker, linger_ms=20, max_batch_size=262_144)
         await producer.start()
@@ -207,35 +209,53 @@ def test_workers_that_come_and_go_under_load_count_every_event_once(kafka: Kafka
     assert sum(figures(first).values()) == first.status()["events"]["accepted"] == total
 
 
+#: Bad records, and the reason that each is rejected for.
+BAD: Final[dict[bytes | None, Reason]] = {
+    b"junk": Reason.NOT_JSON,
+    b'{"time": 1772328600, "service": "s", "duration": NaN}': Reason.NOT_FINITE,
+    b'{"time": 1772328600, "service": "s", "duration": "3"}': Reason.WRONG_TYPE,
+    b'{"time": 1772328600, "service": "s", "kind": "rumour"}': Reason.UNKNOWN_KIND,
+    b'{"time": 1772328600}': Reason.MISSING_SERVICE,
+    b'{"service": "s"}': Reason.MISSING_TIME,
+    b'{"time": "2026-03-01T09:30:00", "service": "s"}': Reason.TIME_WITHOUT_OFFSET,
+    b'{"time": "2100-01-01T00:00:00Z", "service": "s"}': Reason.FUTURE,
+    b'{"time": 1772328600, "service": "s", "duration": -1}': Reason.NEGATIVE,
+    b'{"time": 1772328600, "service": "\xff"}': Reason.INVALID_UTF8,
+    b"x" * 1_000_000: Reason.TOO_LARGE,
+    None: Reason.TOMBSTONE,
+}
+
+
 def test_malformed_records_become_dead_letters_while_their_neighbours_count(
     kafka: Kafka, start: Callable[..., Worker]
 ) -> None:
     topic, letters = source(kafka, 1), kafka.create_topic()
-    bad = {3: b"junk", 7: b'{"time": 1}', 11: b"x" * 70_000, 13: b"\xff\xfe"}
-    rows = [(b"k", bad.get(number, value)) for number, (_, value) in enumerate(events(20))]
+    good = events(len(BAD) + 1)
+    rows: list[tuple[bytes, bytes | None]] = [*good[-1:]]
+    for neighbour, raw in zip(good, BAD, strict=False):
+        rows += [(b"k", raw), neighbour]
     send(kafka.bootstrap, topic, rows)
 
     worker = start("worker", topic, options=["--dead-letters-topic", letters])
     worker.wait_until_ready(partitions=1)
-    assert worker.status()["events"]["accepted"] == 16
+    assert worker.status()["events"]["accepted"] == len(good)
 
     def written() -> list[dict[str, Any]]:
         records = read_all(kafka.bootstrap, letters)
         assert {record.key for record in records} <= {f"{topic}/0".encode()}
         return [letter for record in records for letter in json.loads(record.value)["letters"]]
 
-    wait_for(lambda: len(written()) == 4, "the dead letters")
-    by_offset = {letter["offset"]: letter for letter in written()}
-    assert {offset: letter["reason"] for offset, letter in by_offset.items()} == {
-        3: "not-json",
-        7: "missing-service",
-        11: "too-large",
-        13: "invalid-utf8",
+    wait_for(lambda: len(written()) == len(BAD), "the dead letters")
+    assert {letter["offset"]: letter["reason"] for letter in written()} == {
+        2 * place + 1: reason for place, reason in enumerate(BAD.values())
     }
-    assert base64.b64decode(by_offset[3]["raw"]) == b"junk"
-    assert by_offset[11]["truncated"] is True
-    assert by_offset[11]["size"] == 70_000
-    assert all((letter["topic"], letter["partition"]) == (topic, 0) for letter in by_offset.values())
+    assert all((letter["topic"], letter["partition"]) == (topic, 0) for letter in written())
+    by_reason = {letter["reason"]: letter for letter in written()}
+    assert base64.b64decode(by_reason[Reason.NOT_JSON]["raw"]) == b"junk"
+    assert (by_reason[Reason.TOO_LARGE]["truncated"], by_reason[Reason.TOO_LARGE]["size"]) == (True, 1_000_000)
+    exposed = worker.answer("/metrics")[1].decode()
+    for reason in BAD.values():
+        assert re.search(rf'^slm_pipeline_events_total{{.*reason="{reason}".*}} 1\.0$', exposed, re.MULTILINE), reason
 
 
 def test_without_a_topic_for_dead_letters_everything_else_goes_on(kafka: Kafka, start: Callable[..., Worker]) -> None:

@@ -16,9 +16,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from streams.columns import ABSENT, Batch, decode_values, durations_us, times_ms
+from streams.conditions import Path
 from streams.engine import Engine
 from streams.events import KNOWN_FIELDS, MAX_BYTES, MAX_DEPTH, BadEvent, Event, Kind, Reason, decode, decode_counting
-from streams.conditions import Path
 from streams.mapping import Constant, MappingSpec, Table, Taken, compile_mapping
 from streams.standards.model import Standards
 from tests.streams.logs import T0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ _NUMBERS = st.one_of(st.integers(0, 300), st.integers(0, 2**40), st.integers(SAT
 _ROWS = st.dictionaries(st.integers(0, 40) | st.integers(0, 2**45), st.tuples(_NUMBERS, _NUMBERS), max_size=12)
 
 
-def table(rows: dict[int, tuple[int, ...]], columns: int = 2) -> Table:
+def table(rows: Mapping[int, tuple[int, ...]], columns: int = 2) -> Table:
     if not rows:
         return Table.empty(columns)
     keys = sorted(rows)
