@@ -24,4 +24,5 @@ class Fault(click.ClickException):
     def __init__(self, message: str, exit_code: Exit = Exit.USAGE) -> None:
         """Carry ``message`` to standard error and end the process with ``exit_code``."""
         super().__init__(message)
-        self.exit_code = int(exit_code)
+        # click types it as a class's from 8.4 on, and as an instance's before; it reads the instance's in both.
+        self.exit_code = int(exit_code)  # type: ignore[misc, unused-ignore]

@@ -82,8 +82,8 @@ class Distribution:
 
 
 def _representative(bucket: int) -> int:
-    """Harmonic mean of a bucket's smallest and largest duration: the same relative error towards both."""
+    """Harmonic mean of a bucket's smallest and largest duration, the same relative error towards both; rounded."""
     if bucket == 0:
         return 0
     lowest, highest = int(BOUNDS[bucket - 1]) + 1, int(BOUNDS[bucket])
-    return 2 * lowest * highest // (lowest + highest)
+    return (4 * lowest * highest + lowest + highest) // (2 * (lowest + highest))
