@@ -67,8 +67,8 @@ def command(files: tuple[Path, ...], *, as_json: bool) -> None:
 
 
 def _check(path: Path) -> FileReport:
-    from agents.files import display_name, read_bytes  # noqa: PLC0415 - reads the time zones and builds the form
-    from streams.standards.load import load  # noqa: PLC0415 - likewise
+    from agents.files import display_name, read_bytes
+    from streams.standards.load import load
 
     file = display_name(path)
     try:
@@ -89,7 +89,7 @@ def _check(path: Path) -> FileReport:
 
 
 def _write_json(reports: Sequence[FileReport]) -> None:
-    import orjson  # noqa: PLC0415 - only here
+    import orjson
 
     report = Report(VERSION, ok=all(each.ok for each in reports), files=tuple(reports))
     click.echo(orjson.dumps(msgspec.to_builtins(report), option=orjson.OPT_INDENT_2))
@@ -103,14 +103,14 @@ def _write_lines(reports: Sequence[FileReport]) -> None:
             click.echo(report.unreadable, err=True)
         for problem in report.problems:
             click.echo(str(problem), err=True)
-    from agents.files import count  # noqa: PLC0415 - as above
+    from agents.files import count
 
     if problems := sum(len(report.problems) for report in reports):
         click.echo(count(problems, "problem"), err=True)
 
 
 def _good(report: FileReport) -> str:
-    from agents.files import count  # noqa: PLC0415 - as above
+    from agents.files import count
 
     counts = (
         count(report.services or 0, "service"),

@@ -58,7 +58,7 @@ def command(
     The broker is a small one inside this process, unless --broker names a Kafka; there the events go to the topic
     service-events-demo, which is created if it is missing. Everything else is the worker as `slm run` runs it.
     """
-    from streams.texts import Language  # noqa: PLC0415 - `slm --help` is instant
+    from streams.texts import Language
 
     with _broker(options, config, web_port) as (settings, ephemeral):
         code = _run(settings, seed, rate, seconds, Language(language), ephemeral=ephemeral)
@@ -70,10 +70,10 @@ def _broker(
     options: Mapping[str, object], config: Path | None, web_port: int | None
 ) -> Iterator[tuple[Settings, bool]]:
     """Settings for the Kafka that ``options`` name, or for a broker that lives as long as the body."""
-    from agents.broker import EmbeddedBroker  # noqa: PLC0415
-    from agents.demo import DEAD_LETTERS, GROUP  # noqa: PLC0415
-    from agents.floor import TOPIC  # noqa: PLC0415
-    from agents.settings import Settings  # noqa: PLC0415
+    from agents.broker import EmbeddedBroker
+    from agents.demo import DEAD_LETTERS, GROUP
+    from agents.floor import TOPIC
+    from agents.settings import Settings
 
     own = {"topics": TOPIC, "dead_letters_topic": DEAD_LETTERS, "group": GROUP}
     if options["broker"]:
@@ -87,10 +87,10 @@ def _broker(
 
 
 def _create_topics(settings: Settings) -> None:
-    from dataclasses import replace  # noqa: PLC0415
+    from dataclasses import replace
 
-    from agents import topics  # noqa: PLC0415
-    from agents.connections import administration  # noqa: PLC0415
+    from agents import topics
+    from agents.connections import administration
 
     events, letters = topics.source(settings.topics[0]), replace(topics.DEAD_LETTERS, name=settings.dead_letters_topic)
     with administration(settings, _say) as admin:
@@ -104,9 +104,9 @@ def _create_topics(settings: Settings) -> None:
 
 
 def _with_free_port(settings: Settings, web_port: int | None) -> Settings:
-    from dataclasses import replace  # noqa: PLC0415
+    from dataclasses import replace
 
-    from agents.demo import free_port  # noqa: PLC0415
+    from agents.demo import free_port
 
     wanted = web_port or settings.web_port
     port = free_port(settings.web_host, wanted)
@@ -118,11 +118,11 @@ def _with_free_port(settings: Settings, web_port: int | None) -> Settings:
 def _run(
     settings: Settings, seed: int, rate: float, seconds: float | None, language: Language, *, ephemeral: bool
 ) -> Exit:
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
-    from agents import log  # noqa: PLC0415
-    from agents.demo import Demonstration  # noqa: PLC0415
-    from agents.demo_screen import PLAIN_WIDTH, Screen  # noqa: PLC0415
+    from agents import log
+    from agents.demo import Demonstration
+    from agents.demo_screen import PLAIN_WIDTH, Screen
 
     log.configure()
     title = f"Status page: http://{settings.web_host}:{settings.web_port}/  (metrics: /metrics; stop with Ctrl-C)"

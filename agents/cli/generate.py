@@ -53,7 +53,7 @@ def command(
         _refuse_with_publish(kinds, output, check=check)
         _publish(url, _token(token_file))
         return
-    from dashboards import generate  # noqa: PLC0415 - `slm --help` is instant
+    from dashboards import generate
 
     found = generate.artefacts([kind for kind in generate.Kind if kind in (kinds or _KINDS)])
     if output is not None:
@@ -73,7 +73,7 @@ def _refuse_with_publish(kinds: Sequence[str], output: Path | None, *, check: bo
 
 
 def _check(found: Sequence[Artefact], output: Path | None) -> None:
-    from dashboards import generate  # noqa: PLC0415
+    from dashboards import generate
 
     if paths := generate.stale(found, output):
         raise Fault(generate.complaint(paths), Exit.NEGATIVE)
@@ -81,7 +81,7 @@ def _check(found: Sequence[Artefact], output: Path | None) -> None:
 
 
 def _write(found: Sequence[Artefact], output: Path | None) -> None:
-    from dashboards import generate  # noqa: PLC0415
+    from dashboards import generate
 
     try:
         written = generate.write(found, output)
@@ -96,17 +96,17 @@ def _write(found: Sequence[Artefact], output: Path | None) -> None:
 
 def _documents() -> list[Artefact]:
     """The READMEs of the current folder, with their tables written anew."""
-    from agents.reference import filled  # noqa: PLC0415
-    from dashboards.generate import Artefact, Kind  # noqa: PLC0415
+    from agents.reference import filled
+    from dashboards.generate import Artefact, Kind
 
     return [Artefact(Kind.DOCS, name, name, content) for name, content in filled(Path()).items()]
 
 
 def _handwritten_schemas(kinds: Sequence[str]) -> list[Artefact]:
     """The schemas that are part of the package: they have their place already and are copied for the user alone."""
-    from importlib.resources import files  # noqa: PLC0415
+    from importlib.resources import files
 
-    from dashboards.generate import Artefact, Kind  # noqa: PLC0415
+    from dashboards.generate import Artefact, Kind
 
     if kinds and "schema" not in kinds:
         return []
@@ -140,7 +140,7 @@ def _token(file: Path | None) -> str:
 
 
 def _publish(url: str, token: str) -> None:
-    from dashboards.publish import PublishError, UnreachableError, publications, publish  # noqa: PLC0415
+    from dashboards.publish import PublishError, UnreachableError, publications, publish
 
     try:
         addresses = publish(publications(), url, token)

@@ -42,13 +42,13 @@ def command(  # noqa: PLR0917 - the options of the command line
 
     FILE is JSON Lines, plain, gzip or zstd; - is standard input. Files are read one after the other as one log.
     """
-    from agents.event_logs import EventLog  # noqa: PLC0415 - a command loads what it needs when it runs
-    from agents.files import read_standards  # noqa: PLC0415
-    from agents.letters_file import LettersFile  # noqa: PLC0415
-    from agents.progress import record_progress  # noqa: PLC0415
-    from agents.replay import replay  # noqa: PLC0415
-    from streams.texts import Language  # noqa: PLC0415
-    from streams.watermark import TimePolicy  # noqa: PLC0415
+    from agents.event_logs import EventLog
+    from agents.files import read_standards
+    from agents.letters_file import LettersFile
+    from agents.progress import record_progress
+    from agents.replay import replay
+    from streams.texts import Language
+    from streams.watermark import TimePolicy
 
     logs = [EventLog(name) for name in files]
     compiled = read_standards(standards)
@@ -69,9 +69,9 @@ def command(  # noqa: PLR0917 - the options of the command line
 
 
 def _print_json(result: Replay) -> None:
-    import orjson  # noqa: PLC0415
+    import orjson
 
-    from agents.replay import document  # noqa: PLC0415
+    from agents.replay import document
 
     sys.stdout.buffer.write(orjson.dumps(document(result), option=orjson.OPT_APPEND_NEWLINE))
     sys.stdout.buffer.flush()
@@ -79,9 +79,9 @@ def _print_json(result: Replay) -> None:
 
 def print_tables(result: Replay, language: Language) -> None:
     """Print the levels, the objectives and what became of the records, in ``language``."""
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
-    from agents.level_tables import objectives_table, steps_table  # noqa: PLC0415
+    from agents.level_tables import objectives_table, steps_table
 
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -96,8 +96,8 @@ def print_tables(result: Replay, language: Language) -> None:
 
 
 def _notes(result: Replay, language: Language) -> list[str]:
-    from streams.texts.figures import count, instant  # noqa: PLC0415
-    from streams.texts.tables import Tables  # noqa: PLC0415
+    from streams.texts.figures import count, instant
+    from streams.texts.tables import Tables
 
     progress, reading = result.progress(), result.cumulative()
     numbers = {name: count(getattr(progress, name)) for name in ("records", "accepted", "duplicates", "ignored")}

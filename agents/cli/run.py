@@ -72,8 +72,8 @@ def _end_at_once(number: int, _: object) -> NoReturn:
 
 def _prepare(settings: Settings) -> Standards:
     """Check everything that a user can have got wrong, the quickest first."""
-    from agents import preflight  # noqa: PLC0415 - heavy
-    from agents.files import read_standards  # noqa: PLC0415 - heavy
+    from agents import preflight
+    from agents.files import read_standards
 
     standards = read_standards(settings.standards)
     preflight.check_port(settings)
@@ -86,7 +86,7 @@ def _notice(line: str) -> None:
 
 
 def _run(settings: Settings, standards: Standards) -> int:
-    from agents import log  # noqa: PLC0415
+    from agents import log
 
     log.configure()
     try:
@@ -97,7 +97,7 @@ def _run(settings: Settings, standards: Standards) -> int:
 
 
 async def _serve(settings: Settings, standards: Standards) -> int:
-    from agents.app import build  # noqa: PLC0415 - Faust takes half a second to load
+    from agents.app import build
 
     stop, ended_by = asyncio.Event(), []
 

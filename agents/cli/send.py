@@ -92,7 +92,7 @@ class Job:
         Raises:
             Fault: a log cannot be read or is bad, or Kafka is not there or does not take the records.
         """
-        from agents.sending import Interruption  # noqa: PLC0415 - `slm --help` is instant
+        from agents.sending import Interruption
 
         with Interruption() as interruption:
             try:
@@ -102,7 +102,7 @@ class Job:
                 return Exit.INTERRUPTED
 
     def _run(self, logs: list[EventLog], interruption: Interruption) -> Exit:
-        from agents.connections import administration, destination, producing  # noqa: PLC0415
+        from agents.connections import administration, destination, producing
 
         try:
             surveys = {log.path: self._survey(log, interruption) for log in logs if not log.is_stdin}
@@ -124,12 +124,12 @@ class Job:
         return Exit.NEGATIVE if any(sent.bad for sent in self.logs) else Exit.DONE
 
     def _prepare(self, survey: Survey | None) -> Prepare:
-        from agents.outgoing import as_it_is, checked  # noqa: PLC0415
+        from agents.outgoing import as_it_is, checked
 
         return as_it_is if self.as_is else checked(survey.mark if survey else None)
 
     def _survey(self, log: EventLog, interruption: Interruption) -> Survey:
-        from agents.outgoing import survey  # noqa: PLC0415
+        from agents.outgoing import survey
 
         with _progress(f"reading {log.name}", None) as moved, interruption.waiting():
             return survey(log, self._prepare(None), moved)
@@ -142,8 +142,8 @@ class Job:
         producer: Producer,
         interruption: Interruption,
     ) -> None:
-        from agents.producers import Delivery, Pace  # noqa: PLC0415
-        from agents.sending import Sending, Sent, keep  # noqa: PLC0415
+        from agents.producers import Delivery, Pace
+        from agents.sending import Sending, Sent, keep
 
         journal = None if survey is None else self._journal(log, survey, where)
         if journal and self.restart:
@@ -167,7 +167,7 @@ class Job:
             _check_unchanged(log, survey)
 
     def _journal(self, log: EventLog, survey: Survey, where: Destination) -> Journal:
-        from agents.journal import Journal, state_folder  # noqa: PLC0415
+        from agents.journal import Journal, state_folder
 
         variant = "as-is" if self.as_is else ""
         return Journal(state_folder(os.environ), log.name, survey.content, where, survey.lines, variant)
@@ -193,7 +193,7 @@ class Job:
 
     def summary(self) -> str:
         """One line for people."""
-        from agents.files import count  # noqa: PLC0415
+        from agents.files import count
 
         what = count(self.sent, "line" if self.as_is else "event")
         speed = f" ({self.sent / self.seconds:,.0f}/s)" if self.seconds and self.sent else ""
@@ -203,7 +203,7 @@ class Job:
 
     def as_json(self) -> str:
         """The same for programs; seconds are seconds."""
-        import orjson  # noqa: PLC0415
+        import orjson
 
         document = {
             "topic": self.topic,
@@ -218,7 +218,7 @@ class Job:
 
 
 def _logs(files: Sequence[str]) -> list[EventLog]:
-    from agents.event_logs import STDIN, EventLog  # noqa: PLC0415
+    from agents.event_logs import STDIN, EventLog
 
     if files.count(STDIN) > 1:
         message = f"{STDIN} is named {files.count(STDIN)} times; standard input can be read only once"
@@ -228,7 +228,7 @@ def _logs(files: Sequence[str]) -> list[EventLog]:
 
 def _refuse(surveys: Sequence[Survey], *, as_is: bool) -> None:
     """Name every bad line and end, if there is one."""
-    from agents.files import count  # noqa: PLC0415
+    from agents.files import count
 
     bad = sum(survey.bad for survey in surveys)
     if not bad:
@@ -299,8 +299,8 @@ def _progress(title: str, total: int | None, done: int = 0) -> Iterator[Any]:
 
 
 def _bar() -> Progress:
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -59,8 +59,8 @@ def command(
     Without --create or --alter nothing is changed. Nothing is ever deleted, and a topic that has data keeps its number
     of partitions. The exit code is 0 when all is right and 1 when something differs.
     """
-    from agents import topics as wanted  # noqa: PLC0415 - `slm --help` is instant
-    from agents.connections import administration  # noqa: PLC0415
+    from agents import topics as wanted
+    from agents.connections import administration
 
     settings = resolve({**options, "topics": topics}, config)
     with administration(settings, lambda line: click.echo(f"slm: {line}", err=True)) as admin:
@@ -118,13 +118,13 @@ class Check:
         self.found = self.cluster.find([topic.name for topic in self.topics])
 
     def _differences(self, topic: Topic) -> list[Difference]:
-        from agents.topics import differences  # noqa: PLC0415
+        from agents.topics import differences
 
         return differences(topic, self.found.get(topic.name), self.plan, self._sources())
 
     def _sources(self) -> list[int]:
         """Partitions of the topics with events that exist."""
-        from agents.topics import OWN  # noqa: PLC0415
+        from agents.topics import OWN
 
         sources = [topic.name for topic in self.topics if topic not in OWN]
         return [self.found[name].partitions for name in sources if name in self.found]
@@ -149,7 +149,7 @@ class Check:
 
     def as_text(self) -> str:
         """A table, and below it what was changed and what differs."""
-        from rich.console import Console  # noqa: PLC0415
+        from rich.console import Console
 
         console = Console(width=None if sys.stdout.isatty() else 160)
         with console.capture() as captured:
@@ -159,15 +159,15 @@ class Check:
         return captured.get() + "\n".join([*lines, verdict])
 
     def _sentence(self, one: Difference) -> str:
-        from agents.topics import MISSING  # noqa: PLC0415
+        from agents.topics import MISSING
 
         what = MISSING if one.found == MISSING else f"{one.what}: found {one.found}, wanted {one.wanted}"
         remedy = f"{one.remedy}{self.given}" if one.remedy.startswith("slm ") else one.remedy
         return f"{one.topic}: {what}; {remedy}"
 
     def _table(self) -> Table:
-        from rich.box import SIMPLE_HEAD  # noqa: PLC0415
-        from rich.table import Table  # noqa: PLC0415
+        from rich.box import SIMPLE_HEAD
+        from rich.table import Table
 
         table = Table("topic", "what for", "partitions", "replicas", "cleanup", "retention", "state", box=SIMPLE_HEAD)
         for topic in self.topics:
@@ -191,7 +191,7 @@ class Check:
 
     def as_json(self) -> str:
         """The same for programs."""
-        import orjson  # noqa: PLC0415
+        import orjson
 
         document = {
             "right": not self.differences,
