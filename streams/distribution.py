@@ -59,10 +59,10 @@ class Distribution:
         return self.sum_us / self.count if self.count else None
 
     def quantile(self, q: Fraction | float) -> int | None:
-        """Duration that a share ``q`` stays within (nearest rank ⌈q·count⌉), at most 1.1 % off; None without data.
+        """Duration that a share ``q`` stays within (nearest rank ⌈q·count⌉); None without data.
 
-        A float stands for the decimal that it is written as: 0.9 is nine tenths, not the binary number above it.
-        Raises `ValueError` for a ``q`` outside [0, 1].
+        It is at most 1.1 % and half a microsecond off. A float stands for the decimal that it is written as: 0.9 is
+        nine tenths, not the binary number above it. Raises `ValueError` for a ``q`` outside [0, 1].
         """
         if not 0 <= q <= 1:
             message = f"a quantile lies in [0, 1], not at {q}"

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
-import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import msgspec
-import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.columns import ABSENT, Batch, decode_values, durations_us, times_ms
 from streams.conditions import Path
 from streams.engine import Engine
-from streams.events import KNOWN_FIELDS, MAX_BYTES, MAX_DEPTH, BadEvent, Event, Kind, Reason, decode, decode_counting
-from streams.mapping import Constant, MappingSpec, Table, Taken, compile_mapping
+from streams.events import KNOWN_FIELDS, MAX_BYTES, BadEvent, Event, Kind, Reason, decode, decode_counting
+from streams.mapping import Constant, MappingSpec, Table, Taken
 from streams.standards.model import Standards
 from tests.streams.logs import T0
 
@@ -295,147 +291,3 @@ def test_times_of_whole_milliseconds_are_exact_as_number_and_as_text(ms: int) ->
 
 def test_an_absent_duration_is_not_zero() -> None:
     assert durations_us([decode(text()), decode(text(duration=0))]).tolist() == [ABSENT, 0]
-
-
-# -- two paths, one answer --------------------------------------------------------------------------------------------
-
-
-def carefully(raw: bytes | None) -> tuple[object, ...]:
-    try:
-        decoded = decode_counting(raw)
-    except BadEvent as bad:
-        return bad.reason, bad.detail
-    return (_plain(decoded.event), decoded.unknown_fields) if decoded.event else ("ignored",)
-
-
-def fast(raw: bytes | None) -> tuple[object, ...]:
-    decoding = decode_values([NEIGHBOUR, raw, NEIGHBOUR])
-    assert decoding.positions == sorted(decoding.positions)
-    if decoding.rejected:
-        (rejection,) = decoding.rejected
-        assert rejection.position == 1
-        return rejection.reason, rejection.detail
-    if decoding.ignored:
-        return ("ignored",)
-    return _plain(decoding.events[1]), decoding.unknown_fields
-
-
-def _plain(event: Event) -> dict[str, object]:
-    return {field.name: getattr(event, field.name) for field in msgspec.structs.fields(Event)}
-
-
-_SCALARS = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(-5, 2**70),
-    st.floats(allow_nan=False, allow_infinity=False),
-    st.text(max_size=12),
-    st.sampled_from(("probe", "control", "check", "case", "ok", "failed", "2026-03-01T00:00:00Z", "1.0", "x.probe")),
-)
-_VALUES = st.recursive(
-    _SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
-)
-_NAMES = st.sampled_from((*sorted(KNOWN_FIELDS), "specversion", "type", "data", "x"))
-
-
-@settings(max_examples=400)
-@given(st.dictionaries(_NAMES, _VALUES, max_size=6), st.booleans())
-@example({"kind": "control"}, True)
-@example({"kind": "control", "type": "x"}, True)
-@example({"kind": "check", "item": "i"}, True)
-@example({"kind": "check", "item": "i", "passed": None}, True)
-@example({"specversion": None, "type": "probe", "data": {"service": "a", "up": True}}, True)
-def test_both_paths_agree_on_documents(document: dict[str, object], valid: bool) -> None:
-    raw = json.dumps({"time": 5, "service": "a", **document} if valid else document).encode()
-    assert fast(raw) == carefully(raw)
-
-
-@settings(max_examples=400)
-@given(st.data())
-def test_both_paths_agree_on_damaged_events(data: st.DataObject) -> None:
-    raw = bytearray(text(kind="probe", up=True, step="门", duration=1.5, id="7"))
-    for _ in range(data.draw(st.integers(1, 3))):
-        position = data.draw(st.integers(0, len(raw) - 1))
-        cut = data.draw(st.integers(0, 3))
-        raw[position : position + cut] = data.draw(
-            st.binary(max_size=4) | st.sampled_from((b"\\", b'"', b",", b"e9", b"{", b"\\u"))
-        )
-    assert fast(bytes(raw)) == carefully(bytes(raw))
-
-
-@settings(max_examples=300)
-@given(st.binary(max_size=60) | st.sampled_from((b"[", b"{", b'{"a":', b'"')).map(lambda piece: piece * 2_000))
-def test_both_paths_agree_on_any_bytes(raw: bytes) -> None:
-    assert fast(raw) == carefully(raw)
-
-
-# -- hostile bytes ----------------------------------------------------------------------------------------------------
-
-HOSTILE: dict[str, Callable[[], bytes]] = {
-    "a megabyte of text": lambda: text(x="x" * 2**20),
-    "a megabyte of brackets": lambda: b"[" * 2**20,
-    "60,000 open brackets": lambda: b"[" * 60_000,
-    "60,000 open objects in a field": lambda: b'{"service":' + b'{"a":' * 10_000,
-    "deep nesting in a text is text": lambda: text(x="[" * 50_000),
-    "deep nesting behind an escaped quote": lambda: text(x='"' + "[" * 50_000),
-    "a text that never ends": lambda: b'{"service":"' + b"\\" * 60_000,
-    "30,000 fields": lambda: json.dumps({f"f{i}": 0 for i in range(5_000)} | {"time": 1, "service": "a"}).encode(),
-    "30,000 times the same field": lambda: b"{" + b'"time":1,' * 7_000 + b'"service":"a"}',
-    "a number of 60,000 digits": lambda: b'{"time":' + b"9" * 60_000 + b',"service":"a"}',
-    "an unknown number of 60,000 digits": lambda: b'{"time":1,"service":"a","x":' + b"9" * 60_000 + b"}",
-    "a fraction of 60,000 digits": lambda: b'{"time":1.' + b"9" * 60_000 + b',"service":"a"}',
-    "an exponent of 60,000 digits": lambda: b'{"time":1e' + b"9" * 60_000 + b',"service":"a"}',
-    "a kind of 60,000 characters": lambda: text(kind="k" * 60_000),
-    "a field nested as a service": lambda: b'{"time":1,"service":' + b"[" * 60 + b"]" * 60 + b"}",
-    "lone low surrogate": lambda: b'{"time":1,"service":"\\udc00"}',
-    "noncharacters": lambda: text(service="\uffff\ufdd0"),
-    "NaN in a text": lambda: b'{"time":1,"service":"NaN"',
-}
-
-
-@pytest.mark.parametrize("make", HOSTILE.values(), ids=HOSTILE)
-def test_hostile_bytes_neither_raise_nor_hurt_their_neighbours(make: Callable[[], bytes]) -> None:
-    raw = make()
-    assert fast(raw) == carefully(raw)
-    engine = Engine(Standards(), source="events", partition=0)
-    letters = engine.fold(Batch.of("events", 0, [NEIGHBOUR, raw, NEIGHBOUR]))
-    assert engine.progress.accepted + len(letters) == 3
-    assert all(len(letter.detail) < 400 for letter in letters)
-
-
-@pytest.mark.parametrize("depth", [MAX_DEPTH - 1, MAX_DEPTH], ids=["as deep as allowed", "one too deep"])
-def test_how_deep_an_event_may_nest_does_not_depend_on_who_asks(depth: int) -> None:
-    raw = b'{"time":1,"service":"a","x":' + b"[" * depth + b"]" * depth + b"}"
-
-    def ask(frames: int) -> tuple[object, ...]:
-        return ask(frames - 1) if frames else carefully(raw)
-
-    room = sys.getrecursionlimit() - 300
-    assert ask(room) == ask(0)
-    assert (ask(0)[0] is Reason.NOT_JSON) is (depth == MAX_DEPTH)
-
-
-def test_a_batch_of_nothing_but_garbage() -> None:
-    decoding = decode_values([b"{"] * 50 + [None] * 50)
-    assert len(decoding.rejected) == 100
-    assert [rejection.position for rejection in decoding.rejected] == list(range(100))
-    found, valid = times_ms([])
-    assert len(found) == len(valid) == 0
-    assert durations_us([]).dtype == np.int64
-
-
-def test_the_largest_event_is_accepted() -> None:
-    raw = text(x="")
-    raw = text(x="x" * (MAX_BYTES - len(raw)))
-    assert len(raw) == MAX_BYTES
-    assert decode(raw).service == "hotline"
-
-
-def test_mapped_topics_decode_with_the_same_care() -> None:
-    mapper = compile_mapping(MAPPED)
-    values = [b'{"at":1,"code":200}', None, b"[" * 100, b'{"at":-1e400}', b'{"code":200}', b'{"at":1,"code":[[]]}']
-    decoding = decode_values(values, mapper)
-    assert len(decoding.events) == 1
-    reasons = [str(rejection.reason) for rejection in decoding.rejected]
-    assert reasons == ["tombstone", "not-json", "out-of-range", "missing-time", "unmapped"]
-    assert math.isclose(float(str(decoding.events[0].time)), 1)

@@ -176,6 +176,18 @@ def test_a_sum_that_overflowed_is_right_again_once_it_fits() -> None:
     assert ratio(running.totals) == 2**62
 
 
+def test_slices_that_were_joined_across_the_old_start_are_taken_out_all_the_same() -> None:
+    history = histories(Grid("UTC"), 400 * DAY_MS)[0]
+    day = Window("1d", DAY_MS)
+    for place in range(26 * 12):
+        history.append(ORIGIN + place * 300_000, counts(1))  # one every five minutes
+    running = RunningSum(history, CountTotals)
+    for now_ms in (ORIGIN + DAY_MS + 300_000, ORIGIN + 26 * HOUR):  # the window begins at 00:05, then at 02:00
+        history.roll_up(now_ms)
+        running.move(history.start_of(day, now_ms), now_ms)
+    assert ratio(running.totals) == 24 * 12
+
+
 def test_slices_that_were_joined_across_the_old_end_are_added_afresh() -> None:
     history = histories(Grid("UTC"), 400 * DAY_MS)[0]
     running = RunningSum(history, CountTotals)
