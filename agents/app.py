@@ -16,66 +16,100 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiokafka.errors import KafkaError
 
-from agents.dead_letters import DeadLetterWriter, start_producer
+from agents.appending import Appender
+from agents.control import Control
+from agents.custody import Custody, Reading
 from agents.exits import Exit, Fault
 from agents.ingest import Ingest
-from agents.partitions import LogTruncated, Partition, Partitions
-from agents.status import WorkerStatus
+from agents.partitions import LogTruncated, Partition
+from agents.recovery import Recovery
+from agents.rekey import Rekeyer
+from agents.status import Recoveries, State, Transactions, WorkerStatus
+from agents.transactions import PlainWriter, TransactionalWriter
+from agents.upkeep import Upkeep
 from agents.watch import Stuck, Watch
 from agents.web import mount
 from agents.worker import Worker
-from streams.engine import Engine
 from streams.texts import Warnings
 from streams.watermark import TimePolicy
 
 if TYPE_CHECKING:
-    from agents.partitions import Source
+    from agents.files import StandardsFile
+    from agents.partitions import Bounds, Source
     from agents.settings import Settings
+    from streams.engine import Engine
     from streams.standards.model import Standards
 
 log = logging.getLogger(__name__)
 
 _OBSERVE_SECONDS: Final = 1.0
 #: Parts have so long to end; the process does not wait for a broker that is away.
-_STOP_SECONDS: Final = 8.0
-#: Beside the warnings of `streams.texts`: the broker does not answer.
-_BROKER_SILENT: Final = "broker-silent"
+_STOP_SECONDS: Final = 4.0
+#: A last transaction has so long.
+_FINISH_SECONDS: Final = 3.0
 
 
-def build(settings: Settings, standards: Standards, *, ephemeral: bool = False) -> MonitorApp:
+def build(settings: Settings, file: StandardsFile, *, ephemeral: bool = False) -> MonitorApp:
     """A worker, not yet started.
 
     Args:
         settings: as resolved.
-        standards: that it judges by.
+        file: with the standards that it judges by.
         ephemeral: the broker runs inside this process and keeps nothing.
     """
-    return MonitorApp(settings, standards, ephemeral=ephemeral)
+    return MonitorApp(settings, file, ephemeral=ephemeral)
 
 
 class MonitorApp:
     """One worker; it implements `agents.status.Observed`."""
 
-    def __init__(self, settings: Settings, standards: Standards, *, ephemeral: bool = False) -> None:
+    def __init__(self, settings: Settings, file: StandardsFile, *, ephemeral: bool = False) -> None:
         self.settings = settings
-        self.standards = standards
+        self.file = file
+        self.refused_standards: str | None = None
         self._ephemeral = ephemeral
         self._started_at = time.time()
+        self._was_settled = False
         self._failure: asyncio.Future[None] | None = None
         self._starting: asyncio.Task[None]
         self._observer: asyncio.Task[None]
         self._answering = True
-        policy = TimePolicy(settings.lateness_ms, settings.max_ahead_ms)
-        self.partitions = Partitions(
-            lambda topic, number: Engine(standards, source=topic, partition=number, policy=policy)
-        )
         self._watch = Watch(settings.stall_timeout, settings.session_timeout, time.monotonic())
-        self._letters = DeadLetterWriter(settings.dead_letters_topic, partial(start_producer, settings))
-        self._worker = Worker(
-            settings, self.partitions, mount=partial(mount, observed=self), on_touch=self._watch.touched
+        self._append = Appender(settings)
+        self._rekeyer = Rekeyer(settings, file.standards) if settings.rekey else None
+        self.control = Control(settings, None if ephemeral else self._append)
+        self.custody = Custody(
+            settings,
+            control=self.control,
+            recovery=self._new_recovery(),
+            watch=self._watch,
+            reading=Reading(self._begin, self._leave_alone, self._membership, self._partitions_of),
+            fail=self._fail,
         )
-        self._ingest = Ingest(self.partitions, self._letters, seek=self._seek, fail=self._fail)
+        self.partitions = self.custody.partitions
+        self._worker = Worker(
+            settings,
+            self.partitions,
+            mount=partial(mount, observed=self),
+            on_unknown=self.custody.want,
+            on_assigned=self.custody.assigned,
+            on_touch=self._watch.touched,
+        )
+        self._upkeep = Upkeep(self._append, self.control, lambda: self.file, settings.tick_interval)
+        self._ingest = Ingest(self.partitions, seek=self._seek, ask_bounds=self._bounds, fail=self._fail)
         self._worker.agent(self._worker.events, name="ingest", concurrency=1)(cast("Any", self._agent))
+
+    def _new_recovery(self) -> Recovery:
+        settings = self.settings
+        return Recovery(
+            settings,
+            self.control,
+            lambda: self.standards,
+            TimePolicy(settings.lateness_ms, settings.max_ahead_ms),
+            partial(PlainWriter.open if self._ephemeral else TransactionalWriter.open, settings),
+            self._bounds,
+            keeps_state=not self._ephemeral,
+        )
 
     # -- what others see ------------------------------------------------------------------------------------------
 
@@ -86,44 +120,66 @@ class MonitorApp:
         shown = f"[{host}]" if ":" in host else host
         return f"http://{shown}:{self.settings.web_port}/"
 
+    @property
+    def standards(self) -> Standards:
+        """The standards of this worker's own file."""
+        return self.file.standards
+
     def engines(self) -> Sequence[Engine]:
-        """Engines of the owned partitions; none once the group may have given them to others."""
-        return [owned.engine for owned in self._certain()]
+        """Engines of the owned partitions whose figures are complete; none once the group may have given them away."""
+        return [owned.engine for owned in self._certain() if not owned.engine.replaying]
 
     def status(self) -> WorkerStatus:
         """How this worker is now."""
-        now = time.monotonic()
-        # Out of touch with its group it is as at the start: it has no partitions for certain, and tries to get some.
-        settled = self._worker.settled and self._watch.in_touch(now)
+        tally, recoveries = self.custody.tally, self.custody.takeovers.counts
         return WorkerStatus(
-            state=self._watch.state(now, settled=settled),
+            state=self._state(),
             started_at=self._started_at,
             broker=self.settings.broker,
-            partitions=tuple(owned.status() for owned in self._certain()),
+            partitions=tuple(self.custody.status() if self._in_touch else ()),
             warnings=tuple(self._warnings()),
-            fold_seconds=self._ingest.fold_seconds,
+            fold_seconds=tally.fold_seconds,
             ephemeral=self._ephemeral,
+            transactions=Transactions(tally.committed, tally.failed, tally.seconds, tally.last_seconds),
+            recoveries=Recoveries(recoveries.count, recoveries.last_seconds, recoveries.last_rows),
+            ticks=self._upkeep.ticks,
+            waits=self.custody.waits(),
+            refused_standards=self.refused_standards,
+            rekeying=self._rekeyer.status() if self._rekeyer else None,
         )
 
+    @property
+    def _in_touch(self) -> bool:
+        return self._watch.in_touch(time.monotonic())
+
+    def _state(self) -> State:
+        if self.custody.evicted or (self._was_settled and not self._in_touch):
+            return State.EVICTED
+        if self._watch.is_stalled(time.monotonic()):
+            return State.STALLED
+        if not (self._worker.settled and self._in_touch):
+            return State.STARTING
+        return State.RECOVERING if self.custody.recovering else State.RUNNING
+
     def _certain(self) -> list[Partition]:
-        return self.partitions.owned() if self._watch.in_touch(time.monotonic()) else []
+        return self.partitions.owned() if self._in_touch else []
 
     def _warnings(self) -> Iterator[str]:
         owned = self.partitions.owned()
-        if not self._answering:
-            yield Warnings.BROKER_SILENT.key
-        if self._ephemeral:
-            yield Warnings.EMBEDDED_BROKER.key
-        if not self.standards.services:
-            yield Warnings.NO_STANDARDS.key
-        if not self._ephemeral and any(one.create_time for one in owned):
-            yield Warnings.CREATE_TIME_TOPIC.key
-        if any(one.engine.progress.unguarded for one in owned):
-            yield Warnings.TIMESTAMPS_MISSING.key
-        if any(one.missing for one in owned):
-            yield Warnings.GAP_IN_LOG.key
-        if not self._ephemeral:
-            yield Warnings.REREADING.key
+        found = {
+            Warnings.BROKER_SILENT: not self._answering,
+            Warnings.EMBEDDED_BROKER: self._ephemeral,
+            Warnings.NO_STANDARDS: not self.standards.services,
+            Warnings.STANDARDS_REJECTED: self.refused_standards is not None,
+            Warnings.STANDARDS_DIFFER: any(one.engine.standards.digest != self.standards.digest for one in owned),
+            Warnings.CREATE_TIME_TOPIC: not self._ephemeral and any(one.create_time for one in owned),
+            Warnings.TIMESTAMPS_MISSING: any(one.engine.progress.unguarded for one in owned),
+            Warnings.GAP_IN_LOG: any(one.missing for one in owned),
+            Warnings.STATE_DAMAGED: self.custody.damaged,
+            Warnings.TICKS_REFUSED: self._upkeep.refused,
+            Warnings.LABELS_FOLDED: any(one.engine.progress.folded for one in owned),
+        }
+        return (warning.key for warning, holds in found.items() if holds)
 
     # -- its life -------------------------------------------------------------------------------------------------
 
@@ -143,9 +199,15 @@ class MonitorApp:
         """Start, and return at once; `status` tells when partitions have been assigned."""
         self._failure = asyncio.get_running_loop().create_future()
         self._watch.touched(time.monotonic())
-        self._letters.start()
-        self._starting = asyncio.create_task(self._worker.start(), name="start of Faust")
+        self._starting = asyncio.create_task(self._start(), name="start")
         self._observer = asyncio.create_task(self._observe(), name="observer")
+
+    async def _start(self) -> None:
+        await self.control.read()
+        await self.control.publish(self.file)
+        if self._rekeyer is not None:
+            await self._rekeyer.start()
+        await self._worker.start()
 
     async def wait(self, stop: asyncio.Event | None = None) -> None:
         """Wait until ``stop`` is set, or for a failure.
@@ -155,43 +217,59 @@ class MonitorApp:
         """
         assert self._failure is not None, "start first"
         told = asyncio.create_task((stop or asyncio.Event()).wait(), name="told to stop")
-        crashed = asyncio.create_task(self._crash(), name="crash of Faust")
-        ends: list[asyncio.Future[Any]] = [told, crashed, self._failure, self._observer]
+        crashes = [
+            asyncio.create_task(self._crash(), name="crash of Faust"),
+            asyncio.create_task(self._rekeying(), name="end of rekeying"),
+        ]
+        ends: list[asyncio.Future[Any]] = [told, *crashes, self._failure, self._observer]
         try:
             done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            told.cancel()
-            crashed.cancel()
+            for task in (told, *crashes):
+                task.cancel()
         if told not in done:
             error = next(filter(None, (end.exception() for end in done)), None)
             raise _fault(error) from error
 
     async def stop(self) -> None:
-        """End in good order: the group learns that the partitions are free, pending dead letters are sent."""
+        """End in good order: what became final is carried out, then the group learns that the partitions are free."""
         tasks = (self._starting, self._observer)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        stopping = asyncio.gather(self._worker.stop(), self._letters.stop(), return_exceptions=True)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping, _STOP_SECONDS)
+        for part in (self.custody.finish(_FINISH_SECONDS), self._leave()):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(part, _STOP_SECONDS)
         if self._failure is not None:
             self._failure.cancel()
+
+    async def _leave(self) -> None:
+        rekeyer = () if self._rekeyer is None or not self._starting.done() else (self._rekeyer.stop(),)
+        await asyncio.gather(self._worker.stop(), self._append.close(), *rekeyer, return_exceptions=True)
+
+    def reload(self, file: StandardsFile | str) -> None:
+        """Propose the standards of ``file`` to all partitions; a text says what is wrong, and nothing changes."""
+        if isinstance(file, str):
+            self.refused_standards = file
+            log.error("The standards file was refused, the earlier standards stay: %s", file)
+            return
+        self.refused_standards, self.file = None, file
+        if self._rekeyer is not None:
+            self._rekeyer.use(file.standards)
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
     async def _crash(self) -> None:
         """Wait until Faust cannot start or gives up, and raise the reason."""
-        ended = asyncio.create_task(self._worker.wait())
-        try:
-            await asyncio.wait({ended, self._starting}, return_when=asyncio.FIRST_COMPLETED)
-            if self._starting.done():
-                self._starting.result()
-            await ended
-        finally:
-            ended.cancel()
+        await self._starting
+        await self._worker.wait()
         if self._worker.crash_reason is not None:
             raise self._worker.crash_reason
+
+    async def _rekeying(self) -> None:
+        """Wait until rekeying fails, and raise the reason."""
+        await self._starting
+        await (self._rekeyer.wait() if self._rekeyer else asyncio.Event().wait())
 
     async def _agent(self, batches: AsyncIterator[Any]) -> None:
         await self._ingest.run(batches)
@@ -199,30 +277,54 @@ class MonitorApp:
     async def _seek(self, source: Source, offset: int) -> None:
         await self._worker.reader.seek_again(source, offset)
 
+    async def _begin(self, source: Source, offset: int) -> None:
+        await self._worker.reader.begin(source, offset)
+
+    def _leave_alone(self, source: Source) -> None:
+        self._worker.reader.leave_alone(source)
+
+    def _membership(self) -> tuple[str, int]:
+        return self._worker.reader.membership()
+
+    def _partitions_of(self, topic: str) -> int | None:
+        return self._worker.reader.topic_partitions(topic)
+
+    async def _bounds(self, sources: Sequence[Source]) -> dict[Source, Bounds]:
+        return await self._worker.reader.bounds(sources)
+
     def _fail(self, error: Exception) -> None:
         if self._failure is not None and not self._failure.done():
             self._failure.set_exception(error)
 
     async def _observe(self) -> None:
-        """Every second: where do the logs end, and does the worker make progress?"""
+        """Every second: where do the logs end, does the worker make progress, and what is to be appended?"""
         while True:
             await asyncio.sleep(_OBSERVE_SECONDS)
             await self._ask_broker()
+            self._was_settled = self._was_settled or self._worker.settled
             now = time.monotonic()
-            self._watch.look(self.partitions.owned(), now)
+            self._watch.look(self.custody.moving(), now)
             self._watch.check(now)
+            self.custody.check(now)
+            if not self._ephemeral:
+                await self._upkeep.look(self._certain(), now)
 
     async def _ask_broker(self) -> None:
         if not self._worker.settled:
             return
         before = self.partitions.read()
         try:
+            await self._check_partitions()
             logs = await asyncio.wait_for(self._worker.reader.bounds(before), self.settings.session_timeout)
         except (KafkaError, TimeoutError) as error:
             self._note_answer(error)
             return
         self.partitions.observe(logs, before)
         self._note_answer(None)
+
+    async def _check_partitions(self) -> None:
+        for topic in self.settings.sources:
+            await self.control.require_partitions(topic, self._partitions_of(topic))
 
     def _note_answer(self, error: Exception | None) -> None:
         """Note whether the broker answered; what has changed is logged, once."""

@@ -42,7 +42,6 @@ _FETCH_WAIT_MS = 100
 _REQUEST_TIMEOUT_MS = 10_000
 #: A topic that was made anew, or has got more partitions, is noticed after so long.
 _METADATA_AGE_MS = 15_000
-_RETRY_SECONDS = 0.5
 _BOUNDS_SECONDS = 4.0
 _COMMIT_SECONDS = 2.0
 _STOP_SECONDS = 3.0
@@ -167,24 +166,34 @@ class Consumer(driver.Consumer):
         return records
 
     async def perform_seek(self) -> None:
-        """Where Faust seeks to the committed offsets: seek to those that the engines expect, new engines included."""
-        async with self._seeking:
-            while unknown := self._partitions.unknown(self.assignment()):
-                await self._take_over(unknown)
-            await self.seek_wait({TP(*tp): offset for tp, offset in self._partitions.expected().items()})
-        cast("Worker", self.app).settled = True
+        """Where Faust seeks to the committed offsets: seek to those that the engines expect.
 
-    async def _take_over(self, sources: list[Source]) -> None:
-        try:
-            found = await self.bounds(sources)
-        except (KafkaError, TimeoutError) as error:
-            log.warning("The broker does not say where the logs begin and end (%r); asking again.", error)
-            await asyncio.sleep(_RETRY_SECONDS)
-            return
-        # Another rebalance may have passed meanwhile.
-        for source in self._partitions.unknown(self.assignment()):
-            if source in found:
-                self._partitions.add(source, found[source])
+        Partitions without a keeper are left alone until `begin`; their recovery is asked for.
+        """
+        app = cast("Worker", self.app)
+        async with self._seeking:
+            unknown = self._partitions.unknown(self.assignment())
+            self.pause_partitions([TP(*source) for source in unknown])
+            app.on_unknown(unknown)
+            await self.seek_wait({TP(*tp): offset for tp, offset in self._partitions.expected().items()})
+        app.settled = True
+
+    async def begin(self, source: Source, offset: int) -> None:
+        """Read ``source``, which has been recovered, from ``offset`` on."""
+        async with self._seeking:
+            await self.seek_again(source, offset)
+            if TP(*source) in self.assignment():
+                self.resume_partitions({TP(*source)})
+
+    def leave_alone(self, source: Source) -> None:
+        """Read nothing of ``source`` until it `begin`s again."""
+        if TP(*source) in self.assignment():
+            self.pause_partitions({TP(*source)})
+
+    def membership(self) -> tuple[str, int]:
+        """This member's id in its group, and the group's generation."""
+        coordinator = self._thread._ensure_consumer()._coordinator  # noqa: SLF001 - there is no public way to see it
+        return coordinator.member_id, coordinator.generation
 
     async def bounds(self, sources: Iterable[Source]) -> dict[Source, Bounds]:
         """Ask the broker where logs begin and end now.

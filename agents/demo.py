@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 
 from agents.app import build
 from agents.exits import Exit, Fault
+from agents.files import StandardsFile
 from agents.floor import Floor
 from streams.standards.load import load
 
@@ -24,11 +25,14 @@ if TYPE_CHECKING:
 
     from agents.app import MonitorApp
     from agents.settings import Settings
-    from streams.standards.model import Standards
 
 #: The group of demonstrations; a worker in production on the same Kafka is left alone.
 GROUP: Final = "service-level-monitor-demo"
-DEAD_LETTERS: Final = "service-events-demo-dead-letters"
+#: The demonstration's own topics, by the names of their settings.
+TOPICS: Final = {
+    name: f"service-events-demo-{name.removesuffix('_topic').replace('_', '-')}"
+    for name in ("state_topic", "breaches_topic", "audit_topic", "dead_letters_topic", "control_topic")
+}
 STANDARDS: Final = "demo.yaml"
 
 _PORTS_TRIED: Final = 100
@@ -36,9 +40,10 @@ _SHOW_SECONDS: Final = 1.0
 _ENDS: Final = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.DONE}
 
 
-def standards() -> Standards:
+def standards() -> StandardsFile:
     """The standards of the simulated floor."""
-    return load((files("streams.packs") / STANDARDS).read_bytes(), file=STANDARDS)
+    text = (files("streams.packs") / STANDARDS).read_text("utf-8")
+    return StandardsFile(load(text, file=STANDARDS), text)
 
 
 def free_port(host: str, wanted: int) -> int:

@@ -21,9 +21,12 @@ from prometheus_client.utils import floatToGoString
 
 from agents.readiness import obstacles
 from agents.readings import read as readings_of
+from agents.readings import standards_in_force
+from agents.status import State
 from streams import conventions
-from streams.conventions import Metric, Result, Type
+from streams.conventions import Result
 from streams.events import Reason
+from streams.metric import Metric, Type
 from streams.standards.model import ProbeAvailability
 from streams.tables import SATURATED
 from streams.views import objectives
@@ -31,8 +34,10 @@ from streams.views import objectives
 if TYPE_CHECKING:
     from prometheus_client.core import Metric as MetricFamily
 
-    from agents.status import Observed
+    from agents.status import Observed, PartitionStatus, WorkerStatus
     from streams.distribution import Distribution
+    from streams.engine import Progress
+    from streams.standards.model import Standards
     from streams.views.levels import ObjectiveLevel, Ratio, Reading, StepLevel
 
 _MICROSECONDS: Final = 1_000_000
@@ -70,12 +75,19 @@ class ServiceLevelCollector(Collector):
         """Yield every family that has samples, in the order of `streams.conventions.METRICS`."""
         families = _Families()
         readings = readings_of(self._observed)
-        _add_cumulative(families, readings.everything, self._observed)
+        _add_cumulative(families, readings.everything, standards_in_force(self._observed))
         for window, reading in readings.windows.items():
             _add_window(families, window, reading)
         _add_objectives(families, readings.objectives)
-        _add_pipeline(families, self._observed)
-        _add_worker(families, self._observed)
+        status = self._observed.status()
+        for engine in self._observed.engines():
+            _add_progress(families, engine.progress)
+        for partition in status.partitions:
+            _add_partition(families, partition)
+        _add_state(families, status)
+        _add_rekeying(families, status)
+        _add_worker(families, status)
+        families.add_info(conventions.BUILD, _version(), self._observed.standards.digest)
         return iter(families)
 
 
@@ -108,11 +120,11 @@ class _Families:
             math.inf if overflowed else distribution.sum_us / _MICROSECONDS,
         )
 
-    def add_info(self, metric: Metric, values: dict[str, str]) -> None:
-        """Add the one sample of an info metric."""
+    def add_info(self, metric: Metric, *values: str) -> None:
+        """Add one sample of an info metric: what it says is the ``values`` of all its labels."""
         family = self._family(metric)
         assert isinstance(family, InfoMetricFamily)
-        family.add_metric((), values)
+        family.add_metric((), dict(zip(metric.labels, values, strict=True)))
 
     def _family(self, metric: Metric) -> _Family:
         family = self._families.get(metric)
@@ -136,14 +148,14 @@ def _new_family(metric: Metric) -> _Family:
             return InfoMetricFamily(metric.family, metric.help, labels=())
 
 
-def _add_cumulative(families: _Families, reading: Reading, observed: Observed) -> None:
+def _add_cumulative(families: _Families, reading: Reading, standards: Standards) -> None:
     """Counters and the histogram, since the beginning of the log."""
     for level in reading.steps:
         at = (level.service, level.step)
         if level.interactions:
             for outcome, count in zip(conventions.OUTCOMES, (level.ok, level.failed, level.abandoned), strict=True):
                 families.add(conventions.INTERACTIONS, (*at, outcome), count)
-        for failure_point, count in _failures(level, observed):
+        for failure_point, count in _failures(level, standards):
             families.add(conventions.FAILURES, (*at, failure_point), count)
         if level.response.count:
             families.add_histogram(conventions.RESPONSE_TIME, at, level.response)
@@ -152,9 +164,9 @@ def _add_cumulative(families: _Families, reading: Reading, observed: Observed) -
             families.add(conventions.PROBE_OBSERVED, at, level.probes.total / _MILLISECONDS)
 
 
-def _failures(level: StepLevel, observed: Observed) -> Iterable[tuple[str, int]]:
+def _failures(level: StepLevel, standards: Standards) -> Iterable[tuple[str, int]]:
     """Failures by fail point. Declared ones start at 0, so that `increase` sees the first failure."""
-    service = observed.standards.services.get(level.service)
+    service = standards.services.get(level.service)
     step = service.steps.get(level.step) if service else None
     return sorted((dict.fromkeys(step.failure_points if step else (), 0) | dict(level.failure_points)).items())
 
@@ -211,36 +223,70 @@ def _float(fraction: Fraction | None) -> float | None:
     return None if fraction is None else float(fraction)
 
 
-def _add_pipeline(families: _Families, observed: Observed) -> None:
-    """Progress of each source partition: at a rebalance its counters go over to the new owner as a whole."""
-    for engine in observed.engines():
-        p = engine.progress
-        source = (p.source, str(p.partition))
-        counts = {Result.ACCEPTED: p.accepted, Result.DUPLICATE: p.duplicates, Result.IGNORED: p.ignored}
-        for result, count in counts.items():
-            families.add(conventions.PIPELINE_EVENTS, (*source, result, ""), count)
-        for reason in Reason:
-            result = _SETTLED.get(reason, Result.MALFORMED)
-            families.add(conventions.PIPELINE_EVENTS, (*source, result, reason), p.rejected[reason])
-        families.add(conventions.PIPELINE_UNKNOWN_FIELDS, source, p.unknown_fields)
-        families.add(conventions.PIPELINE_WATERMARK, source, _seconds(p.watermark_ms))
-        families.add(conventions.PIPELINE_NEWEST, source, _seconds(p.newest_ms))
-        families.add(conventions.PIPELINE_OPEN_SLICES, source, p.open_slices)
+def _add_progress(families: _Families, p: Progress) -> None:
+    """Progress of a source partition: at a rebalance its counters go over to the new owner as a whole."""
+    source = (p.source, str(p.partition))
+    counts = {Result.ACCEPTED: p.accepted, Result.DUPLICATE: p.duplicates, Result.IGNORED: p.ignored}
+    for result, count in counts.items():
+        families.add(conventions.PIPELINE_EVENTS, (*source, result, ""), count)
+    for reason in Reason:
+        result = _SETTLED.get(reason, Result.MALFORMED)
+        families.add(conventions.PIPELINE_EVENTS, (*source, result, reason), p.rejected[reason])
+    for kind, count in sorted({**dict.fromkeys(conventions.FOLDED_KINDS, 0), **p.folded}.items()):
+        families.add(conventions.PIPELINE_FOLDED_LABELS, (*source, kind), count)
+    families.add(conventions.PIPELINE_UNKNOWN_FIELDS, source, p.unknown_fields)
+    families.add(conventions.PIPELINE_WATERMARK, source, _seconds(p.watermark_ms))
+    families.add(conventions.PIPELINE_NEWEST, source, _seconds(p.newest_ms))
+    families.add(conventions.PIPELINE_OPEN_SLICES, source, p.open_slices)
 
 
 def _seconds(milliseconds: int | None) -> float | None:
     return None if milliseconds is None else milliseconds / _MILLISECONDS
 
 
-def _add_worker(families: _Families, observed: Observed) -> None:
-    status = observed.status()
-    for partition in status.partitions:
-        families.add(conventions.PIPELINE_LAG, (partition.topic, str(partition.partition)), partition.lag)
+def _add_partition(families: _Families, partition: PartitionStatus) -> None:
+    source = (partition.topic, str(partition.partition))
+    families.add(conventions.PIPELINE_LAG, source, partition.lag)
+    families.add(conventions.PIPELINE_RECOVERING, source, int(partition.recovering))
+    families.add(conventions.STATE_SAVED_OFFSET, source, partition.saved_offset)
+    families.add(conventions.STATE_UNSAVED, source, partition.unsaved)
+    if partition.standards is not None:
+        families.add_info(conventions.STANDARDS_IN_FORCE, *source, partition.standards)
+
+
+def _add_state(families: _Families, status: WorkerStatus) -> None:
+    """Transactions and recoveries; of a broker that keeps nothing there are none."""
+    if status.ephemeral:
+        return
+    transactions, recoveries = status.transactions, status.recoveries
+    counts = (transactions.committed, transactions.failed)
+    for result, count in zip(conventions.TRANSACTION_RESULTS, counts, strict=True):
+        families.add(conventions.STATE_TRANSACTIONS, (result,), count)
+    families.add(conventions.STATE_TRANSACTION_SECONDS, (), transactions.seconds)
+    families.add(conventions.STATE_RECOVERIES, (), recoveries.count)
+    families.add(conventions.STATE_RECOVERY_SECONDS, (), recoveries.last_seconds)
+    families.add(conventions.STATE_RECOVERY_ROWS, (), recoveries.last_rows)
+
+
+def _add_rekeying(families: _Families, status: WorkerStatus) -> None:
+    done = status.rekeying
+    if done is None:
+        return
+    counts = (done.records - done.rejected, done.rejected, done.dropped)
+    for result, count in zip(conventions.REKEY_RESULTS, counts, strict=True):
+        families.add(conventions.REKEY_RECORDS, (result,), count)
+    families.add(conventions.REKEY_LAG, (), done.lag)
+
+
+def _add_worker(families: _Families, status: WorkerStatus) -> None:
     families.add(conventions.PIPELINE_FOLD_SECONDS, (), status.fold_seconds)
+    families.add(conventions.PIPELINE_TICKS, (), status.ticks)
+    families.add(conventions.STANDARDS_REFUSED, (), int(status.refused_standards is not None))
     families.add(conventions.WORKER_READY, (), int(not obstacles(status)))
+    for state in State:
+        families.add(conventions.WORKER_STATE, (state,), int(state is status.state))
     for warning in status.warnings:
         families.add(conventions.WORKER_WARNING, (warning,), 1)
-    families.add_info(conventions.BUILD, {"version": _version(), "standards": observed.standards.digest})
 
 
 @functools.cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -16,18 +17,48 @@ from streams.standards.model import Standards
 STDIN: Final = Path("-")
 
 
+@dataclass(frozen=True, slots=True)
+class StandardsFile:
+    """Standards, the text that they were read from, and when that was written (ms since 1970; 0: not known)."""
+
+    standards: Standards
+    text: str = ""
+    written_ms: int = 0
+
+
+#: Where no file is given.
+NO_FILE: Final = StandardsFile(DEFAULT)
+
+
 def read_standards(path: Path | None) -> Standards:
     """Standards in the file at ``path``; those of an empty file without one.
 
     Raises `Fault` (exit code 2) for a file that cannot be read, or with every problem of one that is wrong.
     """
+    return read_standards_file(path).standards
+
+
+def read_standards_file(path: Path | None) -> StandardsFile:
+    """Standards in the file at ``path``, with its text and when it was written; without one those of an empty file.
+
+    Raises `Fault` as `read_standards` does.
+    """
     if path is None:
-        return DEFAULT
+        return NO_FILE
+    raw = read_bytes(path)
+    written_ms = _written_ms(path)
     try:
-        return load(read_bytes(path), file=display_name(path))
+        return StandardsFile(load(raw, file=display_name(path)), raw.decode("utf-8-sig"), written_ms)
     except StandardsError as error:
         message = f"{display_name(path)} has {count(len(error.problems), 'problem')}:\n{error}"
         raise Fault(message) from None
+
+
+def _written_ms(path: Path) -> int:
+    try:
+        return 0 if path == STDIN else path.stat().st_mtime_ns // 1_000_000
+    except OSError:
+        return 0
 
 
 def read_bytes(path: Path) -> bytes:

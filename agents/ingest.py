@@ -1,17 +1,20 @@
-"""The agent: each fetched batch is folded into its partition's engine, and what it rejects becomes dead letters."""
+"""The agent: each fetched batch is handed to its partition's keeper, in log order and each record once."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from aiokafka.errors import KafkaError
+
+from agents.exits import Fault
 
 if TYPE_CHECKING:
     from agents.batches import Fetched
     from agents.partitions import Partition, Partitions, Source
-    from streams.engine import DeadLetter
+    from agents.recovery import AskBounds
 
 log = logging.getLogger(__name__)
 
@@ -28,37 +31,28 @@ class FoldError(Exception):
         )
 
 
-class LetterBox(Protocol):
-    """Takes dead letters; may wait where too many are unsent."""
-
-    async def add(self, letters: Sequence[DeadLetter]) -> None:
-        """Take ``letters`` over."""
-        ...
-
-
 class Ingest:
     """Folds batches, one at a time.
 
     Args:
-        partitions: where the engines are.
-        letters: where rejected events go.
+        partitions: where the keepers are.
         seek: reads a source on from an offset.
+        ask_bounds: asks where logs begin and end.
         fail: is told of an error after which nothing may go on; the process ends.
     """
 
     def __init__(
         self,
         partitions: Partitions,
-        letters: LetterBox,
         *,
         seek: Callable[[Source, int], Awaitable[None]],
+        ask_bounds: AskBounds,
         fail: Callable[[Exception], None],
     ) -> None:
         self._partitions = partitions
-        self._letters = letters
         self._seek = seek
+        self._ask_bounds = ask_bounds
         self._fail = fail
-        self.fold_seconds = 0.0
 
     async def run(self, batches: AsyncIterator[Fetched]) -> None:
         """Fold everything that ``batches`` yields; between two, other tasks have their turn."""
@@ -72,25 +66,38 @@ class Ingest:
         if owned is None:
             return
         admitted = owned.admit(fetched)
-        if admitted is not None:
-            await self._letters.add(await self._fold(owned, admitted))
+        if admitted is not None and (admitted.first <= owned.expected or await self._passes_gap(owned)):
+            await self._fold(owned, admitted)
         elif owned.wants_seek(fetched):
             log.info("%s/%s: offset %d was expected, %d came; seeking.", *owned.source, owned.expected, fetched.first)
             await self._seek(owned.source, owned.expected)
 
-    async def _fold(self, owned: Partition, fetched: Fetched) -> Sequence[DeadLetter]:
-        owned.create_time = fetched.create_time
-        began = time.perf_counter()
+    async def _passes_gap(self, owned: Partition) -> bool:
+        """Let an audit know of records that the log has lost, where that is what a gap comes from."""
         try:
-            letters = owned.engine.fold(fetched.batch)
-            owned.engine.advance()
+            bounds = (await self._ask_bounds([owned.source]))[owned.source]
+        except (KafkaError, TimeoutError):
+            return False
+        if bounds.beginning > owned.expected:
+            owned.missing = True
+            await owned.keeper.skip_to(bounds.beginning)
+        return True
+
+    async def _fold(self, owned: Partition, fetched: Fetched) -> None:
+        owned.create_time = fetched.create_time
+        try:
+            await owned.keeper.fold(fetched.batch)
         except Exception as error:
-            log.critical("The batch could not be folded.", exc_info=True)
             self._partitions.keep_only(())
-            self._fail(FoldError(fetched, error))
+            self._fail(_told(fetched, error))
             await asyncio.Event().wait()  # never returns: Faust takes an event whose agent returns for processed
             raise
-        finally:
-            self.fold_seconds += time.perf_counter() - began
         self._partitions.folded(owned)
-        return letters
+
+
+def _told(fetched: Fetched, error: Exception) -> Exception:
+    """What ends the process: a fault that says what to do, as it is; else an error of the program's own."""
+    if isinstance(error, Fault):
+        return error
+    log.critical("The batch could not be folded.", exc_info=error)
+    return FoldError(fetched, error)

@@ -20,9 +20,8 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from agents import snapshot
-from agents.readiness import obstacles
-from agents.status import State
-from streams.texts import Language, Page, States, negotiate
+from agents.readiness import ailments, obstacles
+from streams.texts import Language, Page, States, negotiate, say
 
 if TYPE_CHECKING:
     from agents.status import Observed
@@ -67,21 +66,25 @@ def status_json(observed: Observed, language: Language, *, now: float | None = N
     return orjson.dumps(snapshot.document(observed, language, time.time() if now is None else now))
 
 
-def health(observed: Observed) -> tuple[int, bytes]:
-    """Whether the process works: 200, or 503 once the worker has stalled and wants to be started again."""
-    state = observed.status().state
-    healthy = state is not State.STALLED
-    return _answer(fine=healthy, document={"healthy": healthy, "state": state})
+def health(observed: Observed, language: Language = Language.EN) -> tuple[int, bytes]:
+    """Whether the process works: 200, or 503 and why not once it has stalled or lost its partitions.
 
-
-def ready(observed: Observed) -> tuple[int, bytes]:
-    """Whether the figures are complete: 200 once every assigned partition has been caught up, else 503 and why not."""
+    A process that answers 503 wants to be started again.
+    """
     status = observed.status()
-    waiting_for = [obstacle.say(Language.EN) for obstacle in obstacles(status)]
+    reasons = [ailment.say(language) for ailment in ailments(status)]
+    return _answer(fine=not reasons, document={"healthy": not reasons, "state": status.state, "reasons": reasons})
+
+
+def ready(observed: Observed, language: Language = Language.EN) -> tuple[int, bytes]:
+    """Whether the figures are complete: 200 once every assigned partition is recovered and caught up, else 503."""
+    status = observed.status()
+    waiting_for = [obstacle.say(language) for obstacle in obstacles(status)]
     document = {
         "ready": not waiting_for,
         "state": status.state,
         "waiting_for": waiting_for,
+        "waits": None if status.waits is None else say(status.waits, language),
         "warnings": list(status.warnings),
     }
     return _answer(fine=not waiting_for, document=document)

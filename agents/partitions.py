@@ -1,4 +1,4 @@
-"""The engines of the source partitions that this worker owns, and how far each log has been read.
+"""The keepers of the source partitions that this worker owns, and how far each log has been read.
 
 An engine is a function of its partition's log alone. So every record must reach it once, in offset order, whatever
 Faust does at rebalances: records that come twice are cut off, and where some seem to be missing the log is sought
@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agents.status import PartitionStatus
 
 if TYPE_CHECKING:
     from agents.batches import Fetched
+    from agents.keeper import Keeper
     from streams.engine import Engine
 
 
@@ -32,6 +33,12 @@ class Bounds(NamedTuple):
     end: int
 
 
+#: How to go on where a log is not the one that saved state was made of.
+ANOTHER_GROUP: Final = (
+    "if the log as it is now is to be judged from its beginning, start the workers with another --group"
+)
+
+
 class LogTruncated(Exception):  # noqa: N818 - says what happened to the log
     """A log ends before records that have been read: the topic was made anew, or has lost records."""
 
@@ -39,31 +46,39 @@ class LogTruncated(Exception):  # noqa: N818 - says what happened to the log
         """Say which log, up to where it had been read, and where it ends."""
         super().__init__(
             f"{source.topic}/{source.partition} was read up to offset {read} but now ends at {end}: the topic was made"
-            " anew or has lost records, and the figures no longer follow from its log; start the worker again"
+            f" anew or has lost records, and its figures no longer follow from it; {ANOTHER_GROUP}"
         )
 
 
 @dataclass(slots=True)
 class Partition:
-    """One owned source partition. ``delivered`` and ``position`` are what the consumer has handed over."""
+    """One owned source partition. ``delivered`` and ``position`` are what the consumer has handed over.
+
+    ``create_time``: producers write the timestamps of its records; None while that is not known.
+    """
 
     source: Source
-    engine: Engine
+    keeper: Keeper
     beginning: int
     end_at_assignment: int
     log_end: int
     delivered: int = 0
     position: int = 0
-    create_time: bool = False
+    create_time: bool | None = None
     caught_up: bool = False
     missing: bool = False
     _round_start: int | None = field(default=None, repr=False)
     _last_start: int = field(default=0, repr=False)
 
     @property
+    def engine(self) -> Engine:
+        """The keeper's."""
+        return self.keeper.engine
+
+    @property
     def folded_to(self) -> int:
-        """Offset after the last record folded; 0 before the first."""
-        return self.engine.progress.next_offset or 0
+        """Offset after the last record folded, be it again; 0 before the first."""
+        return self.engine.expected or 0
 
     @property
     def expected(self) -> int:
@@ -110,20 +125,33 @@ class Partition:
         return believed
 
     def status(self) -> PartitionStatus:
-        """How far the log has been read."""
+        """How far the log has been read, and how far what follows from it is saved."""
         topic, partition = self.source
-        return PartitionStatus(topic, partition, self.read_to, self.log_end, self.lag, self.caught_up)
+        standards = self.engine.standards.digest
+        latest = self.engine.latest_standards.hash
+        return PartitionStatus(
+            topic,
+            partition,
+            self.read_to,
+            self.log_end,
+            self.lag,
+            self.caught_up,
+            recovering=self.engine.replaying,
+            saved_offset=self.keeper.saved_offset,
+            standards=standards,
+            pending_standards=None if latest == standards else latest,
+        )
 
 
 class Partitions:
-    """Owner of the engines by source partition.
+    """Owner of the keepers by source partition.
 
     Args:
-        new_engine: makes a fresh engine for a topic and partition.
+        let_go: is told of every keeper whose partition is no longer owned.
     """
 
-    def __init__(self, new_engine: Callable[[str, int], Engine]) -> None:
-        self._new_engine = new_engine
+    def __init__(self, let_go: Callable[[Keeper], None]) -> None:
+        self._let_go = let_go
         self._owned: dict[Source, Partition] = {}
 
     def __len__(self) -> int:
@@ -139,18 +167,30 @@ class Partitions:
         return [self._owned[source] for source in sorted(self._owned)]
 
     def keep_only(self, assigned: Collection[tuple[str, int]]) -> None:
-        """Drop every partition that is not in ``assigned``, and its engine with it."""
+        """Let go of every partition that is not in ``assigned``."""
+        dropped = [owned for source, owned in self._owned.items() if source not in assigned]
         self._owned = {source: owned for source, owned in self._owned.items() if source in assigned}
+        for owned in dropped:
+            self._let_go(owned.keeper)
+
+    def drop(self, keeper: Keeper) -> bool:
+        """Let go of the partition that ``keeper`` keeps; False where it has been let go before."""
+        owned = self._owned.get(keeper.source)
+        if owned is None or owned.keeper is not keeper:
+            return False
+        self.keep_only(self._owned.keys() - {keeper.source})
+        return True
 
     def unknown(self, assigned: Iterable[tuple[str, int]]) -> list[Source]:
-        """Those of ``assigned`` that have no engine yet."""
+        """Those of ``assigned`` that have no keeper yet."""
         return sorted(Source(*source) for source in assigned if source not in self._owned)
 
-    def add(self, source: Source, bounds: Bounds) -> None:
-        """Take a newly assigned partition over: a fresh engine at the log's beginning."""
-        engine = self._new_engine(*source)
-        self._owned[source] = Partition(source, engine, bounds.beginning, bounds.end, bounds.end)
-        self._settle(self._owned[source])
+    def add(self, keeper: Keeper, bounds: Bounds, *, create_time: bool | None = None) -> None:
+        """Own the partition that ``keeper`` keeps; ``bounds`` are those of its log now."""
+        source = keeper.source
+        owned = Partition(source, keeper, bounds.beginning, bounds.end, bounds.end, create_time=create_time)
+        self._owned[source] = owned
+        self._settle(owned)
 
     def expected(self) -> dict[Source, int]:
         """The offset at which each partition is to be read on."""
@@ -205,8 +245,10 @@ class Partitions:
         self._settle(owned)
 
     def committable(self) -> dict[Source, int]:
-        """The offset up to which each log is folded: what the group's offset is to be."""
-        return {source: owned.read_to for source, owned in self._owned.items() if owned.read_to > owned.beginning}
+        """The offset up to which each log is folded: what the group's offset is to be. Never one that goes back."""
+        owned = self._owned.items()
+        return {s: one.read_to for s, one in owned if one.read_to > one.beginning and not one.engine.replaying}
 
     def _settle(self, owned: Partition) -> None:
-        owned.caught_up = owned.caught_up or owned.read_to >= owned.end_at_assignment
+        reached = owned.read_to >= owned.end_at_assignment and not owned.engine.replaying
+        owned.caught_up = owned.caught_up or reached

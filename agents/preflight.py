@@ -7,10 +7,14 @@ import socket
 from typing import TYPE_CHECKING
 
 from agents.connections import Notice, administration, destination
-from agents.exits import Fault
+from agents.exits import Exit, Fault
+from agents.topics import Cluster
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from agents.settings import Settings
+    from agents.topics import Found
 
 
 def check_port(settings: Settings) -> None:
@@ -39,15 +43,39 @@ def _port_message(host: str, port: int, error: OSError) -> str:
 
 
 def check_broker(settings: Settings, notice: Notice) -> None:
-    """Wait for the broker until the start time-out, and make sure that the source topics exist.
+    """Wait for the broker until the start time-out, and make sure that all topics exist.
 
     Args:
         settings: as resolved.
         notice: takes a line for the user while there is something to wait for.
 
     Raises:
-        Fault: no broker answered, it refused this client, or a topic does not exist.
+        Fault: no broker answered, it refused this client, or a topic does not exist or has too few partitions.
     """
     with administration(settings, notice) as admin:
         for topic in settings.topics:
             destination(admin, topic)
+        found = Cluster(admin).find([*settings.sources, *settings.own_topics.values()])
+    missing = [name for name in (*settings.sources, *settings.own_topics.values()) if name not in found]
+    if missing:
+        raise Fault(f"{_plural(missing)}; create what is missing with: {_command(settings)}", Exit.UNAVAILABLE)
+    _check_state(settings, found)
+
+
+def _check_state(settings: Settings, found: Mapping[str, Found]) -> None:
+    most = max(settings.sources, key=lambda name: found[name].partitions)
+    state, wanted = found[settings.state_topic].partitions, found[most].partitions
+    if state < wanted:
+        raise Fault(
+            f"{settings.state_topic} has {state} partitions, but {most} has {wanted}, and each needs one of its own;"
+            f" name another topic with --state-topic and create it with: {_command(settings)}",
+            Exit.UNAVAILABLE,
+        )
+
+
+def _plural(missing: Sequence[str]) -> str:
+    return f"there is no topic {missing[0]}" if len(missing) == 1 else f"there are no topics {', '.join(missing)}"
+
+
+def _command(settings: Settings) -> str:
+    return "slm topics --create" + "".join(f" --topic {name}" for name in settings.topics)

@@ -1,16 +1,23 @@
-"""Whether a worker's figures are complete, and if not, what they still wait for."""
+"""Whether a worker works and its figures are complete, and if not, what they still wait for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from agents.status import State
 from streams.texts import Language, Phrase, States
 
 if TYPE_CHECKING:
     from agents.status import PartitionStatus, WorkerStatus
+
+_OF_STATES: Final = {
+    State.STARTING: States.WORKER_STARTING,
+    State.RECOVERING: States.WORKER_RECOVERING,
+    State.STALLED: States.WORKER_STALLED,
+    State.EVICTED: States.WORKER_EVICTED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +37,28 @@ def obstacles(status: WorkerStatus) -> tuple[Obstacle, ...]:
 
     A running worker without partitions is ready: it stands by for those of others.
     """
-    if status.state is State.STARTING:
-        return (Obstacle(States.WORKER_STARTING),)
-    own = (Obstacle(States.WORKER_STALLED),) if status.state is State.STALLED else ()
-    return own + tuple(_behind(partition) for partition in status.partitions if not partition.caught_up)
+    own = (Obstacle(_OF_STATES[status.state]),) if status.state in _OF_STATES else ()
+    return own + tuple(found for partition in status.partitions if (found := _behind(partition)))
 
 
-def _behind(partition: PartitionStatus) -> Obstacle:
+def ailments(status: WorkerStatus) -> tuple[Obstacle, ...]:
+    """Why a worker wants to be started again; nothing while it works."""
+    return () if status.state.healthy else (Obstacle(_OF_STATES[status.state]),)
+
+
+def _behind(partition: PartitionStatus) -> Obstacle | None:
     place: dict[str, object] = {"topic": partition.topic, "partition": partition.partition}
+    if partition.recovering:
+        return _recovering(partition, place)
+    if partition.caught_up:
+        return None
     if partition.lag is None:
         return Obstacle(States.PARTITION_UNREAD, place)
     return Obstacle(States.PARTITION_BEHIND, place | {"lag": partition.lag})
+
+
+def _recovering(partition: PartitionStatus, place: dict[str, object]) -> Obstacle:
+    if partition.saved_offset is None:
+        return Obstacle(States.PARTITION_STATE_UNREAD, place)
+    again = max(0, partition.saved_offset - partition.next_offset)
+    return Obstacle(States.PARTITION_FOLDED_AGAIN, place | {"count": again})

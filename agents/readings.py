@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from streams.views.levels import ObjectiveLevel, Reading, merge
 
 if TYPE_CHECKING:
     from agents.status import Observed
+    from streams.standards.model import Standards
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,21 +26,45 @@ class Readings:
 
 
 def read(observed: Observed) -> Readings:
-    """Read every engine of ``observed`` over every window of its standards."""
+    """Read every engine of ``observed`` over every window of the standards in force."""
     engines = observed.engines()
-    everything = merge([engine.cumulative() for engine in engines])
-    windows = {w.name: merge([engine.read(w) for engine in engines]) for w in observed.standards.windows()}
-    return Readings(everything, windows, _join(everything, windows))
+    since_beginning = [engine.cumulative() for engine in engines]
+    held = [engine.standards for engine in engines] or [observed.standards]
+    windows = {window.name: window for standards in held for window in standards.windows()}
+    readings = {name: merge([engine.read(window) for engine in engines]) for name, window in windows.items()}
+    return Readings(merge(since_beginning), readings, _join(since_beginning, readings))
 
 
-def _join(everything: Reading, windows: Mapping[str, Reading]) -> tuple[ObjectiveLevel, ...]:
-    over_own_window = {
-        (level.service, level.objective.name): level.window
-        for name, reading in windows.items()
-        for level in reading.objectives
-        if level.objective.window.name == name
-    }
+def standards_in_force(observed: Observed) -> Standards:
+    """The standards that figures are judged by; before a partition is read, those of the worker's own file.
+
+    A change takes effect in each partition at a slice end of its own. While they differ, those of the partition that
+    is furthest in event time are shown.
+    """
+    engines = observed.engines()
+    if not engines:
+        return observed.standards
+    return max(engines, key=lambda engine: engine.progress.watermark_ms or 0).standards
+
+
+def _join(since_beginning: Sequence[Reading], windows: Mapping[str, Reading]) -> tuple[ObjectiveLevel, ...]:
+    """Levels of objectives, each as the partition has it that most of its events are in.
+
+    While a change of standards is under way, partitions may know different objectives of one name.
+    """
+    known = sorted((level for part in since_beginning for level in part.objectives), key=_weight)
+    held = {_place(level): level.objective for level in known}
+    over = {(name, *_place(level)): level.window for name, reading in windows.items() for level in reading.objectives}
     return tuple(
-        replace(level, window=over_own_window.get((level.service, level.objective.name), level.window))
-        for level in everything.objectives
+        replace(level, objective=objective, window=over.get((objective.window.name, *_place(level)), level.window))
+        for level in merge(since_beginning).objectives
+        for objective in (held[_place(level)],)
     )
+
+
+def _place(level: ObjectiveLevel) -> tuple[str, str]:
+    return level.service, level.objective.name
+
+
+def _weight(level: ObjectiveLevel) -> int:
+    return level.cumulative.total

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -85,8 +86,10 @@ def replay(
     result = Replay(standards, engines)
     for number, log in enumerate(logs):
         engine = engines[number if separate else 0]
+        behind = engine.progress.next_offset or 0  # lines of the logs before, which are part of the same log
         for batch in log.batches():
-            letters = engine.fold(batch)
+            letters = engine.fold(dataclasses.replace(batch, offsets=batch.offsets + behind))
+            letters = [dataclasses.replace(letter, offset=letter.offset - behind) for letter in letters]
             result.decisions += engine.advance().decisions
             for letter in letters:
                 result.examples.setdefault(letter.reason, letter)

@@ -24,6 +24,7 @@ class Kind(enum.StrEnum):
     PORT = "port"
     DURATION = "duration"
     FILE = "file"
+    SWITCH = "yes or no"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,17 @@ def _duration(_: Setting, value: object) -> float:
     return quantities.positive_duration_us(value) / 1_000_000
 
 
+def _switch(_: Setting, value: object) -> bool:
+    found = _SWITCHES.get(str(value).strip().lower())
+    if found is None:
+        message = "write yes or no"
+        raise ValueError(message)
+    return found
+
+
+_SWITCHES: Final = {"yes": True, "true": True, "no": False, "false": False}
+
+
 def _file(setting: Setting, value: object) -> Path:
     return value if isinstance(value, Path) else Path(_text(setting, value)).expanduser()
 
@@ -122,4 +134,5 @@ _PARSERS: Final[Mapping[Kind, Callable[[Setting, object], object]]] = {
     Kind.PORT: _port,
     Kind.DURATION: _duration,
     Kind.FILE: _file,
+    Kind.SWITCH: _switch,
 }

@@ -74,6 +74,18 @@ class Settings:
     dead_letters_topic: str = _setting(
         Kind.TEXT, "service-level-dead-letters", "Topic that receives rejected events with the reason."
     )
+    state_topic: str = _setting(
+        Kind.TEXT, "service-level-state", "Topic that keeps what workers need to go on; partition i for partition i."
+    )
+    breaches_topic: str = _setting(Kind.TEXT, "service-level-breaches", "Topic that receives breaches.")
+    audit_topic: str = _setting(Kind.TEXT, "service-level-audit", "Topic that receives what was decided, and why.")
+    control_topic: str = _setting(Kind.TEXT, "service-level-control", "Topic that keeps standards by their digest.")
+    rekey: bool = _setting(
+        Kind.SWITCH, "no", "Merge the topics into the rekeyed one, keyed by service, and judge that."
+    )
+    rekeyed_topic: str = _setting(
+        Kind.TEXT, "service-level-rekeyed", "Topic that --rekey writes and the worker then reads."
+    )
     standards: Path | None = _setting(Kind.FILE, None, "Standards file; without one everything is measured by default.")
     web_host: str = _setting(Kind.TEXT, "127.0.0.1", "Address on which the status page and /metrics are served.")
     web_port: int = _setting(Kind.PORT, "9464", "Port of the status page and /metrics.", least=1)
@@ -97,6 +109,9 @@ class Settings:
     heartbeat: float = _setting(
         Kind.DURATION, "3s", "Interval of the signs of life; at most a third of the session timeout."
     )
+    tick_interval: float = _setting(
+        Kind.DURATION, "10s", "Idle time after which a tick tells a partition that time has passed."
+    )
     batch_records: int = _setting(Kind.COUNT, "10000", "Most records folded in one go.", least=1)
     fetch_bytes: int = _setting(
         Kind.COUNT, "1048576", "Most bytes fetched from one partition at once; bounds memory.", least=65_536
@@ -115,6 +130,17 @@ class Settings:
     sasl_username: str | None = _setting(Kind.TEXT, None, "Name to log in with.")
     sasl_password: str | None = _setting(Kind.TEXT, None, "Password to log in with.", secret=True)
     sasl_password_file: Path | None = _setting(Kind.FILE, None, "File that holds the password to log in with.")
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The topics that the worker itself reads and judges."""
+        return (self.rekeyed_topic,) if self.rekey else self.topics
+
+    @property
+    def own_topics(self) -> dict[str, str]:
+        """The monitor's own topics by the names of their settings; the rekeyed one is a source."""
+        names = ("state_topic", "breaches_topic", "audit_topic", "dead_letters_topic", "control_topic")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def bootstrap(self) -> tuple[str, ...]:
@@ -261,6 +287,9 @@ def _check_together(settings: Settings) -> None:
             f"heartbeat is {settings.heartbeat:g}s, more than a third of session_timeout,"
             f' {settings.session_timeout:g}s; write heartbeat = "{settings.session_timeout / 4:g}s"'
         )
+    # Tabs part the keys of saved rows.
+    if not settings.group.isprintable():
+        raise Fault(f"group: found {settings.group!r}; write a name without tabs and other control characters")
     _check_addresses(settings)
 
 

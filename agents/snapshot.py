@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from fractions import Fraction
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from agents.readiness import obstacles
-from agents.readings import Readings
+from agents.readings import Readings, standards_in_force
 from agents.readings import read as readings_of
 from streams.events import Reason
 from streams.standards.model import STANDARD_WINDOWS, ProbeAvailability, Service, Standards, Text
-from streams.texts import Language, States, in_language, say
+from streams.texts import Language, States, in_language, phrase, say
 from streams.views import levels, objectives
 from streams.views.objectives import Verdict
 
@@ -40,6 +41,7 @@ T = TypeVar("T")
 def document(observed: Observed, language: Language, now: float) -> Document:
     """The status document of ``observed`` at ``now`` (seconds since 1970), with its texts in ``language``."""
     readings = readings_of(observed)
+    standards = standards_in_force(observed)
     status = observed.status()
     progress = [engine.progress for engine in observed.engines()]
     return {
@@ -47,11 +49,11 @@ def document(observed: Observed, language: Language, now: float) -> Document:
         "language": language,
         "now": now,
         "worker": _worker(status, language),
-        "standards": _standards(observed.standards),
+        "standards": _standards(standards, observed.standards),
         "events": _events(progress, language),
         "partitions": _partitions(status, progress),
         "windows": [_window(window.name, readings.windows[window.name]) for window in STANDARD_WINDOWS],
-        "services": _services(readings, observed.standards, language),
+        "services": _services(readings, standards, language),
     }
 
 
@@ -65,18 +67,29 @@ def _worker(status: WorkerStatus, language: Language) -> Document:
         "broker": status.broker,
         "ephemeral": status.ephemeral,
         "fold_seconds": status.fold_seconds,
+        "waits": None if status.waits is None else say(status.waits, language),
         "warnings": [{"key": key, "text": say(key, language)} for key in status.warnings],
+        "refused_standards": status.refused_standards,
+        "ticks": status.ticks,
+        "transactions": asdict(status.transactions),
+        "recoveries": asdict(status.recoveries),
     }
 
 
-def _standards(standards: Standards) -> Document:
-    return {"declared": bool(standards.services), "digest": standards.digest, "timezone": standards.timezone}
+def _standards(in_force: Standards, own: Standards) -> Document:
+    return {
+        "declared": bool(in_force.services),
+        "digest": in_force.digest,
+        "timezone": in_force.timezone,
+        "file_digest": own.digest,
+    }
 
 
 def _events(progress: Iterable[Progress], language: Language) -> Document:
     sources = list(progress)
     rejected = sum((Counter(p.rejected) for p in sources), Counter[Reason]())
     by_count = sorted(rejected.items(), key=lambda item: (-item[1], item[0]))
+    folded = sum((Counter(p.folded) for p in sources), Counter[str]())
     return {
         "records": sum(p.records for p in sources),
         "accepted": sum(p.accepted for p in sources),
@@ -84,7 +97,13 @@ def _events(progress: Iterable[Progress], language: Language) -> Document:
         "ignored": sum(p.ignored for p in sources),
         "unknown_fields": sum(p.unknown_fields for p in sources),
         "rejected": [{"reason": r, "text": say(r, language), "count": n} for r, n in by_count if n],
+        "folded": [{"kind": k, "text": _kind(k, language), "count": n} for k, n in sorted(folded.items())],
     }
+
+
+def _kind(kind: str, language: Language) -> str:
+    found = phrase(f"folded-{kind}")
+    return kind if found is None else found.say(language)
 
 
 def _partitions(status: WorkerStatus, progress: Iterable[Progress]) -> list[Document]:
@@ -97,10 +116,14 @@ def _partition(status: PartitionStatus, progress: Progress | None) -> Document:
     return {
         "topic": status.topic,
         "partition": status.partition,
-        "next_offset": status.next_offset,
+        "next_offset": None if status.state_unread else status.next_offset,
         "log_end": status.log_end,
         "lag": status.lag,
         "caught_up": status.caught_up,
+        "recovering": status.recovering,
+        "saved_offset": status.saved_offset,
+        "standards": status.standards,
+        "pending_standards": status.pending_standards,
         "watermark": _seconds(progress.watermark_ms) if progress else None,
         "newest": _seconds(progress.newest_ms) if progress else None,
         "open_slices": progress.open_slices if progress else 0,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,9 +17,9 @@ from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 from kafka.errors import KafkaError, NoError, UnknownTopicOrPartitionError, for_code
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from kafka import KafkaAdminClient
+
+    from agents.settings import Settings
 
 DAY_MS: Final = 86_400_000
 FOREVER: Final = -1
@@ -32,7 +33,7 @@ class Role(enum.StrEnum):
     """What a topic is for, as far as its form depends on it."""
 
     SOURCE = "source"  # events come in
-    PER_SOURCE = "per-source"  # partition i belongs to partition i of the sources
+    PER_SOURCE = "per-source"  # as many partitions as the sources have
     SINGLE = "single"  # one partition: few records, in one order
 
 
@@ -117,18 +118,26 @@ DEAD_LETTERS: Final = Topic(
 CONTROL: Final = Topic("service-level-control", Role.SINGLE, "standards and exclusions by hash", (_COMPACTED, _BATCH))
 REKEYED: Final = Topic(
     "service-level-rekeyed",
-    Role.SOURCE,
+    Role.PER_SOURCE,
     "events of several topics, merged by service",
     (_log_append_time(), *_retention(7 * DAY_MS), _BATCH),
 )
 
-#: The monitor's own topics, in the order in which they are shown.
-OWN: Final[tuple[Topic, ...]] = (STATE, BREACHES, AUDIT, DEAD_LETTERS, CONTROL, REKEYED)
+#: The monitor's own topics by the settings that name them, in the order in which they are shown.
+OWN: Final[Mapping[str, Topic]] = {
+    "state_topic": STATE,
+    "breaches_topic": BREACHES,
+    "audit_topic": AUDIT,
+    "dead_letters_topic": DEAD_LETTERS,
+    "control_topic": CONTROL,
+    "rekeyed_topic": REKEYED,
+}
 
 
-def table(sources: Sequence[str]) -> tuple[Topic, ...]:
+def table(settings: Settings) -> tuple[Topic, ...]:
     """Every topic that is needed: those with events, and the monitor's own."""
-    return (*(source(name) for name in sources), *OWN)
+    own = (replace(topic, name=getattr(settings, name)) for name, topic in OWN.items())
+    return (*(source(name) for name in settings.topics), *own)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-from agents.status import State
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from agents.partitions import Source
 
-    from agents.partitions import Partition, Source
+
+class Moving(NamedTuple):
+    """How far a partition has come; ``waiting``: there is something to do for it; ``why`` it may not move."""
+
+    source: Source
+    position: int
+    waiting: bool
+    why: str | None = None
 
 
 class Stuck(Exception):  # noqa: N818 - says how the worker is
-    """Records are left to read, the worker is in its group, and nothing has moved for twice the stall timeout."""
+    """There is something to do, the worker is in its group, and nothing has moved for twice the stall timeout."""
 
-    def __init__(self, source: Source, seconds: float) -> None:
-        """Say which partition, and for how long."""
+    def __init__(self, moving: Moving, seconds: float) -> None:
+        """Say which partition, for how long, and why, where that is known."""
+        source = moving.source
+        why = f" ({moving.why})" if moving.why else ""
         super().__init__(
-            f"{source.topic}/{source.partition} has had unread records and no progress for {seconds:.0f} s; start the"
-            " worker again"
+            f"{source.topic}/{source.partition} has had unread records, or an unfinished transaction, and no progress"
+            f" for {seconds:.0f} s{why}; start the worker again"
         )
 
 
@@ -31,30 +39,27 @@ class Watch:
     stall_timeout: float
     session_timeout: float
     touched_at: float
-    _moved: dict[Source, tuple[int, float]] = field(default_factory=dict)
+    _moved: dict[Source, tuple[Moving, float]] = field(default_factory=dict)
 
     def touched(self, moment: float) -> None:
         """Note that at ``moment`` the group counted this worker as a member."""
-        self.touched_at = moment
+        self.touched_at = max(moment, self.touched_at)
 
-    def look(self, owned: Iterable[Partition], now: float) -> None:
-        """Note how far each partition has been read; one that is read to the end has nothing to move for."""
+    def look(self, partitions: Iterable[Moving], now: float) -> None:
+        """Note how far each partition has come; one that has nothing to do has nothing to move for."""
         before, self._moved = self._moved, {}
-        for one in owned:
+        for one in partitions:
             last = before.get(one.source)
-            moved = last is None or last[0] != one.read_to or not one.lag
-            self._moved[one.source] = (one.read_to, now if moved or last is None else last[1])
+            moved = last is None or last[0].position != one.position or not one.waiting
+            self._moved[one.source] = (one, now if moved or last is None else last[1])
 
     def in_touch(self, now: float) -> bool:
         """Whether the group cannot have given this worker's partitions to others yet."""
         return now - self.touched_at < self.session_timeout
 
-    def state(self, now: float, *, settled: bool) -> State:
-        """What the worker does; ``settled``: its partitions have been assigned and sought."""
-        if not settled:
-            return State.STARTING
-        still = max((now - since for _, since in self._moved.values()), default=0.0)
-        return State.STALLED if still >= self.stall_timeout or not self.in_touch(now) else State.RUNNING
+    def is_stalled(self, now: float) -> bool:
+        """Whether a partition has not moved for the stall timeout."""
+        return max((now - since for _, since in self._moved.values()), default=0.0) >= self.stall_timeout
 
     def check(self, now: float) -> None:
         """Refuse to go on where the fault must be here.
@@ -64,6 +69,6 @@ class Watch:
         """
         if not self.in_touch(now):
             return
-        for source, (_, since) in self._moved.items():
+        for moving, since in self._moved.values():
             if now - since >= 2 * self.stall_timeout:
-                raise Stuck(source, now - since)
+                raise Stuck(moving, now - since)

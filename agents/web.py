@@ -68,15 +68,15 @@ def _metrics(observed: Observed, request: web.Request) -> web.Response:
     return _response(*exposition.render(observed, request.headers.get("Accept")))
 
 
-def _health(observed: Observed, _: web.Request) -> web.Response:
+def _health(observed: Observed, request: web.Request) -> web.Response:
     from agents import page  # noqa: PLC0415
 
-    status, body = page.health(observed)
+    status, body = page.health(observed, _language(request))
     return _response(body, page.JSON, status)
 
 
-def _ready(observed: Observed, _: web.Request) -> web.Response:
+def _ready(observed: Observed, request: web.Request) -> web.Response:
     from agents import page  # noqa: PLC0415
 
-    status, body = page.ready(observed)
+    status, body = page.ready(observed, _language(request))
     return _response(body, page.JSON, status)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from faust.types import AppT
     from faust.types.web import Web
 
-    from agents.partitions import Partitions
+    from agents.partitions import Partitions, Source
     from agents.settings import Settings
 
 #: Fetched batches that wait for the agent; with those in aiokafka's buffers they bound memory.
@@ -52,6 +52,8 @@ class Worker(faust.App):
         settings: as resolved.
         partitions: which are kept in step with the group's assignment.
         mount: adds routes to the web server.
+        on_unknown: is asked to recover partitions that have no keeper.
+        on_assigned: is told of every assignment, before anything of it is read.
         on_touch: is told the moments (`time.monotonic`) at which the group still counted this worker as a member;
             called from the consumer's thread.
     """
@@ -64,16 +66,20 @@ class Worker(faust.App):
         partitions: Partitions,
         *,
         mount: Callable[[web.Application], None],
+        on_unknown: Callable[[Sequence[Source]], None],
+        on_assigned: Callable[[Collection[tuple[str, int]]], None],
         on_touch: Callable[[float], None],
     ) -> None:
         self.on_touch = on_touch
+        self.on_unknown = on_unknown
+        self._on_assignment = on_assigned
         self.settings = settings
         self.partitions = partitions
         self.settled = False
         self._mount = mount
         super().__init__(settings.group, **_options(settings))
         self.on_partitions_assigned.connect(cast("Any", self._on_assigned))
-        self.events = self.topic(*settings.topics, schema=BatchSchema(), maxsize=_QUEUED_BATCHES)
+        self.events = self.topic(*settings.sources, schema=BatchSchema(), maxsize=_QUEUED_BATCHES)
 
     @property
     def reader(self) -> Consumer:
@@ -96,7 +102,7 @@ class Worker(faust.App):
     async def _on_assigned(self, sender: AppT, assigned: Any, **_: Any) -> None:  # noqa: ANN401 - signals are untyped
         del sender
         self.on_touch(time.monotonic())
-        self.partitions.keep_only(assigned)
+        self._on_assignment(assigned)
         # Where something is new the consumer settles it with its seek; for an empty assignment Faust asks for none.
         self.settled = not self.partitions.unknown(assigned)
 
@@ -104,7 +110,7 @@ class Worker(faust.App):
 def _options(settings: Settings) -> dict[str, Any]:
     return {
         "broker": [URL(f"kafka://{address}") for address in settings.bootstrap],
-        "ConsumerScheduler": BatchScheduling.of(settings.topics),
+        "ConsumerScheduler": BatchScheduling.of(settings.sources),
         "autodiscover": False,
         "datadir": Path(tempfile.gettempdir()),
         "store": "memory://",

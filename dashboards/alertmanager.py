@@ -10,7 +10,8 @@ from typing import Final
 import yaml
 
 from dashboards import rules
-from dashboards.rules import Severity
+from dashboards.alerts import Severity
+from dashboards.monitor_alerts import DOWN
 
 _RECEIVERS: Final = {Severity.PAGE: "pages", Severity.TICKET: "tickets"}
 _REPEAT: Final = {Severity.PAGE: "4h", Severity.TICKET: "1d"}
@@ -52,8 +53,8 @@ def _route(severity: Severity) -> dict[str, object]:
 
 
 def _silent_while_down() -> dict[str, object]:
-    others = sorted(alert.name for alert in rules.alerts_of_monitor() if alert.name != rules.DOWN)
+    others = sorted(alert.name for alert in rules.alerts_of_monitor() if alert.name != DOWN)
     return {
-        "source_matchers": [f'alertname="{rules.DOWN}"'],
+        "source_matchers": [f'alertname="{DOWN}"'],
         "target_matchers": [f'alertname=~"{"|".join(others)}"'],
     }

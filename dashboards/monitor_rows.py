@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from dashboards.layout import Row
-from dashboards.panels import Column, Panel, Query, Tree, graph, stat, states, table, thresholds
+from dashboards.panels import Column, Panel, Query, graph, stat, states, table, thresholds, words
 from dashboards.queries import REJECTED, Expr, formula, max_by, rate, series, sum_by
 from streams import conventions
 from streams.standards.model import Text
-from streams.texts import Phrase, Reasons, Warnings
+from streams.texts import Reasons, Warnings
+
+if TYPE_CHECKING:
+    from streams.metric import Metric
 
 _SOURCE: Final = ("topic", "partition")
 _SOURCE_LEGEND: Final = "{{topic}} {{partition}}"
@@ -40,16 +43,16 @@ def pipeline() -> Row:
     )
 
 
-def _of_source(metric: conventions.Metric) -> Expr:
+def _of_source(metric: Metric) -> Expr:
     return max_by(series(metric), *_SOURCE)
 
 
-def _age(metric: conventions.Metric) -> Expr:
+def _age(metric: Metric) -> Expr:
     return formula("time() - {timestamp}", timestamp=_of_source(metric))
 
 
 def _ready() -> Panel:
-    names = {0: (Text("catching up", "正在追赶"), "orange"), 1: (Text("ready", "就绪"), "green")}
+    names = {0: (Text("not ready", "未就绪"), "orange"), 1: (Text("ready", "就绪"), "green")}
     return stat(
         501,
         Text("Workers", "工作进程"),
@@ -130,7 +133,7 @@ def _rejections() -> Panel:
     counts = sum_by(series(conventions.PIPELINE_EVENTS, REJECTED), "result", "reason")
     columns = (
         Column("result", Text("Result", "结果"), {}),
-        Column("reason", Text("Reason", "原因"), {"mappings": _words(Reasons)}),
+        Column("reason", Text("Reason", "原因"), {"mappings": words(Reasons)}),
         Column("Value", Text("Records", "记录数"), {"unit": "locale"}),
     )
     return table(
@@ -144,12 +147,6 @@ def _rejections() -> Panel:
             "自日志开始以来。每条记录均连同原因与原始字节写入死信主题。",
         ),
     )
-
-
-def _words(catalogue: type[Phrase]) -> Tree:
-    """Show the keys of a catalogue as its phrases."""
-    options: Tree = {phrase.key: {"text": phrase.value, "index": index} for index, phrase in enumerate(catalogue)}
-    return [{"type": "value", "options": options}]
 
 
 def _folding() -> Panel:
@@ -182,7 +179,7 @@ def _slices() -> Panel:
 def _warnings() -> Panel:
     columns = (
         Column("instance", Text("Worker", "工作进程"), {}),
-        Column("warning", Text("Warning", "警告"), {"mappings": _words(Warnings)}),
+        Column("warning", Text("Warning", "警告"), {"mappings": words(Warnings)}),
     )
     return table(
         511,
@@ -199,12 +196,12 @@ def _builds() -> Panel:
     columns = (
         Column("instance", Text("Worker", "工作进程"), {}),
         Column("version", Text("Version", "版本"), {}),
-        Column("standards", Text("Standards", "标准摘要"), {}),
+        Column("standards", Text("Standards file", "标准文件摘要"), {}),
     )
     builds = max_by(series(conventions.BUILD), "instance", "version", "standards")
     return table(
         510,
-        Text("Version and standards of each worker", "各工作进程的版本与标准"),
+        Text("Version and standards file of each worker", "各工作进程的版本与标准文件"),
         [Query(builds, instant=True, format="table")],
         columns,
         width=12,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from dashboards.layout import Row
 from dashboards.panels import (
@@ -21,6 +21,9 @@ from dashboards.panels import (
 from dashboards.queries import Expr, formula, max_by, over, shown, sum_by
 from streams import conventions
 from streams.standards.model import Text
+
+if TYPE_CHECKING:
+    from streams.metric import Metric
 
 _OBJECTIVE: Final = ("service", "objective")
 _OBJECTIVE_LEGEND: Final = "{{service}} / {{objective}}"
@@ -54,7 +57,7 @@ def objectives() -> Row:
     )
 
 
-def _of_objective(metric: conventions.Metric) -> Expr:
+def _of_objective(metric: Metric) -> Expr:
     return max_by(shown(metric), *_OBJECTIVE)
 
 

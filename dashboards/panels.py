@@ -5,7 +5,7 @@ Nothing is translated here. Texts stay `Text` until `dashboards.layout.localise`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -13,6 +13,7 @@ from streams.standards.model import Text
 
 if TYPE_CHECKING:
     from dashboards.queries import Expr
+    from streams.texts.phrase import Phrase
 
 #: JSON with `Text` leaves.
 Tree: TypeAlias = "Mapping[str, Tree] | Sequence[Tree] | Text | str | int | float | bool | None"
@@ -68,6 +69,12 @@ def states(names: Mapping[int, tuple[Text, str]]) -> Tree:
         for index, (value, (text, color)) in enumerate(names.items())
     }
     return [{"type": "value", "options": options}, _missing()]
+
+
+def words(phrases: Iterable[Phrase]) -> Tree:
+    """Show the keys of these phrases as what they say."""
+    options: Tree = {phrase.key: {"text": phrase.value, "index": index} for index, phrase in enumerate(phrases)}
+    return [{"type": "value", "options": options}]
 
 
 def graph(

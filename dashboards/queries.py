@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from streams.conventions import Type
+from streams.metric import Type
 
 if TYPE_CHECKING:
-    from streams.conventions import Metric
+    from streams.metric import Metric
 
 #: Labels that Prometheus itself gives to everything it scrapes.
 TARGET_LABELS: Final = ("job", "instance")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from dashboards import monitor_rows, objective_rows, service_rows
+from dashboards import monitor_rows, objective_rows, service_rows, state_rows
 from dashboards.layout import render
 from dashboards.panels import DATASOURCE
 from dashboards.queries import formula, max_by, series, shown
@@ -47,7 +47,9 @@ def dashboard() -> Tree:
         "links": [_other_language()],
         "templating": {"list": _variables()},
         "annotations": {"list": [_breaches()]},
-        "panels": render([objective_rows.objectives(), *service_rows.rows(), monitor_rows.pipeline()]),
+        "panels": render(
+            [objective_rows.objectives(), *service_rows.rows(), monitor_rows.pipeline(), state_rows.state()]
+        ),
     }
 
 

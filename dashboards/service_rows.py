@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from dashboards.layout import Row
 from dashboards.panels import (
@@ -17,6 +17,9 @@ from dashboards.panels import (
 from dashboards.queries import SHOWN_RANGE, Expr, formula, max_by, over, rate, shown, sum_by
 from streams import conventions
 from streams.standards.model import Text
+
+if TYPE_CHECKING:
+    from streams.metric import Metric
 
 _STEP: Final = ("service", "step")
 _STEP_LEGEND: Final = "{{service}} {{step}}"
@@ -50,7 +53,7 @@ def fail_points() -> Row:
     return Row(400, Text("Fail points", "失败点"), (_pareto(), _failures()))
 
 
-def _of_step(metric: conventions.Metric) -> Expr:
+def _of_step(metric: Metric) -> Expr:
     return max_by(shown(metric), *_STEP)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,8 @@ import xxhash
 
 from streams.columns import Batch, Decoding, Rejection, times_ms
 from streams.events import Event
-from streams.open_slices import OpenSlices
 from streams.rejections import Reason
-from streams.slices import LENGTH_MS, slice_start, slice_starts
+from streams.slices import LENGTH_MS, OpenSlice, slice_start, slice_starts
 from streams.tables import IntArray
 from streams.watermark import Watermark
 
@@ -51,13 +50,22 @@ class _Timing:
         return self.valid & ~self.future & ~self.late
 
 
-def admit(batch: Batch, decoding: Decoding, watermark: Watermark, opened: OpenSlices) -> Admitted:
+class Opened(Protocol):
+    """Gives open slices."""
+
+    def at(self, start_ms: int, /) -> OpenSlice:
+        """The open slice that starts at ``start_ms``, opened if need be."""
+        ...
+
+
+def admit(batch: Batch, decoding: Decoding, watermark: Watermark, opened: Opened, *, again: bool = False) -> Admitted:
     """Judge the events of ``batch`` by their times; the others are added to ``decoding.rejected``.
 
-    Moves ``watermark``, and remembers ids in the ``opened`` slices.
+    Moves ``watermark``, and remembers ids in the ``opened`` slices. ``again``: the watermark has passed these records
+    before and stands where it stood behind the last of them; what is open then is to be had again.
     """
     positions = np.array(decoding.positions, np.int64)
-    timing = _timing(batch, decoding.events, positions, watermark)
+    timing = _timing(batch, decoding.events, positions, watermark, again=again)
     _reject(decoding, timing, watermark.policy.max_ahead_ms)
     fresh = timing.fresh
     first = _first_seen(decoding.events, timing.times, fresh, opened)
@@ -71,7 +79,7 @@ def admit(batch: Batch, decoding: Decoding, watermark: Watermark, opened: OpenSl
     return Admitted(positions[counted], events, timing.times[counted], duplicates, newest_ms)
 
 
-def _timing(batch: Batch, events: list[Event], positions: IntArray, watermark: Watermark) -> _Timing:
+def _timing(batch: Batch, events: list[Event], positions: IntArray, watermark: Watermark, *, again: bool) -> _Timing:
     times, valid = times_ms(events)
     stamps = batch.timestamps[positions]
     future = valid & watermark.is_future(times, stamps)
@@ -79,7 +87,8 @@ def _timing(batch: Batch, events: list[Event], positions: IntArray, watermark: W
     fits = valid & ~future
     # An event is late if the watermark had passed its slice before its record was read. The record itself cannot
     # make that so, for it moves the watermark to before its own time at most.
-    late[fits] = slice_starts(times[fits]) + LENGTH_MS <= watermark.advance(times[fits], stamps[fits])
+    reached = watermark.stand(times[fits]) if again else watermark.advance(times[fits], stamps[fits])
+    late[fits] = slice_starts(times[fits]) + LENGTH_MS <= reached
     return _Timing(times, stamps, valid, future, late)
 
 
@@ -100,7 +109,7 @@ _RANGE_RULE: Final = "seconds since 1970 (not milliseconds), before the year 300
 _id: Final = attrgetter("id")
 
 
-def _first_seen(events: list[Event], times: IntArray, fresh: BoolArray, opened: OpenSlices) -> BoolArray:
+def _first_seen(events: list[Event], times: IntArray, fresh: BoolArray, opened: Opened) -> BoolArray:
     """Which events do not repeat the id and time of an event in an open slice."""
     first = np.ones(len(events), np.bool_)
     ids = list(map(_id, events))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import repeat
 from operator import attrgetter
@@ -13,12 +14,15 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from streams.control import STANDARDS, TYPES
 from streams.events import (
     MAX_BYTES,
     BadEvent,
+    Control,
     Decoded,
     Event,
     Kind,
+    control_of,
     decode_counting,
     decode_strict,
     from_document,
@@ -68,6 +72,15 @@ class Batch:
         """Number of records."""
         return len(self.values)
 
+    def between(self, first: int, after: int) -> Batch:
+        """The records at the positions from ``first`` up to, not including, ``after``."""
+        cut = slice(first, after)
+        return replace(self, values=self.values[cut], offsets=self.offsets[cut], timestamps=self.timestamps[cut])
+
+    def position_of(self, offset: int) -> int:
+        """Position of the first record at ``offset`` or behind it."""
+        return int(np.searchsorted(self.offsets, offset))
+
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
@@ -85,8 +98,23 @@ class Decoding:
     events: list[Event] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
+    controls: list[tuple[int, Control]] = field(default_factory=list)  # with their positions
     unknown_fields: int = 0
     ignored: int = 0  # control records, and records that a mapping drops
+
+    def proposals(self) -> list[tuple[int, Control]]:
+        """The control records that name standards, with their positions."""
+        return [(position, one) for position, one in self.controls if one.type == STANDARDS]
+
+    def runs(self) -> Iterator[tuple[Decoding, int, Control | None]]:
+        """The events before each control record, with that record and its position; at last those behind them all."""
+        done = 0
+        for position, control in self.controls:
+            after = bisect_left(self.positions, position, done)
+            yield Decoding(self.events[done:after], self.positions[done:after]), position, control
+            done = after
+        rest = (self.events[done:], self.positions[done:]) if done else (self.events, self.positions)
+        yield Decoding(*rest), -1, None
 
 
 def decode_values(values: Sequence[bytes | None], mapper: Mapper | None = None) -> Decoding:
@@ -144,6 +172,8 @@ def _take(
     except BadEvent as bad:
         decoding.rejected.append(Rejection(position, bad.reason, bad.detail))
         return
+    if decoded is not None and decoded.control is not None:
+        decoding.controls.append((position, decoded.control))
     if decoded is None or decoded.event is None:
         decoding.ignored += 1
         return
@@ -156,10 +186,23 @@ def _mapped(mapper: Mapper) -> Callable[[bytes | None], Decoded | None]:
     """Decoder of a topic of another shape; it gives None for a record that the mapping drops."""
 
     def decode(raw: bytes | None) -> Decoded | None:
-        document = mapper.map(parse_document(raw))
-        return None if document is None else from_document(document)
+        document = parse_document(raw)
+        if _is_own(document):
+            return control_of(document)
+        mapped = mapper.map(document)
+        return None if mapped is None else from_document(mapped)
 
     return decode
+
+
+def _is_own(document: Mapping[str, object]) -> bool:
+    """Whether ``document``, of a topic of another shape, is a control record of the monitor's own."""
+    type_ = document.get("type")
+    named = document.get("kind") == Kind.CONTROL and isinstance(type_, str) and type_ in TYPES
+    return named and document.keys() <= _OWN_FIELDS
+
+
+_OWN_FIELDS: Final = frozenset(Control.__struct_fields__)
 
 
 def _drop_incomplete(decoding: Decoding) -> None:

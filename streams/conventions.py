@@ -1,19 +1,27 @@
 """Every metric, label and unit. Exposition, dashboards, rules and documentation import this; nobody repeats it.
 
 Base units, `_total`, `_ratio`, `_seconds`, as Prometheus asks; labels `service`, `step` and at most one more each.
+
+What is counted about services, objectives and source partitions follows from the log: it survives restarts, and only
+the current owner of a partition shows it, once its figures are complete. What is counted about transactions, recovery,
+ticks and folding begins with the process.
 """
 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import Final
 
+from streams.metric import Metric, Type
+
 PREFIX: Final = "slm"
-#: The units that are used, each the base unit of what it measures. Timestamps are seconds since 1970.
-UNITS: Final = ("seconds", "ratio")
 #: Values of the label `outcome`.
 OUTCOMES: Final = ("ok", "failed", "abandoned")
+#: Values of the label `kind`: which name was replaced by `other`.
+FOLDED_KINDS: Final = ("service", "step", "failure-point")
+#: Values of the label `result` of transactions, and of rekeyed records.
+TRANSACTION_RESULTS: Final = ("committed", "failed")
+REKEY_RESULTS: Final = ("event", "rejected", "dropped")
 
 
 class Result(enum.StrEnum):
@@ -28,39 +36,6 @@ class Result(enum.StrEnum):
     MALFORMED = "malformed"
     LATE = "late"
     FUTURE = "future"
-
-
-class Type(enum.StrEnum):
-    """The types of the Prometheus exposition formats that are used."""
-
-    COUNTER = "counter"
-    GAUGE = "gauge"
-    HISTOGRAM = "histogram"
-    INFO = "info"
-
-
-_SUFFIXES: Final = {Type.COUNTER: "_total", Type.INFO: "_info"}
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One metric. ``name`` is as it is queried: counters end in `_total`, info metrics in `_info`."""
-
-    name: str
-    type: Type
-    labels: tuple[str, ...]
-    help: str
-    help_zh: str
-
-    @property
-    def family(self) -> str:
-        """Name of the metric family in OpenMetrics: the name without the suffix that its type prescribes."""
-        return self.name.removesuffix(_SUFFIXES.get(self.type, ""))
-
-    @property
-    def unit(self) -> str:
-        """Base unit that ends the family's name; empty where it counts things."""
-        return next((unit for unit in UNITS if self.family.endswith(f"_{unit}")), "")
 
 
 _STEP: Final = ("service", "step")
@@ -250,12 +225,105 @@ PIPELINE_FOLD_SECONDS: Final = Metric(
     "Seconds spent folding batches into slices.",
     "将批次折叠进时间片所用的秒数。",
 )
+PIPELINE_FOLDED_LABELS: Final = Metric(
+    "slm_pipeline_folded_labels_total",
+    Type.COUNTER,
+    (*_SOURCE, "kind"),
+    "Observations counted under the label `other`, since there were too many names of this kind.",
+    "因此类名称过多而计入标签 other 的观测数。",
+)
+PIPELINE_RECOVERING: Final = Metric(
+    "slm_pipeline_recovering",
+    Type.GAUGE,
+    _SOURCE,
+    "1 while its state is read, or records that this includes are folded again; its services are not shown meanwhile.",
+    "读取分区状态或重新折叠其所含记录期间为 1，其间不显示其服务的数值。",
+)
+PIPELINE_TICKS: Final = Metric(
+    "slm_pipeline_ticks_total", Type.COUNTER, (), "Ticks appended to idle partitions.", "写入空闲分区的报时记录数。"
+)
+STATE_TRANSACTIONS: Final = Metric(
+    "slm_state_transactions_total",
+    Type.COUNTER,
+    ("result",),
+    "Transactions that write state and what was concluded, by result.",
+    "写入状态与结论的事务数，按结果统计。",
+)
+STATE_TRANSACTION_SECONDS: Final = Metric(
+    "slm_state_transaction_seconds_total",
+    Type.COUNTER,
+    (),
+    "Seconds spent in transactions, failed ones included.",
+    "事务所用的秒数，包括失败的事务。",
+)
+STATE_SAVED_OFFSET: Final = Metric(
+    "slm_state_saved_offset",
+    Type.GAUGE,
+    _SOURCE,
+    "Offset after the last record that a committed transaction includes.",
+    "已提交事务所含最后一条记录之后的位移。",
+)
+STATE_UNSAVED: Final = Metric(
+    "slm_state_unsaved_records",
+    Type.GAUGE,
+    _SOURCE,
+    "Records folded since the last committed transaction.",
+    "自上次提交事务以来折叠的记录数。",
+)
+STATE_RECOVERIES: Final = Metric(
+    "slm_state_recoveries_total", Type.COUNTER, (), "Partitions whose state was recovered.", "已恢复状态的分区数。"
+)
+STATE_RECOVERY_SECONDS: Final = Metric(
+    "slm_state_last_recovery_seconds",
+    Type.GAUGE,
+    (),
+    "Seconds that the last recovery took until figures were complete.",
+    "最近一次恢复直至数值完整所用的秒数。",
+)
+STATE_RECOVERY_ROWS: Final = Metric(
+    "slm_state_last_recovery_rows", Type.GAUGE, (), "Rows read by the last recovery.", "最近一次恢复读取的行数。"
+)
+REKEY_RECORDS: Final = Metric(
+    "slm_rekey_records_total",
+    Type.COUNTER,
+    ("result",),
+    "Records rekeyed, by result: events, rejected ones, and those that were not passed on.",
+    "重设键的记录数，按结果统计：事件、被拒绝的记录、未转发的记录。",
+)
+REKEY_LAG: Final = Metric(
+    "slm_rekey_lag_records",
+    Type.GAUGE,
+    (),
+    "Records of this worker's source partitions that are still to be rekeyed.",
+    "本工作进程的来源分区中尚待重设键的记录数。",
+)
+STANDARDS_IN_FORCE: Final = Metric(
+    "slm_standards_info",
+    Type.INFO,
+    (*_SOURCE, "standards"),
+    "Digest of the standards in force for the partition.",
+    "分区所执行标准的摘要。",
+)
+STANDARDS_REFUSED: Final = Metric(
+    "slm_standards_refused",
+    Type.GAUGE,
+    (),
+    "1 while the worker refuses its standards file, so that earlier standards stay.",
+    "工作进程拒绝其标准文件、沿用原标准期间为 1。",
+)
+WORKER_STATE: Final = Metric(
+    "slm_worker_state",
+    Type.GAUGE,
+    ("state",),
+    "1 for the state that the worker is in, 0 for the others.",
+    "工作进程当前所处的状态为 1，其余为 0。",
+)
 WORKER_READY: Final = Metric(
     "slm_worker_ready",
     Type.GAUGE,
     (),
-    "1 once every assigned partition has been caught up.",
-    "所有分配的分区追上后为 1。",
+    "1 while every assigned partition has been recovered and caught up.",
+    "所有分配的分区均已恢复并追上时为 1。",
 )
 WORKER_WARNING: Final = Metric(
     "slm_worker_warning",
@@ -268,45 +336,24 @@ BUILD: Final = Metric(
     "slm_build_info",
     Type.INFO,
     ("version", "standards"),
-    "Version and digest of the standards.",
-    "版本与标准文件摘要。",
+    "Version, and digest of the worker's own standards file.",
+    "版本，以及工作进程自身标准文件的摘要。",
 )
 
 #: Every metric, in the order of the exposition.
 METRICS: Final[tuple[Metric, ...]] = (
-    INTERACTIONS,
-    FAILURES,
-    RESPONSE_TIME,
-    *QUANTILES.values(),
-    RESPONSE_TIME_MAX,
-    RESPONSE_TIME_MIN,
-    AVAILABILITY,
-    AVAILABILITY_EVENTS,
-    ABANDONMENT,
-    ABANDONMENT_EVENTS,
-    PROBE_AVAILABILITY,
-    PROBE_AVAILABILITY_OBSERVED,
-    PROBE_UP,
-    PROBE_OBSERVED,
-    OBJECTIVE_GOOD,
-    OBJECTIVE_EVENTS,
-    OBJECTIVE_RATIO,
-    OBJECTIVE_WINDOW_EVENTS,
-    OBJECTIVE_TARGET,
-    BUDGET_REMAINING,
-    OBJECTIVE_ALERTS,
-    BREACH_OPEN,
-    PIPELINE_EVENTS,
-    PIPELINE_UNKNOWN_FIELDS,
-    PIPELINE_WATERMARK,
-    PIPELINE_NEWEST,
-    PIPELINE_LAG,
-    PIPELINE_OPEN_SLICES,
-    PIPELINE_FOLD_SECONDS,
-    WORKER_READY,
-    WORKER_WARNING,
-    BUILD,
-)
+    INTERACTIONS, FAILURES, RESPONSE_TIME, *QUANTILES.values(), RESPONSE_TIME_MAX, RESPONSE_TIME_MIN,
+    AVAILABILITY, AVAILABILITY_EVENTS, ABANDONMENT, ABANDONMENT_EVENTS,
+    PROBE_AVAILABILITY, PROBE_AVAILABILITY_OBSERVED, PROBE_UP, PROBE_OBSERVED,
+    OBJECTIVE_GOOD, OBJECTIVE_EVENTS, OBJECTIVE_RATIO, OBJECTIVE_WINDOW_EVENTS, OBJECTIVE_TARGET,
+    BUDGET_REMAINING, OBJECTIVE_ALERTS, BREACH_OPEN,
+    PIPELINE_EVENTS, PIPELINE_UNKNOWN_FIELDS, PIPELINE_FOLDED_LABELS, PIPELINE_WATERMARK, PIPELINE_NEWEST,
+    PIPELINE_LAG, PIPELINE_OPEN_SLICES, PIPELINE_RECOVERING, PIPELINE_FOLD_SECONDS, PIPELINE_TICKS,
+    STATE_TRANSACTIONS, STATE_TRANSACTION_SECONDS, STATE_SAVED_OFFSET, STATE_UNSAVED,
+    STATE_RECOVERIES, STATE_RECOVERY_SECONDS, STATE_RECOVERY_ROWS,
+    REKEY_RECORDS, REKEY_LAG,
+    STANDARDS_IN_FORCE, STANDARDS_REFUSED, WORKER_READY, WORKER_STATE, WORKER_WARNING, BUILD,
+)  # fmt: skip
 
 #: Upper bounds of the exposed histogram's buckets, in seconds: powers of four, from a millisecond to three days.
 #: They lie on the fine bucket grid, so that the exposed counts are exact. `+Inf` follows them.

@@ -1,35 +1,38 @@
 """The engine of one source partition: fold a batch, then advance. The only place where the parts are composed.
 
 Everything it concludes is a function of the partition's log alone, in offset order, record timestamps included.
-Live agents, replay and tests call `Engine.fold` and `Engine.advance`, and nothing else in between.
+Live agents, replay and tests call `Engine.fold` and `Engine.advance`, and nothing else in between; where state is
+saved, `Engine.take` follows, and `restore` of `streams.saving` begins.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-import numpy as np
-
+from streams import control, saving
 from streams.admission import Admitted, admit
-from streams.columns import Batch, Decoding, Rejection, decode_values, durations_us
+from streams.catalogue import Caps, Catalogue, Member
+from streams.columns import Batch, Decoding, Rejection, decode_values
 from streams.decisions import Decision, Decisions
-from streams.derivers.timelines import DEFAULT_HOLD_MS, Probe, Timelines
-from streams.events import Event, Kind
+from streams.derivers.timelines import Timelines
+from streams.eras import Era, Eras
+from streams.events import Control
 from streams.history import Grid, histories
-from streams.mapping import compile_mapping
-from streams.open_slices import OpenSlices, contents
+from streams.open_slices import contents
+from streams.progress import DeadLetter, LastRecord, Notice, NoticeType, Progress, SavedPoint, dead_letters
 from streams.reading import Reader
-from streams.rejections import Reason
-from streams.router import Router
-from streams.slices import LENGTH_MS, OpenSlice, Slice, slice_start, slice_starts
+from streams.rows import Row
+from streams.slices import LENGTH_MS, Counts, Distributions, OpenSlice, Slice, slice_ceiling, slice_start
 from streams.standards.model import DAY_MS, Standards, Window
-from streams.tables import IntArray, Table
+from streams.standards_log import BEGINNING_MS, Book, Named, ProposedStandards, StandardsLog, StandardsNeeded
+from streams.state import Writer
 from streams.views.levels import Reading
-from streams.watermark import NO_TIMESTAMP, TimePolicy, Watermark
+from streams.watermark import TimePolicy, Watermark
+
+__all__ = ["Advanced", "Caps", "DeadLetter", "Engine", "Notice", "NoticeType", "Progress", "StandardsNeeded"]
 
 #: Closed slices are kept this long: the longest calendar period, and a little.
 RETENTION_MS: Final = 400 * DAY_MS
@@ -38,194 +41,362 @@ _RUN: Final = 1_024
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A record that was not counted, where it lies, and why. ``raw`` is None for a tombstone."""
-
-    source: str
-    partition: int
-    offset: int
-    reason: Reason
-    detail: str
-    raw: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
 class Advanced:
-    """What became final: closed slices in the order of time, and the decisions taken at their ends."""
+    """What became final: closed slices in the order of time, the decisions taken at their ends, and what to audit."""
 
     slices: tuple[Slice, ...] = ()
     decisions: tuple[Decision, ...] = ()
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far a partition has been read, and what became of its records. Times in milliseconds since 1970."""
-
-    source: str
-    partition: int
-    next_offset: int | None = None
-    records: int = 0
-    accepted: int = 0
-    duplicates: int = 0
-    ignored: int = 0  # control records, and records dropped by a mapping
-    rejected: Counter[Reason] = field(default_factory=Counter)
-    unknown_fields: int = 0
-    newest_ms: int | None = None
-    watermark_ms: int | None = None
-    open_slices: int = 0
-    unguarded: bool = False  # records without timestamps: no guard against clocks that run fast
+    notices: tuple[Notice, ...] = ()
 
 
 class Engine:
     """Slices, windows and decisions of one source partition."""
 
-    def __init__(self, standards: Standards, *, source: str, partition: int, policy: TimePolicy | None = None) -> None:
-        """Start before the first record of ``partition`` of ``source``, judging by ``standards``."""
-        self.standards = standards
+    def __init__(
+        self,
+        standards: Standards,
+        *,
+        source: str,
+        partition: int,
+        policy: TimePolicy | None = None,
+        book: Book | None = None,
+        caps: Caps | None = None,
+        standards_log: StandardsLog | None = None,
+        members: Sequence[Member] = (),
+    ) -> None:
+        """Start before the first record of ``partition`` of ``source``.
+
+        Args:
+            standards: that hold until the log names others.
+            source: the topic.
+            partition: its number.
+            policy: of time, where the standards do not say otherwise.
+            book: of the standards that the log names.
+            caps: of names that no standards declare.
+            standards_log: with what the log has named so far; by default nothing.
+            members: of the catalogue that there are.
+        """
         self.progress = Progress(source, partition)
-        mapping = standards.mappings.get(source)
-        self._mapper = compile_mapping(mapping) if mapping else None
-        self._watermark = Watermark(_policy(standards, source, policy or TimePolicy()))
-        self._router = Router(standards)
-        self._open = OpenSlices(self._router)
-        self._timelines = Timelines()
-        self._counts, self._distributions = histories(Grid(standards.timezone), RETENTION_MS)
-        self._decisions = Decisions(standards, self._router.objectives, self._counts)
-        self._reader = Reader(standards, self._router, self._open, self._counts, self._distributions)
-        self._first_ms: int | None = None  # start of the oldest slice that anything entered
-        self._closed_ms = 0  # end of the newest closed slice
+        self.saved: SavedPoint | None = None  # what it was restored from
+        self.policy = policy or TimePolicy()
+        log = self.standards_log = standards_log or StandardsLog.begin(source, book, standards)
+        self.catalogue = Catalogue(caps, members)
+        self.eras = Eras([Era.begin(log.of(named), named.start_ms, self.catalogue) for named in log.in_use])
+        self.watermark = Watermark(self.policy_of(self.eras.newest.standards))
+        self.timelines = Timelines()
+        self.counts, self.distributions = histories(Grid(standards.timezone), RETENTION_MS)
+        self.beyond = Counts(), Distributions()  # the sum of what is past retention
+        self.decisions = Decisions(standards, self.eras.now.router.objectives, self.counts)
+        self.reader = Reader(self.eras, self.catalogue, self.counts, self.distributions)
+        self.first_ms: int | None = None  # start of the oldest slice that anything entered
+        self.closed_ms = 0  # end of the newest closed slice
+        self.notices: list[Notice] = []
+        self._ahead: list[Advanced] = []  # what a batch with proposals in it has led to so far
+        self.first: int | None = None  # offset of the first record ever folded
+        self.resume: int | None = None  # where the log is to be read on, while records are folded again
+        self.mute_to: int | None = None  # what follows from records up to there has been told before
+        self.writer = Writer()
+        self.unsaved = False
+        self._saved_members = len(members)
+        self.last: LastRecord | None = None  # the last record folded
+
+    # -- what others ask ------------------------------------------------------------------------------------------
+
+    @property
+    def standards(self) -> Standards:
+        """The standards in force."""
+        return self.eras.now.standards
+
+    @property
+    def latest_standards(self) -> ProposedStandards:
+        """The newest standards, in force or about to be."""
+        return self.standards_log.latest
+
+    @property
+    def standards_history(self) -> frozenset[str]:
+        """Digests of all standards that the log has named."""
+        return frozenset(named.hash for named in self.standards_log.named)
+
+    @property
+    def expected(self) -> int | None:
+        """Offset of the next record to fold; None: the log's first."""
+        return self.progress.next_offset if self.resume is None else self.resume
+
+    @property
+    def replaying(self) -> bool:
+        """Whether records are being folded again, so that figures are not complete."""
+        return self.resume is not None or self.mute_to is not None
+
+    @property
+    def needs_saving(self) -> bool:
+        """Whether something became final that has not been taken."""
+        return self.unsaved and not self.replaying
+
+    @property
+    def tickable(self) -> bool:
+        """Whether a tick would count."""
+        return self.watermark.lives_in_the_present
+
+    def read(self, window: Window) -> Reading:
+        """Figures over ``window`` as at the newest believed event time, open slices included."""
+        return self.reader.window(window, self.closed_ms, self.watermark.frontier_ms, self.decisions.breached_since)
+
+    def cumulative(self) -> Reading:
+        """Figures since the beginning of the log, open slices included."""
+        return self.reader.cumulative(self.first_ms, self.progress.newest_ms, self.decisions.breached_since)
+
+    def policy_of(self, standards: Standards) -> TimePolicy:
+        """The policy of time, with the lateness that ``standards`` allow for this source."""
+        lateness_ms = standards.lateness_ms.get(self.progress.source, self.policy.lateness_ms)
+        return TimePolicy(lateness_ms, self.policy.max_ahead_ms)
+
+    # -- fold -----------------------------------------------------------------------------------------------------
 
     def fold(self, batch: Batch) -> list[DeadLetter]:
         """Take in a batch, in log order; every record is counted, ignored or returned as a dead letter.
 
-        Nothing that a record contains raises.
+        Records that were folded before are cut off. Nothing that a record contains raises.
+
+        Raises:
+            StandardsNeeded: see there; fold the same batch again.
         """
-        decoding = decode_values(batch.values, self._mapper)
-        admitted = admit(batch, decoding, self._watermark, self._open)
-        self._place(admitted, batch.offsets[admitted.positions])
-        self._note(batch, decoding, admitted)
-        return self._dead_letters(batch, decoding.rejected)
+        batch = batch.between(batch.position_of(self.expected or 0), len(batch))
+        if not len(batch):
+            return []
+        border = self.mute_to + 1 if self.mute_to is not None else self.progress.next_offset
+        cut = batch.position_of(border) if self.replaying and border is not None else 0
+        decoding = decode_values(batch.values[cut:], self.standards_log.mapper())
+        for _, proposal in decoding.proposals():
+            self.standards_log.look_up(proposal.hash)
+        if self.mute_to is not None:
+            self._fold_muted(batch.between(0, cut))
+        elif self.replaying:
+            self._fold_again(batch.between(0, cut))
+        return self._fold_new(batch.between(cut, len(batch)), decoding)
 
-    def advance(self) -> Advanced:
-        """Close every slice that the watermark has passed, in order, and decide at each end."""
-        watermark_ms = self._watermark.value_ms
-        if watermark_ms is None:
-            return Advanced()
-        limit_ms = slice_start(watermark_ms)
-        slices: list[Slice] = []
-        decisions: list[Decision] = []
-        final = self._final(limit_ms)
-        while run := list(islice(final, _RUN)):
-            slices += self._close(run, decisions)
-        decisions += self._decisions.pass_to(limit_ms)
-        self.progress.open_slices = len(self._open)
-        return Advanced(tuple(slices), tuple(decisions))
+    def start_from(self, offset: int) -> None:
+        """Go on at ``offset``, for the log has nothing of what lies between here and there."""
+        if self.resume is not None:
+            self.resume = max(offset, self.resume)
+            self.go_on()
+        if self.resume is None:
+            self.progress.next_offset = max(offset, self.progress.next_offset or 0)
 
-    def read(self, window: Window) -> Reading:
-        """Figures over ``window`` as at the newest believed event time, open slices included."""
-        return self._reader.window(window, self._closed_ms, self._watermark.frontier_ms, self._decisions.breached_since)
+    def _fold_new(self, batch: Batch, decoding: Decoding) -> list[DeadLetter]:
+        """Fold records that were never folded before."""
+        if not len(batch):
+            return []
+        proposals = decoding.proposals()
+        if proposals and proposals[0][0] + 1 < len(batch):  # what follows a proposal may decode differently
+            return self._fold_in_parts(batch, proposals[0][0] + 1)
+        rejected = list(decoding.rejected)
+        for run, position, record in decoding.runs():
+            if run.events:
+                admitted = admit(batch, run, self.watermark, self.eras)
+                self.eras.place(admitted.events, admitted.times_ms, batch.offsets[admitted.positions])
+                self._note_admitted(admitted)
+                rejected += run.rejected
+            if record is not None:
+                if record.type == control.STANDARDS:  # what is told keeps the order of the log
+                    self._ahead.append(self._advance())
+                self._obey(record, int(batch.offsets[position]), int(batch.timestamps[position]))
+        self._note(batch, decoding, rejected)
+        return dead_letters(batch, rejected)
 
-    def cumulative(self) -> Reading:
-        """Figures since the beginning of the log, open slices included."""
-        return self._reader.cumulative(self._first_ms, self.progress.newest_ms, self._decisions.breached_since)
+    def _fold_in_parts(self, batch: Batch, border: int) -> list[DeadLetter]:
+        """Fold up to the position ``border``, then the rest."""
+        letters: list[DeadLetter] = []
+        for part in (batch.between(0, border), batch.between(border, len(batch))):
+            letters += self._fold_new(part, self._decode(part))
+            self._ahead.append(self._advance())
+        return letters
 
-    # -- fold -----------------------------------------------------------------------------------------------------
+    def _decode(self, batch: Batch) -> Decoding:
+        return decode_values(batch.values, self.standards_log.mapper())
 
-    def _place(self, admitted: Admitted, offsets: IntArray) -> None:
-        """Add events to their open slices: probes as transitions, everything else as observations."""
-        events, times = admitted.events, admitted.times_ms
-        routes = self._router.routes(events)
-        kinds = [event.kind for event in events]
-        if Kind.PROBE.value in kinds:
-            probes = np.array([kind == Kind.PROBE.value for kind in kinds], np.bool_)
-            for i in np.flatnonzero(probes).tolist():
-                self._keep_probe(events[i], int(times[i]), int(offsets[i]))
-            routes, times = routes[~probes], times[~probes]
-            events = [event for event in events if event.kind != Kind.PROBE.value]
-        self._open.add(slice_starts(times), routes, durations_us(events))
-
-    def _keep_probe(self, event: Event, time_ms: int, offset: int) -> None:
-        holds_ms = DEFAULT_HOLD_MS if event.holds is None else round(event.holds * 1_000)
-        probe = Probe(time_ms, offset, event.service, event.step or "", event.class_ or "", bool(event.up), holds_ms)
-        self._open.at(slice_start(time_ms)).transitions.append(probe)
-
-    def _note(self, batch: Batch, decoding: Decoding, admitted: Admitted) -> None:
+    def _note_admitted(self, admitted: Admitted) -> None:
         progress = self.progress
-        progress.records += len(batch)
         progress.accepted += len(admitted.events)
         progress.duplicates += admitted.duplicates
-        progress.ignored += decoding.ignored
-        progress.unknown_fields += decoding.unknown_fields
-        progress.rejected.update(rejection.reason for rejection in decoding.rejected)
-        progress.watermark_ms = self._watermark.value_ms
-        progress.open_slices = len(self._open)
+        progress.folded.update(self.eras.folded())
         if admitted.newest_ms is not None:
             progress.newest_ms = max(admitted.newest_ms, progress.newest_ms or 0)
         if len(admitted.times_ms):
             first_ms = slice_start(int(admitted.times_ms.min()))
-            self._first_ms = first_ms if self._first_ms is None else min(first_ms, self._first_ms)
-        if len(batch):
-            progress.next_offset = int(batch.offsets[-1]) + 1
-            progress.unguarded = progress.unguarded or bool((batch.timestamps == NO_TIMESTAMP).any())
+            self.first_ms = first_ms if self.first_ms is None else min(first_ms, self.first_ms)
 
-    def _dead_letters(self, batch: Batch, rejected: list[Rejection]) -> list[DeadLetter]:
-        return [
-            DeadLetter(
-                source=batch.source,
-                partition=batch.partition,
-                offset=int(batch.offsets[rejection.position]),
-                reason=rejection.reason,
-                detail=rejection.detail,
-                raw=batch.values[rejection.position],
-            )
-            for rejection in sorted(rejected, key=lambda rejection: rejection.position)
-        ]
+    def _note(self, batch: Batch, decoding: Decoding, rejected: Sequence[Rejection]) -> None:
+        self.progress.note(batch, decoding, rejected)
+        self.progress.watermark_ms = self.watermark.value_ms
+        self.progress.open_slices = self.eras.open_slices
+        self.first = int(batch.offsets[0]) if self.first is None else self.first
+        self.last = LastRecord.of(batch)
+
+    # -- control records ------------------------------------------------------------------------------------------
+
+    def _obey(self, record: Control, offset: int, stamp_ms: int) -> None:
+        if record.type == control.TICK:
+            self.watermark.tick(stamp_ms)
+        elif record.type == control.STANDARDS and record.hash != self.latest_standards.hash:
+            standards = self.standards_log.look_up(record.hash)
+            if standards is None:
+                self.notice(Notice(NoticeType.STANDARDS, offset, None, {"hash": record.hash, "change": "unknown"}))
+            else:
+                self._propose(record, offset, standards)
+
+    def _propose(self, record: Control, offset: int, standards: Standards) -> None:
+        """Let ``standards`` hold from the first slice on that the log has not spoken of yet."""
+        frontier_ms = self.watermark.frontier_ms
+        if frontier_ms is None:
+            start_ms = BEGINNING_MS
+        else:
+            start_ms = slice_ceiling(max(frontier_ms, self.progress.newest_ms or 0) + 1)
+        self.standards_log.named.append(Named(offset, record.hash, record.proposed, start_ms))
+        self.eras.add(Era.begin(standards, start_ms, self.catalogue))
+        self.watermark.change(self.policy_of(standards))
+        self.notice(Notice(NoticeType.STANDARDS, offset, start_ms, {"hash": record.hash, "change": "proposed"}))
+
+    def notice(self, notice: Notice) -> None:
+        """Tell of ``notice`` with the next advance."""
+        self.notices.append(notice)
+        self.unsaved = True
+
+    # -- records folded before ------------------------------------------------------------------------------------
+
+    def _fold_again(self, batch: Batch) -> None:
+        """Rebuild what was open behind the last record that saved state includes, and nothing else."""
+        for named, piece in self.standards_log.pieces(batch):
+            decoding = decode_values(piece.values, self.standards_log.mapper(named))
+            admitted = admit(piece, decoding, self.watermark, self.eras, again=True)
+            self.eras.place(admitted.events, admitted.times_ms, piece.offsets[admitted.positions])
+        self.eras.folded()
+        # Where the batch goes on behind them, whatever was to come before has come.
+        self.resume = int(batch.offsets[-1]) + 1 if len(batch) else self.progress.next_offset
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Begin to fold what is new, if nothing is to be folded again any more."""
+        if self.resume is None or self.resume < (self.progress.next_offset or 0):
+            return
+        self.resume = None
+        self.progress.open_slices = self.eras.open_slices
+        policy = self.policy_of(self.eras.newest.standards)
+        if policy != self.watermark.policy:
+            self.watermark.change(policy)
+            detail = {"lateness_ms": policy.lateness_ms, "max_ahead_ms": policy.max_ahead_ms}
+            self.notice(Notice(NoticeType.POLICY, self.progress.next_offset or 0, None, detail))
+
+    def _fold_muted(self, batch: Batch) -> None:
+        """Fold records that saved state included before it was damaged: nothing is told twice."""
+        assert self.mute_to is not None
+        self._fold_new(batch, self._decode(batch))
+        self._advance()
+        self._ahead.clear()
+        if not len(batch) or int(batch.offsets[-1]) >= self.mute_to:
+            self.mute_to = None
 
     # -- advance --------------------------------------------------------------------------------------------------
 
+    def advance(self) -> Advanced:
+        """Close every slice that the watermark has passed, in order, and decide at each end."""
+        if self.replaying:
+            return Advanced()
+        ahead, self._ahead = [*self._ahead, self._advance()], []
+        return Advanced(
+            tuple(one for each in ahead for one in each.slices),
+            tuple(one for each in ahead for one in each.decisions),
+            tuple(one for each in ahead for one in each.notices),
+        )
+
+    def _advance(self) -> Advanced:
+        slices: list[Slice] = []
+        decisions: list[Decision] = []
+        watermark_ms = self.watermark.value_ms
+        limit_ms = BEGINNING_MS if watermark_ms is None else slice_start(watermark_ms)
+        while (following := self.eras.next) and following.start_ms <= limit_ms:
+            self._close_to(following.start_ms, slices, decisions)
+            decisions += self._turn(following)
+        if watermark_ms is not None:
+            self._close_to(limit_ms, slices, decisions)
+        self.progress.open_slices = self.eras.open_slices
+        self.unsaved = self.unsaved or bool(slices or decisions)
+        notices, self.notices = self.notices, []
+        return Advanced(tuple(slices), tuple(decisions), tuple(notices))
+
+    def _close_to(self, limit_ms: int, slices: list[Slice], decisions: list[Decision]) -> None:
+        """Close what ends by ``limit_ms``, and judge what leaves windows until then."""
+        final = self._final(limit_ms)
+        while run := list(islice(final, _RUN)):
+            slices += self._close(run, decisions)
+        decisions += self.decisions.pass_to(limit_ms)
+
+    def _turn(self, following: Era) -> list[Decision]:
+        """Let ``following`` be in force at its start, up to which everything is closed."""
+        earlier, start_ms = self.standards, following.start_ms
+        if start_ms > BEGINNING_MS:
+            self._roll_up(start_ms)
+        self.eras.turn()
+        self.standards_log.current += 1
+        if following.standards.timezone != earlier.timezone:
+            grid = Grid(following.standards.timezone)
+            self.counts.change_grid(grid)
+            self.distributions.change_grid(grid)
+        self.reader.start_anew()
+        decisions = Decisions(following.standards, following.router.objectives, self.counts)
+        changed = list(decisions.succeed(self.decisions, start_ms)) if start_ms > BEGINNING_MS else []
+        self.decisions = decisions
+        detail = {"hash": following.standards.digest, "change": "in force"}
+        offset = self.standards_log.named[self.standards_log.current].offset
+        self.notice(Notice(NoticeType.STANDARDS, offset, start_ms, detail))
+        return changed
+
     def _final(self, limit_ms: int) -> Iterator[OpenSlice]:
         """Take out the slices that end by ``limit_ms``, in order: those in which something entered or still holds."""
+        era = self.eras.now
         while True:
-            starts = (self._open.first_start_ms(), self._timelines.next_start_ms)
+            starts = (era.open.first_start_ms(), self.timelines.next_start_ms)
             start_ms = min((start for start in starts if start is not None), default=limit_ms)
             if start_ms + LENGTH_MS > limit_ms:
                 return
-            closing = self._open.close(start_ms)
-            self._observe(closing)
+            closing = era.open.close(start_ms)
+            era.observe(closing, self.timelines)
             yield closing
-
-    def _observe(self, closing: OpenSlice) -> None:
-        """Apply the slice's transitions and count what they amount to."""
-        weights: dict[int, int] = {}
-        for service, step, up_ms, down_ms in self._timelines.pass_slice(
-            closing.start_ms, closing.end_ms, closing.transitions
-        ):
-            up, down = self._router.probe_cells(service, step)
-            weights |= {cell: ms for cell, ms in ((up, up_ms), (down, down_ms)) if ms}
-        if weights:
-            keys = np.array(sorted(weights), np.int64)
-            closing.add_cells(Table(keys, np.array([[weights[cell]] for cell in keys.tolist()], np.int64)))
 
     def _close(self, run: Sequence[OpenSlice], decisions: list[Decision]) -> list[Slice]:
         """Close consecutive slices: keep what they hold, decide at the end of each."""
         closed = [
             Slice(closing.start_ms, closing.end_ms, counts, distributions)
-            for closing, counts, distributions in zip(run, *contents(self._router, run), strict=True)
+            for closing, counts, distributions in zip(run, *contents(self.eras.now.router, run), strict=True)
             if len(counts.ratios) or len(counts.sums)
         ]
         for one in closed:
-            decisions += self._decisions.pass_to(one.end_ms - 1)
-            self._counts.append(one.start_ms, one.counts)
-            self._distributions.append(one.start_ms, one.distributions)
-            decisions += self._decisions.decide(one.end_ms, one.counts)
-        self._reader.close(closed)
-        self._closed_ms = run[-1].end_ms
-        decisions += self._decisions.pass_to(self._closed_ms)  # before roll-up joins what leaves windows apart
-        self._counts.roll_up(self._closed_ms)
-        self._distributions.roll_up(self._closed_ms)
+            decisions += self.decisions.pass_to(one.end_ms - 1)
+            self.counts.append(one.start_ms, one.counts)
+            self.distributions.append(one.start_ms, one.distributions)
+            decisions += self.decisions.decide(one.end_ms, one.counts)
+        self.reader.close(closed)
+        self.closed_ms = run[-1].end_ms
+        self.unsaved = True
+        decisions += self.decisions.pass_to(self.closed_ms)  # before roll-up joins what leaves windows apart
+        self._roll_up(self.closed_ms)
         return closed
 
+    def _roll_up(self, now_ms: int) -> None:
+        self.counts.roll_up(now_ms)
+        self.distributions.roll_up(now_ms)
+        counts, self.counts.forgotten = self.counts.forgotten, []
+        distributions, self.distributions.forgotten = self.distributions.forgotten, []
+        if counts or distributions:
+            self.beyond = Counts.add([self.beyond[0], *counts]), Distributions.add([self.beyond[1], *distributions])
 
-def _policy(standards: Standards, source: str, policy: TimePolicy) -> TimePolicy:
-    """``policy`` with the lateness that the standards allow for ``source``."""
-    return TimePolicy(standards.lateness_ms.get(source, policy.lateness_ms), policy.max_ahead_ms)
+    # -- saving ---------------------------------------------------------------------------------------------------
+
+    def take(self) -> list[Row]:
+        """Rows for everything that has changed since the last take, the partition row last.
+
+        Call it behind `advance`, once something was folded, and not while `replaying`.
+        """
+        assert not self.replaying, "what is being folded again is saved"
+        rows = saving.rows(self, self._saved_members)
+        self._saved_members, self.unsaved = len(self.catalogue.members), False
+        return rows

@@ -17,7 +17,18 @@ import msgspec
 
 from streams.rejections import BadEvent, Reason, classify, explain_malformed
 
-__all__ = ["KNOWN_FIELDS", "MAX_BYTES", "BadEvent", "Decoded", "Event", "Kind", "Reason", "decode", "decode_counting"]
+__all__ = [
+    "KNOWN_FIELDS",
+    "MAX_BYTES",
+    "BadEvent",
+    "Control",
+    "Decoded",
+    "Event",
+    "Kind",
+    "Reason",
+    "decode",
+    "decode_counting",
+]
 
 #: Largest event, in bytes of UTF-8.
 MAX_BYTES: Final = 65_536
@@ -93,11 +104,16 @@ class _StrictEvent(Event, gc=False, kw_only=True, forbid_unknown_fields=True):
     """The same, refusing unknown fields: the fast path, for they need counting only where there are any."""
 
 
-class _Control(msgspec.Struct, gc=False, kw_only=True):
-    """The monitor's own record in a source topic; it carries neither time nor service."""
+class Control(msgspec.Struct, gc=False, kw_only=True, frozen=True):
+    """The monitor's own record in a source topic; it carries neither time nor service. See `streams.control`.
+
+    ``hash`` and ``proposed`` (milliseconds since 1970) belong to proposals of standards.
+    """
 
     kind: Literal["control"]
     type: Label
+    hash: Label = ""
+    proposed: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 KNOWN_FIELDS: Final = frozenset(field.encode_name for field in msgspec.structs.fields(Event))
@@ -109,10 +125,11 @@ _decode_any: Final = msgspec.json.Decoder().decode
 
 
 class Decoded(msgspec.Struct, frozen=True, gc=False):
-    """A decoded event and how many unknown fields were ignored in it. Control records have no event."""
+    """A decoded event and how many unknown fields were ignored in it, or a control record."""
 
     event: Event | None
     unknown_fields: int = 0
+    control: Control | None = None
 
 
 def decode(raw: bytes | None) -> Event:
@@ -131,7 +148,7 @@ def decode_counting(raw: bytes | None) -> Decoded:
         raise BadEvent(Reason.TOO_LARGE, f"{len(raw):,} bytes; an event has at most {MAX_BYTES:,}")
     document = _parse(raw)
     if document.get("kind") == Kind.CONTROL:
-        return _control(document)
+        return control_of(document)
     return from_document(document)
 
 
@@ -181,12 +198,12 @@ def parse_document(raw: bytes | None) -> dict[str, object]:
     return _parse(raw)
 
 
-def _control(document: Mapping[str, object]) -> Decoded:
+def control_of(document: Mapping[str, object]) -> Decoded:
+    """Control record in a parsed JSON object. Raises `BadEvent`."""
     try:
-        msgspec.convert(document, _Control)
+        return Decoded(None, control=msgspec.convert(document, Control))
     except msgspec.ValidationError as error:
         raise classify(str(error), document) from None
-    return Decoded(None)
 
 
 def _unwrap_cloud_event(envelope: Mapping[str, object]) -> dict[str, object]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final, Generic, NamedTuple, TypeVar
@@ -75,6 +75,14 @@ DISTRIBUTION_LEVELS: Final = (
     Level(Unit.DAY, NEVER),
 )
 
+
+class Place(NamedTuple):
+    """Where a closed slice belongs: its unit, and its start in milliseconds since 1970."""
+
+    unit: Unit
+    start_ms: int
+
+
 Content = TypeVar("Content", Counts, Distributions)
 
 
@@ -109,13 +117,39 @@ class History(Generic[Content]):
         self._retention_ms = retention_ms
         self._kept: list[list[Kept[Content]]] = [[] for _ in levels]
         self._due: list[int] = [NEVER for _ in levels]
+        self._unsaved: dict[Place, Kept[Content]] = {}
+        self._gone: set[Place] = set()  # saved, and no longer kept
+        self.forgotten: list[Content] = []  # what is past retention, until somebody takes it
 
     def append(self, start_ms: int, content: Content) -> None:
         """Take a finest slice that has just closed; slices come in the order of time."""
-        finest = self._kept[0]
-        finest.append(Kept(start_ms, start_ms + LENGTH_MS, content.packed()))
-        if len(finest) == 1:
+        self._keep(0, [Kept(start_ms, start_ms + LENGTH_MS, content.packed())])
+        if len(self._kept[0]) == 1:
             self._set_due(0)
+
+    def changes(self) -> tuple[dict[Place, Kept[Content]], set[Place]]:
+        """What is kept and was not told of before, by place, and which places that were are empty now."""
+        unsaved, gone = self._unsaved, self._gone
+        self._unsaved, self._gone = {}, set()
+        return unsaved, gone
+
+    def restore(self, kept: Mapping[Place, Kept[Content]], forgotten_ms: int) -> None:
+        """Keep what was saved, in place of everything; nothing of it counts as changed."""
+        self.forgotten_ms = forgotten_ms
+        for number, level in enumerate(self.levels):
+            of_level = (one for place, one in kept.items() if place.unit == level.unit)
+            self._kept[number] = sorted(of_level, key=_start)
+        self._set_all_due()
+
+    def change_grid(self, grid: Grid) -> None:
+        """Go on with other boundaries; what is kept stays as it is."""
+        self.grid = grid
+        self._set_all_due()
+
+    @property
+    def contents(self) -> list[Content]:
+        """What all slices hold, coarsest first."""
+        return [one.content for kept in reversed(self._kept) for one in kept]
 
     def roll_up(self, now_ms: int) -> None:
         """Add up what has become old enough at event time ``now_ms``, and forget what is past retention.
@@ -129,7 +163,8 @@ class History(Generic[Content]):
         past = bisect_right(oldest, limit_ms, key=_end)
         if past:
             self.forgotten_ms = oldest[past - 1].end_ms
-            del oldest[:past]
+            self.forgotten += [one.content for one in oldest[:past]]
+            self._drop(len(self._kept) - 1, past)
 
     def start_of(self, window: Window, now_ms: int) -> int:
         """Where ``window`` begins at ``now_ms``: ⌊now − length⌋ at the length that slices have at that age."""
@@ -174,6 +209,24 @@ class History(Generic[Content]):
         """How many slices are kept, of all units."""
         return sum(map(len, self._kept))
 
+    def _keep(self, number: int, more: Sequence[Kept[Content]]) -> None:
+        self._kept[number] += more
+        unit = self.levels[number].unit
+        self._unsaved.update((Place(unit, one.start_ms), one) for one in more)
+
+    def _drop(self, number: int, count: int) -> None:
+        """Forget the oldest ``count`` of a level."""
+        unit = self.levels[number].unit
+        for one in self._kept[number][:count]:
+            place = Place(unit, one.start_ms)
+            if self._unsaved.pop(place, None) is None:
+                self._gone.add(place)
+        del self._kept[number][:count]
+
+    def _set_all_due(self) -> None:
+        for number in range(len(self.levels) - 1):
+            self._set_due(number)
+
     def _set_due(self, number: int) -> None:
         kept, coarser = self._kept[number], self.levels[number + 1].unit
         if kept:
@@ -185,11 +238,13 @@ class History(Generic[Content]):
     def _roll(self, number: int, now_ms: int) -> None:
         """Join what is due at ``now_ms`` of level ``number`` into slices of the next."""
         kept, groups = self._kept[number], list(self._due_groups(number, now_ms))
+        if not groups:  # boundaries have moved since it was worked out when they are due
+            self._set_due(number)
+            return
         contents = self._add_each([[one.content for one in kept[first:after]] for _, _, first, after in groups])
-        self._kept[number + 1] += [
-            Kept(start, end, content.packed()) for (start, end, _, _), content in zip(groups, contents, strict=True)
-        ]
-        del kept[: groups[-1][-1]]
+        joined = zip(groups, contents, strict=True)
+        self._keep(number + 1, [Kept(start, end, content.packed()) for (start, end, _, _), content in joined])
+        self._drop(number, groups[-1][-1])
         self._set_due(number)
         if number + 1 < len(self.levels) - 1:
             self._set_due(number + 1)
@@ -198,14 +253,17 @@ class History(Generic[Content]):
         """Start and end of each coarser slice that is due, and which positions of level ``number`` make it up."""
         kept, coarser = self._kept[number], self.levels[number + 1].unit
         limit_ms = now_ms - self.levels[number].keep_ms
+        done_ms = self._kept[number + 1][-1].end_ms if self._kept[number + 1] else -NEVER
         first = 0
         while first < len(kept):
             start, end = self.grid.bounds(coarser, kept[first].start_ms)
             if end > limit_ms:
                 return
             after = bisect_left(kept, end, first, key=_start)
+            # Boundaries move when the time zone changes; slices never overlap.
+            start, end = max(start, done_ms), max(end, kept[after - 1].end_ms)
             yield start, end, first, after
-            first = after
+            first, done_ms = after, end
 
 
 def histories(grid: Grid, retention_ms: int) -> tuple[History[Counts], History[Distributions]]:

@@ -7,6 +7,7 @@ anything in that the wire format refuses; only mapped fields are handed on.
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -139,6 +140,7 @@ def wanted(name: str) -> str:
     return "true or false" if accepts(name, value=True) else "a number that is not negative"
 
 
+@functools.cache
 def choices(name: str) -> tuple[str, ...]:
     """Every value of field ``name`` where only a few are allowed; the monitor's own kind is not for mappings."""
     hints = get_type_hints(Event)[name if name != "class" else "class_"]

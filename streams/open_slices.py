@@ -49,6 +49,16 @@ class OpenSlices:
             heappop(self._starts)
         return self._open.pop(start_ms, None) or OpenSlice(start_ms)
 
+    def first_offset(self) -> int | None:
+        """Offset of the first record that entered any of them."""
+        return min((one.first_offset for one in self._open.values()), default=None)
+
+    def enter(self, starts: IntArray, offsets: IntArray) -> None:
+        """Open the slices at ``starts`` into which records at ``offsets``, in log order, enter."""
+        found, first = np.unique(starts, return_index=True)
+        for start_ms, offset in zip(found.tolist(), offsets[first].tolist(), strict=True):
+            self.at(start_ms).enter(offset)
+
     def add(self, starts: IntArray, routes: IntArray, durations_us: IntArray) -> None:
         """Count observations: the start of each one's slice, its route, and its duration (or `ABSENT`)."""
         if not len(starts):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
+from streams.catalogue import Catalogue, StepSeries
+from streams.eras import Eras
 from streams.history import NEVER, History
-from streams.open_slices import OpenSlices, contents
-from streams.router import Router, StepSeries
+from streams.open_slices import contents
 from streams.slices import Counts, Distributions, Slice, slice_ceiling
-from streams.standards.model import Standards, Window
+from streams.standards.model import Window
 from streams.totals import BucketSlots, CountTotals, DistributionTotals, Extremes
 from streams.views.levels import ObjectiveLevel, Ratio, Reading, StepLevel
 from streams.windows import RunningSum
@@ -74,16 +75,14 @@ class Reader:
 
     def __init__(
         self,
-        standards: Standards,
-        router: Router,
-        opened: OpenSlices,
+        eras: Eras,
+        catalogue: Catalogue,
         counts: History[Counts],
         distributions: History[Distributions],
     ) -> None:
         """Read what the engine's parts hold; nothing is closed yet."""
-        self._standards = standards
-        self._router = router
-        self._opened = opened
+        self._eras = eras
+        self._catalogue = catalogue
         self._histories = counts, distributions
         self._slots = BucketSlots()
         self._since_beginning = _Totals(CountTotals(), DistributionTotals(self._slots), Extremes())
@@ -93,6 +92,14 @@ class Reader:
         """Take closed slices into the totals since the beginning."""
         counts = Counts.add([one.counts for one in slices])
         self._since_beginning.add(counts, Distributions.add([one.distributions for one in slices]))
+
+    def restore(self, counts: Counts, distributions: Distributions) -> None:
+        """Go on from totals since the beginning."""
+        self._since_beginning.add(counts, distributions)
+
+    def start_anew(self) -> None:
+        """Work every window out again: boundaries or windows have changed."""
+        self._windows.clear()
 
     def cumulative(self, first_ms: int | None, newest_ms: int | None, breaches: Breaches) -> Reading:
         """Figures since the beginning, from the oldest slice's start up to the end of the newest event's slice."""
@@ -124,24 +131,26 @@ class Reader:
 
     def _add_open(self, totals: _Totals, counts_ms: int, distributions_ms: int, end_ms: int) -> None:
         """Add the open slices that end by ``end_ms``, counts and distributions each from where they begin."""
-        opened = [one for one in self._opened if one.end_ms <= end_ms]
-        for one, counts, distributions in zip(opened, *contents(self._router, opened), strict=True):
-            if one.start_ms >= counts_ms:
-                totals.counts.add(counts)
-            if one.start_ms >= distributions_ms:
-                totals.distributions.add(distributions)
-                totals.extremes.add(distributions)
+        for era in self._eras:
+            opened = [one for one in era.open if one.end_ms <= end_ms]
+            for one, counts, distributions in zip(opened, *contents(era.router, opened), strict=True):
+                if one.start_ms >= counts_ms:
+                    totals.counts.add(counts)
+                if one.start_ms >= distributions_ms:
+                    totals.distributions.add(distributions)
+                    totals.extremes.add(distributions)
 
     def _reading(
         self, name: str, start_ms: int | None, end_ms: int | None, totals: _Totals, breaches: Breaches
     ) -> Reading:
-        steps = (totals.step(key, series) for key, series in sorted(self._router.steps.items()))
+        steps = (totals.step(key, series) for key, series in sorted(self._catalogue.steps.items()))
         return Reading(name, start_ms, end_ms, tuple(steps), tuple(self._objectives(name, totals, breaches)))
 
     def _objectives(self, name: str, totals: _Totals, breaches: Breaches) -> Iterable[ObjectiveLevel]:
         """Levels of the objectives that are judged over the window ``name``, or since the beginning."""
-        for (service, objective_name), number in sorted(self._router.objectives.items()):
-            objective = self._standards.services[service].objectives[objective_name]
+        era = self._eras.now
+        for (service, objective_name), number in sorted(era.router.objectives.items()):
+            objective = era.standards.services[service].objectives[objective_name]
             ratio = totals.counts.ratio(number)
             since = breaches.get((service, objective_name))
             if name == "all":

@@ -8,85 +8,34 @@ slice is looked at. A new ratio is new rows here.
 
 from __future__ import annotations
 
-import enum
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
+from streams.catalogue import Catalogue
 from streams.columns import ABSENT
 from streams.distribution import LONGEST_US
 from streams.events import Event, Kind
+from streams.judging import AVAILABLE, Feed, RouteKey, classes_told_apart, identity, judge, point_of, regardless
 from streams.standards.model import (
-    FailureFree,
-    Measure,
+    DAY_MS,
     Objective,
     ProbeAvailability,
-    RequestAvailability,
-    ResponseTimeWithin,
-    Service,
     Standards,
     Verdict,
 )
 from streams.tables import IntArray, Table, group
 
-#: Label of failures that name no fail point.
-UNSPECIFIED: Final = "unspecified"
 #: Durations need 45 bits; an edge is `profile << EDGE_BITS | limit`.
 EDGE_BITS: Final = 46
 #: Looked-up routes are remembered for so many different combinations. Forgetting them changes nothing but time.
 _MOST_REMEMBERED: Final = 65_536
 
 
-class Indicator(enum.StrEnum):
-    """What a ratio or sum series is."""
-
-    AVAILABILITY = "availability"  # ok / (ok + failed)
-    ANSWERED = "answered"  # (ok + failed) / all
-    PROBES = "probes"  # milliseconds up / milliseconds observed
-    OBJECTIVE = "objective"
-    FAILURES = "failures"
-
-
-class RouteKey(NamedTuple):
-    """What is common to the observations of one route."""
-
-    kind: str
-    service: str
-    step: str | None
-    class_: str | None
-    failure_point: str | None
-    outcome: str
-
-
 _route_key: Final = attrgetter(*RouteKey._fields)
-
-
-class Feed(NamedTuple):
-    """How one ratio judges the observations of a route: a verdict per band, the last for absent durations."""
-
-    ratio: int
-    limits: tuple[int, ...]
-    verdicts: tuple[Verdict, ...]  # one more than limits, and one for absent
-
-    def at(self, limit: int | None) -> Verdict:
-        """Verdict for durations up to and including ``limit`` (None: beyond every limit)."""
-        if limit is None:
-            return self.verdicts[len(self.limits)]
-        return self.verdicts[sum(own < limit for own in self.limits)]
-
-
-@dataclass(slots=True)
-class StepSeries:
-    """Ids of the series of one step of one service."""
-
-    availability: int
-    answered: int
-    probes: int
-    distribution: int
-    failures: dict[str, int] = field(default_factory=dict)
 
 
 class Columns:
@@ -108,20 +57,25 @@ class Columns:
 
 
 class Router:
-    """Routes, cells and series of one source partition. Routes are admitted in the order of the log."""
+    """Routes and cells of one source partition under one version of its standards; series are the catalogue's.
 
-    def __init__(self, standards: Standards) -> None:
+    ``folded`` counts the observations whose labels the caps of the catalogue replaced, by what was replaced.
+    """
+
+    def __init__(self, standards: Standards, catalogue: Catalogue) -> None:
         """Compile ``standards``; their objectives get their series at once, everything else when it occurs."""
         self._standards = standards
+        self._catalogue = catalogue
         self._remembered: dict[tuple[object, ...], int] = {}  # by what events have
+        self._remembered_folded: dict[tuple[int, tuple[object, ...]], tuple[int, tuple[str, ...]]] = {}
         self._routes: dict[RouteKey, int] = {}
         self._profiles: dict[tuple[int, ...], int] = {}
-        self._classes = {service.name: _classes(service) for service in standards.services.values()}
+        self._classes = {service.name: classes_told_apart(service) for service in standards.services.values()}
         self._columns: Columns | None = None
         self._probe_cells: dict[tuple[str, str], tuple[int, int]] = {}
-        self.steps: dict[tuple[str, str], StepSeries] = {}
+        self.folded: Counter[str] = Counter()
         self.objectives: dict[tuple[str, str], int] = {}
-        self.ratios = self.sums = self.distributions = 0
+        self.labels: list[tuple[str, str]] = []  # service and step, by route
         self.edges: list[int] = []
         self.profile: list[int] = []  # by route
         self.cell_start: list[int] = []  # by route
@@ -131,8 +85,23 @@ class Router:
         self.feed_good: list[int] = []
         self.failure_sum: list[int] = []  # by cell; −1: none
         for service in standards.services.values():
-            for name in service.objectives:
-                self.objectives[service.name, name] = self._new_ratio()
+            for name, objective in service.objectives.items():
+                self.objectives[service.name, name] = catalogue.measure(service.name, identity(objective.measure))
+
+    @property
+    def ratios(self) -> int:
+        """Number of ratio series."""
+        return self._catalogue.ratios
+
+    @property
+    def sums(self) -> int:
+        """Number of sum series."""
+        return self._catalogue.sums
+
+    @property
+    def distributions(self) -> int:
+        """Number of distribution series."""
+        return self._catalogue.distributions
 
     @property
     def columns(self) -> Columns:
@@ -146,12 +115,13 @@ class Router:
         """Number of cells."""
         return len(self.failure_sum)
 
-    def routes(self, events: Sequence[Event]) -> IntArray:
+    def routes(self, events: Sequence[Event], times_ms: IntArray) -> IntArray:
         """Route of each event; unknown ones are admitted in order."""
         keys = list(map(_route_key, events))
         found = list(map(self._remembered.get, keys))
         if None in found:
-            found = [self._remembered[key] if key in self._remembered else self._route(key) for key in keys]
+            for i in [i for i, number in enumerate(found) if number is None]:
+                found[i] = self._route(keys[i], int(times_ms[i]) // DAY_MS)
         return np.array(found, np.int64)
 
     def cells_of(self, routes: IntArray, durations_us: IntArray) -> IntArray:
@@ -164,7 +134,9 @@ class Router:
         return cells
 
     def probe_cells(self, service: str, step: str) -> tuple[int, int]:
-        """Cells that milliseconds observed as up, and as down, are counted in, for a step whose probes were routed."""
+        """Cells that milliseconds observed as up, and as down, are counted in, for a step of the catalogue."""
+        if (service, step) not in self._probe_cells:
+            self._admit_probe(service, step)
         return self._probe_cells[service, step]
 
     def ratios_of(self, cells: Table) -> Table:
@@ -188,16 +160,47 @@ class Router:
         hit = sums >= 0
         return _summed((sums + places * self.sums)[hit], np.repeat(cells.values[hit], 2, axis=1))
 
-    def _route(self, key: tuple[object, ...]) -> int:
-        """Route of events with ``key``, admitted if need be."""
-        route = self._significant(RouteKey(*key))  # type: ignore[arg-type]  # as the attribute getter gives it
-        number = self._routes.get(route)
-        if number is None:
-            number = self._routes[route] = self._admit(route)
-        if len(self._remembered) >= _MOST_REMEMBERED:
-            self._remembered.clear()
-        self._remembered[key] = number
+    def _route(self, key: tuple[object, ...], day: int) -> int:
+        """Route of events with ``key`` on ``day``, admitted if need be."""
+        if key in self._remembered:
+            return self._remembered[key]
+        known = self._remembered_folded.get((day, key)) or self._look_up(key, day)
+        number, folded = known
+        self.folded.update(folded)
         return number
+
+    def _look_up(self, key: tuple[object, ...], day: int) -> tuple[int, tuple[str, ...]]:
+        """Route of ``key`` on ``day``, and which of its labels the caps replaced."""
+        route = self._significant(RouteKey(*key))  # type: ignore[arg-type]  # as the attribute getter gives it
+        placed = self._placed(route, day)
+        number = self._routes.get(placed)
+        if number is None:
+            number = self._routes[placed] = self._admit(placed)
+        folded = tuple(name for name, field_ in _FOLDABLE if getattr(placed, field_) != getattr(route, field_))
+        if len(self._remembered) + len(self._remembered_folded) >= _MOST_REMEMBERED:
+            self._remembered.clear()
+            self._remembered_folded.clear()
+        if folded:
+            self._remembered_folded[day, key] = number, folded
+        else:
+            self._remembered[key] = number
+        return number, folded
+
+    def _placed(self, route: RouteKey, day: int) -> RouteKey:
+        """``route`` under the labels that the catalogue has for it."""
+        if route is _NOTHING:
+            return route
+        declared = self._standards.services.get(route.service)
+        step = declared.steps.get(route.step or "") if declared else None
+        known = (declared is not None, step is not None)
+        labels = self._catalogue.place(route.service, route.step or "", day, declared=known)
+        class_ = route.class_ if labels[0] == route.service else None
+        point = point_of(route)
+        if point is not None:
+            known_point = step is not None and point in step.failure_points
+            placed = self._catalogue.point(*labels, point, day, declared=known_point)
+            point = placed if route.failure_point else None
+        return route._replace(service=labels[0], step=labels[1], class_=class_, failure_point=point)
 
     def _significant(self, key: RouteKey) -> RouteKey:
         """``key`` without what no series depends on, so that free texts in events do not multiply routes."""
@@ -215,24 +218,27 @@ class Router:
         if route.kind == Kind.PROBE:
             return self._admit_probe(route.service, route.step or "")
         feeds = list(self._feeds(route)) if route.kind == Kind.INTERACTION else []
-        return self._add_route(feeds, self._failure_sum(route), self._distribution(route))
+        return self._add_route(route, feeds, self._failure_sum(route), self._distribution(route))
 
     def _admit_probe(self, service: str, step: str) -> int:
         """Admit the two routes of observed time, up and down; probes themselves are not counted. Gives the first."""
-        ratios = [self._step(service, step).probes]
+        ratios = [self._catalogue.steps[service, step].probes]
         ratios += [
             self.objectives[service, objective.name]
             for objective in self._objectives_of(service)
             if isinstance(objective.measure, ProbeAvailability) and objective.measure.step in (None, step)
         ]
+        route = RouteKey(Kind.PROBE, service, step, None, None, "ok")
         up, down = (
-            self._add_route([_regardless(ratio, verdict) for ratio in ratios], -1, -1)
+            self._add_route(route, [regardless(ratio, verdict) for ratio in ratios], -1, -1)
             for verdict in (Verdict.GOOD, Verdict.BAD)
         )
         self._probe_cells[service, step] = self.cell_start[up], self.cell_start[down]
+        self._routes[route] = up
         return up
 
-    def _add_route(self, feeds: Sequence[Feed], failure_sum: int, distribution: int) -> int:
+    def _add_route(self, route: RouteKey, feeds: Sequence[Feed], failure_sum: int, distribution: int) -> int:
+        self.labels.append((route.service, route.step or ""))
         limits = sorted({min(limit, LONGEST_US) for feed in feeds for limit in feed.limits})
         self.profile.append(self._profile(tuple(limits)))
         self.cell_start.append(self.cells)
@@ -260,9 +266,9 @@ class Router:
         self.failure_sum.append(failure_sum)
 
     def _feeds(self, route: RouteKey) -> Iterable[Feed]:
-        series = self._step(route.service, route.step or "")
-        yield _regardless(series.answered, Verdict.BAD if route.outcome == "abandoned" else Verdict.GOOD)
-        yield _regardless(series.availability, _AVAILABLE[route.outcome])
+        series = self._catalogue.steps[route.service, route.step or ""]
+        yield regardless(series.answered, Verdict.BAD if route.outcome == "abandoned" else Verdict.GOOD)
+        yield regardless(series.availability, AVAILABLE[route.outcome])
         for objective in self._objectives_of(route.service):
             judged = judge(objective.measure, route)
             if judged is not None:
@@ -273,81 +279,19 @@ class Router:
         return declared.objectives.values() if declared else ()
 
     def _failure_sum(self, route: RouteKey) -> int:
-        point = route.failure_point or (UNSPECIFIED if route.outcome == "failed" else None)
-        if point is None:
-            return -1
-        failures = self._step(route.service, route.step or "").failures
-        if point not in failures:
-            failures[point] = self.sums
-            self.sums += 1
-        return failures[point]
+        point = point_of(route)
+        return -1 if point is None else self._catalogue.steps[route.service, route.step or ""].failures[point]
 
     def _distribution(self, route: RouteKey) -> int:
         if route.kind != Kind.INTERACTION or route.outcome != "ok":
             return -1
-        return self._step(route.service, route.step or "").distribution
-
-    def _step(self, service: str, step: str) -> StepSeries:
-        series = self.steps.get((service, step))
-        if series is None:
-            series = StepSeries(self._new_ratio(), self._new_ratio(), self._new_ratio(), self.distributions)
-            self.distributions += 1
-            self.steps[service, step] = series
-        return series
-
-    def _new_ratio(self) -> int:
-        self.ratios += 1
-        return self.ratios - 1
+        return self._catalogue.steps[route.service, route.step or ""].distribution
 
 
 #: Route of what feeds no series.
 _NOTHING: Final = RouteKey("", "", None, None, None, "ok")
-_AVAILABLE: Final = {"ok": Verdict.GOOD, "failed": Verdict.BAD, "abandoned": Verdict.EXCLUDED}
-
-
-def _classes(service: Service) -> frozenset[str | None]:
-    """The classes that objectives of ``service`` tell apart."""
-    measures = (objective.measure for objective in service.objectives.values())
-    return frozenset(None if isinstance(m, ProbeAvailability) else m.class_ for m in measures)
-
-
-def _regardless(ratio: int, verdict: Verdict) -> Feed:
-    """Feed that judges by the route alone, whatever the duration."""
-    return Feed(ratio, (), (verdict, verdict))
-
-
-def judge(measure: Measure, route: RouteKey) -> tuple[tuple[int, ...], tuple[Verdict, ...]] | None:
-    """Limits, and verdicts by band, with which ``measure`` judges interactions of ``route``; None: not at all."""
-    if isinstance(measure, ProbeAvailability):
-        return None
-    if measure.step not in (None, route.step or "") or measure.class_ not in (None, route.class_):
-        return None
-    if isinstance(measure, RequestAvailability):
-        return (), (_AVAILABLE[route.outcome],) * 2
-    if isinstance(measure, FailureFree):
-        return (), (_failure_free(measure, route),) * 2
-    return _within(measure, route)
-
-
-def _failure_free(measure: FailureFree, route: RouteKey) -> Verdict:
-    point = route.failure_point or (UNSPECIFIED if route.outcome == "failed" else None)
-    hit = point is not None and (not measure.failure_points or point in measure.failure_points)
-    return Verdict.BAD if hit else Verdict.GOOD
-
-
-def _within(measure: ResponseTimeWithin, route: RouteKey) -> tuple[tuple[int, ...], tuple[Verdict, ...]]:
-    if route.outcome == "ok":
-        return (measure.within_us,), (Verdict.GOOD, Verdict.BAD, Verdict.EXCLUDED)
-    if route.outcome == "failed":
-        return (), (measure.failed,) * 2
-    abandoned = measure.abandoned
-    if not abandoned.short_us:
-        return (measure.within_us,), (abandoned.in_time, abandoned.otherwise, abandoned.otherwise)
-    shortest = abandoned.short_us - 1  # whole microseconds: shorter than the limit is at most one less
-    if shortest >= measure.within_us:
-        return (shortest,), (Verdict.EXCLUDED, abandoned.otherwise, abandoned.otherwise)
-    verdicts = (Verdict.EXCLUDED, abandoned.in_time, abandoned.otherwise, abandoned.otherwise)
-    return (shortest, measure.within_us), verdicts
+#: What the caps can replace, by the name under which that is counted.
+_FOLDABLE: Final = (("service", "service"), ("step", "step"), ("failure-point", "failure_point"))
 
 
 def _summed(ids: IntArray, values: IntArray) -> Table:

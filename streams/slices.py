@@ -44,6 +44,11 @@ class Counts:
         sums = _combine_each([[part.sums for part in parts] for parts in groups], PAIRS)
         return list(map(Counts, ratios, sums))
 
+    @property
+    def tables(self) -> tuple[Table, Table]:
+        """Both tables."""
+        return self.ratios, self.sums
+
     def packed(self) -> Counts:
         """The same in the narrowest types."""
         return Counts(self.ratios.packed(), self.sums.packed())
@@ -68,6 +73,11 @@ class Distributions:
         buckets = _combine_each([[part.buckets for part in parts] for parts in groups], WEIGHTS)
         return list(map(Distributions, summaries, buckets))
 
+    @property
+    def tables(self) -> tuple[Table, Table]:
+        """Both tables."""
+        return self.summaries, self.buckets
+
     def packed(self) -> Distributions:
         """The same in the narrowest types."""
         return Distributions(self.summaries.packed(), self.buckets.packed())
@@ -83,14 +93,18 @@ class Slice:
     distributions: Distributions
 
 
+_NEVER_ENTERED: Final = 1 << 62
+
+
 class OpenSlice:
     """A slice that may still change. What is added is only kept; it is brought together when somebody looks."""
 
-    __slots__ = ("_seen", "buckets", "cells", "start_ms", "summaries", "transitions")
+    __slots__ = ("_seen", "buckets", "cells", "first_offset", "start_ms", "summaries", "transitions")
 
     def __init__(self, start_ms: int) -> None:
         """Start empty, at ``start_ms``."""
         self.start_ms = start_ms
+        self.first_offset = _NEVER_ENTERED  # of the first record that entered
         self.transitions: list[Probe] = []
         self.cells: list[Table] = []  # weights by cell id, one column; see `streams.router` for what cells mean
         self.summaries: list[Table] = []  # as in `Distributions`
@@ -101,6 +115,10 @@ class OpenSlice:
     def end_ms(self) -> int:
         """Where the next slice starts."""
         return self.start_ms + LENGTH_MS
+
+    def enter(self, offset: int) -> None:
+        """Note that the record at ``offset`` entered; to have the slice again, the log is read again from the first."""
+        self.first_offset = min(self.first_offset, offset)
 
     def add_cells(self, cells: Table) -> None:
         """Count observations: weight by cell id."""

@@ -7,7 +7,7 @@ lateness. A client clock that runs fast therefore cannot close slices.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ from streams.tables import IntArray
 
 #: Stands for "this record has no timestamp" (plain files; topics with none).
 NO_TIMESTAMP: Final = -1
+#: Before every event time.
+LOWEST_MS: Final = -(1 << 62)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +28,37 @@ class TimePolicy:
     max_ahead_ms: int = 300_000
 
 
+#: A partition lives in the present while its newest event lies so close to its record's timestamp: ticks count.
+PRESENT_MS: Final = 300_000
+
+
+class Newest(NamedTuple):
+    """The event of the largest time believed so far, the first of equals: its time, and its record's timestamp."""
+
+    time_ms: int
+    stamp_ms: int
+
+
 class Watermark:
     """The watermark of one source partition. It only ever moves forward."""
 
     def __init__(self, policy: TimePolicy) -> None:
         """Start before the first record."""
         self.policy = policy
-        self.frontier_ms: int | None = None  # largest min(event time, record timestamp) so far
+        self.frontier_ms: int | None = None  # largest min(event time, record timestamp) so far, or what ticks told
+        self.floor_ms = LOWEST_MS  # what it had reached when the policy changed
+        self.newest: Newest | None = None
 
     @property
     def value_ms(self) -> int | None:
         """Event time up to which slices are final; None before the first event."""
-        return None if self.frontier_ms is None else self.frontier_ms - self.policy.lateness_ms
+        return None if self.frontier_ms is None else max(self.frontier_ms - self.policy.lateness_ms, self.floor_ms)
+
+    @property
+    def lives_in_the_present(self) -> bool:
+        """Whether a tick would count: the newest event came soon before or after its time."""
+        newest = self.newest
+        return newest is not None and newest.stamp_ms >= 0 and abs(newest.time_ms - newest.stamp_ms) <= PRESENT_MS
 
     def is_future(self, times: IntArray, stamps: IntArray) -> npt.NDArray[np.bool_]:
         """Which events claim a time too far beyond their record's timestamp."""
@@ -47,10 +68,34 @@ class Watermark:
 
     def advance(self, times: IntArray, stamps: IntArray) -> IntArray:
         """Take in events in log order; the watermark in milliseconds as each of them left it."""
+        if not len(times):
+            return times
         believed = np.where(stamps == NO_TIMESTAMP, times, np.minimum(times, stamps))
-        if self.frontier_ms is not None and len(believed):
+        if self.frontier_ms is not None:
             believed[0] = max(int(believed[0]), self.frontier_ms)
         frontier: IntArray = np.maximum.accumulate(believed)
-        if len(frontier):
-            self.frontier_ms = int(frontier[-1])
-        return frontier - self.policy.lateness_ms
+        self.frontier_ms = int(frontier[-1])
+        first = int(times.argmax())
+        if self.newest is None or times[first] > self.newest.time_ms:
+            self.newest = Newest(int(times[first]), int(stamps[first]))
+        return np.maximum(frontier - self.policy.lateness_ms, self.floor_ms)
+
+    def stand(self, times: IntArray) -> IntArray:
+        """The watermark for events that it has passed before: it does not move."""
+        return np.full(len(times), LOWEST_MS if self.value_ms is None else self.value_ms, np.int64)
+
+    def tick(self, stamp_ms: int) -> None:
+        """Let time pass: since the newest event as much as between its record's timestamp and the tick's.
+
+        Only while the partition lives in the present, so that backfills are untouched; repetitions change nothing.
+        """
+        if self.lives_in_the_present and stamp_ms >= 0:
+            assert self.newest is not None
+            assert self.frontier_ms is not None
+            passed = self.newest.time_ms + stamp_ms - self.newest.stamp_ms
+            self.frontier_ms = max(self.frontier_ms, min(passed, stamp_ms))
+
+    def change(self, policy: TimePolicy) -> None:
+        """Judge by ``policy`` from here on; what was final stays so."""
+        self.floor_ms = self.floor_ms if self.value_ms is None else self.value_ms
+        self.policy = policy

@@ -89,6 +89,10 @@ const SIGNS = {
   "no-objectives": "M5 10h10",
   "caught-up": "M4 10.5l4 4 8-9",
   "catching-up": "M10 4v7l4 3",
+  starting: "M10 4v7l4 3",
+  recovering: "M15 6a6.5 6.5 0 1 0 1.5 4.5M15.5 2v4.5H11",
+  stalled: "M7 4v12M13 4v12",
+  evicted: "M5 5l10 10M15 5L5 15",
 };
 
 // A state by shape, word and colour together.

@@ -5,8 +5,11 @@ const TIMEOUT_MS = 5000;
 // A large floor is asked for less often, so that looking takes at most this share of the worker's time.
 const LARGEST_LOAD = 0.1;
 const WINDOW_KEY = "slm-window";
-// Warnings that are as they should be for how the worker was started: said beside the pipeline, not above everything.
-const NOTES = new Set(["no-standards", "rereading"]);
+// Warnings that nobody need hurry about: said beside the pipeline, not above everything.
+const NOTES = new Set(["no-standards", "labels-folded"]);
+// States in which figures are missing or stand still.
+const HALTED = new Set(["starting", "recovering", "stalled", "evicted"]);
+const AILING = new Set(["stalled", "evicted"]);
 const view = { status: null, received: null, lost: false, window: chosenWindow(), copied: false };
 
 function chosenWindow() {
@@ -20,7 +23,7 @@ function showHeadline({ services, events, worker }) {
   const [breached, met] = [having("breached"), having("met")];
   const values = { total: count(all.length), count: count(breached || met) };
   const [state, key] = breached ? ["breached", "breached"]
-    : worker.state === "starting" ? ["no-data", "starting"]
+    : HALTED.has(worker.state) ? [worker.state, worker.state]
     : !events.accepted ? ["no-data", "empty"]
     : !all.length ? ["no-objectives", "no-objectives"]
     : met === all.length ? ["met", "met"] : ["no-data", "partly"];
@@ -49,13 +52,16 @@ function showGlance(status) {
 }
 
 function showNotices({ worker }) {
-  const notice = (kind, words) => h("li", { class: `notice ${kind}` }, words);
-  const waiting = worker.waiting_for.slice(0, 3).map((words) => notice("waiting", words));
-  const more = worker.waiting_for.length - waiting.length;
+  const notice = (kind, ...words) => h("li", { class: `notice ${kind}` }, words);
+  const told = worker.waiting_for.slice(0, 3);
+  const more = worker.waiting_for.length - told.length;
   const notices = [
     ...worker.warnings.filter(({ key }) => !NOTES.has(key)).map((warning) => notice("warning", warning.text)),
-    ...waiting, more > 0 ? notice("waiting", text("more-waiting", { count: count(more) })) : null,
-  ];
+    worker.refused_standards === null ? null : notice("warning", h("code", {}, worker.refused_standards)),
+    ...told.map((words, index) => notice(index === 0 && AILING.has(worker.state) ? "ailing" : "waiting", words)),
+    more > 0 ? notice("waiting", text("more-waiting", { count: count(more) })) : null,
+    worker.waits === null ? null : notice("waiting", worker.waits),
+  ].filter(Boolean);
   show("notices", notices.length ? h("ul", { "aria-label": text("warnings") }, notices) : null);
 }
 

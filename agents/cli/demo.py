@@ -71,11 +71,11 @@ def _broker(
 ) -> Iterator[tuple[Settings, bool]]:
     """Settings for the Kafka that ``options`` name, or for a broker that lives as long as the body."""
     from agents.broker import EmbeddedBroker
-    from agents.demo import DEAD_LETTERS, GROUP
+    from agents.demo import GROUP, TOPICS
     from agents.floor import TOPIC
     from agents.settings import Settings
 
-    own = {"topics": TOPIC, "dead_letters_topic": DEAD_LETTERS, "group": GROUP}
+    own = {"topics": TOPIC, "group": GROUP, **TOPICS}
     if options["broker"]:
         settings = Settings.resolve({**options, **own}, os.environ, config)
         _create_topics(settings)
@@ -87,19 +87,19 @@ def _broker(
 
 
 def _create_topics(settings: Settings) -> None:
-    from dataclasses import replace
-
     from agents import topics
     from agents.connections import administration
 
-    events, letters = topics.source(settings.topics[0]), replace(topics.DEAD_LETTERS, name=settings.dead_letters_topic)
     with administration(settings, _say) as admin:
         cluster = topics.Cluster(admin)
-        replicas = min(topics.MOST_REPLICAS, cluster.brokers())
-        found = cluster.find([events.name, letters.name])
-        for topic, partitions in ((events, topics.DEFAULT_PARTITIONS), (letters, 1)):
+        plan = topics.Plan(min(topics.MOST_REPLICAS, cluster.brokers()))
+        used = {*settings.sources, *settings.own_topics.values()}
+        wanted = [topic for topic in topics.table(settings) if topic.name in used]
+        found = cluster.find([topic.name for topic in wanted])
+        sources = [found[name].partitions for name in settings.topics if name in found]
+        for topic in wanted:
             if topic.name not in found:
-                cluster.create(topic, partitions, replicas)
+                cluster.create(topic, plan.partitions_to_create(topic, sources), plan.replicas)
                 _say(f"created the topic {topic.name}")
 
 

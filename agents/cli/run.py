@@ -6,7 +6,9 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
@@ -17,8 +19,8 @@ from agents.exits import Exit
 from agents.settings import SETTINGS, Kind, Setting
 
 if TYPE_CHECKING:
+    from agents.files import StandardsFile
     from agents.settings import Settings
-    from streams.standards.model import Standards
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,6 +38,9 @@ def _worker_options(command: F) -> F:
 
 def _described(row: Setting) -> dict[str, Any]:
     shown = f"{row.meaning} [{row.variable}{'' if row.default is None else f'; default: {row.default}'}]"
+    if row.kind is Kind.SWITCH:
+        # Not given is None, so that the environment and the file have their say.
+        return {"is_flag": True, "default": None, "help": shown}
     if row.kind is Kind.LIST:
         return {"metavar": "NAME", "multiple": True, "help": shown}
     return {
@@ -51,14 +56,16 @@ def _described(row: Setting) -> dict[str, Any]:
 def command(*, config: Path | None, **options: object) -> None:
     """Read events from Kafka, and expose service levels on the status page and /metrics.
 
-    Several workers share the partitions of the topics; give each a port of its own on one machine. In this version a
-    worker keeps no state: it reads its topics from their beginning after every start.
+    Several workers share the partitions of the topics; give each a port of its own on one machine. What they conclude
+    is kept in Kafka: each event counts once, whatever happens to workers and brokers. SIGHUP makes the worker read its
+    standards file again.
 
-    Ends on SIGTERM with code 0 and on an interrupt with code 130. Code 3: the broker or a topic is not there; code 4:
-    the worker makes no progress, or found an error of its own, and wants to be started again.
+    Ends on SIGTERM with code 0 and on an interrupt with code 130. Code 3: the broker or a topic is not there, or not as
+    it must be; code 4: the worker makes no progress, is refused by Kafka, or found an error of its own.
     """
     for number in _ENDS:
         signal.signal(number, _end_at_once)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to read again
     settings = resolve(options, config)
     code = _run(settings, _prepare(settings))
     sys.stderr.flush()
@@ -70,33 +77,44 @@ def _end_at_once(number: int, _: object) -> NoReturn:
     raise SystemExit(_ENDS[signal.Signals(number)])
 
 
-def _prepare(settings: Settings) -> Standards:
+def _prepare(settings: Settings) -> StandardsFile:
     """Check everything that a user can have got wrong, the quickest first."""
     from agents import preflight
-    from agents.files import read_standards
+    from agents.files import read_standards_file
 
-    standards = read_standards(settings.standards)
+    file = read_standards_file(settings.standards)
     preflight.check_port(settings)
     preflight.check_broker(settings, _notice)
-    return standards
+    return file
 
 
 def _notice(line: str) -> None:
     click.echo(f"slm: {line}", err=True)
 
 
-def _run(settings: Settings, standards: Standards) -> int:
+def _run(settings: Settings, file: StandardsFile) -> int:
     from agents import log
 
     log.configure()
     try:
-        return asyncio.run(_serve(settings, standards))
+        return asyncio.run(_serve(settings, file))
     except click.ClickException as fault:
         fault.show()
         return fault.exit_code
 
 
-async def _serve(settings: Settings, standards: Standards) -> int:
+def _read_again(settings: Settings) -> StandardsFile | str:
+    """The standards file as it is now, written now for whoever asks; or what is wrong with it."""
+    from agents.files import read_standards_file
+
+    try:
+        file = read_standards_file(settings.standards)
+    except click.ClickException as error:
+        return error.format_message()
+    return replace(file, written_ms=max(file.written_ms, time.time_ns() // 1_000_000))
+
+
+async def _serve(settings: Settings, file: StandardsFile) -> int:
     from agents.app import build
 
     stop, ended_by = asyncio.Event(), []
@@ -110,7 +128,8 @@ async def _serve(settings: Settings, standards: Standards) -> int:
     loop = asyncio.get_running_loop()
     for number in _ENDS:
         loop.add_signal_handler(number, end, number)
-    monitor = build(settings, standards)
+    monitor = build(settings, file)
+    loop.add_signal_handler(signal.SIGHUP, lambda: monitor.reload(_read_again(settings)))
     _notice(f"status page: {monitor.url}")
     await monitor.run(stop)
     return ended_by[0] if ended_by else Exit.DONE

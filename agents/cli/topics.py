@@ -66,7 +66,7 @@ def command(
     with administration(settings, lambda line: click.echo(f"slm: {line}", err=True)) as admin:
         cluster = wanted.Cluster(admin)
         replicas = replication or min(wanted.MOST_REPLICAS, cluster.brokers())
-        check = Check(cluster, wanted.table(settings.topics), wanted.Plan(replicas, partitions), _given())
+        check = Check(cluster, wanted.table(settings), wanted.Plan(replicas, partitions), _given())
         check.run(create=create, alter=alter)
     click.echo(check.as_json() if as_json else check.as_text())
     sys.exit(Exit.NEGATIVE if check.differences else Exit.DONE)
@@ -124,9 +124,9 @@ class Check:
 
     def _sources(self) -> list[int]:
         """Partitions of the topics with events that exist."""
-        from agents.topics import OWN
+        from agents.topics import Role
 
-        sources = [topic.name for topic in self.topics if topic not in OWN]
+        sources = [topic.name for topic in self.topics if topic.role is Role.SOURCE]
         return [self.found[name].partitions for name in sources if name in self.found]
 
     def _create(self) -> None:

@@ -69,10 +69,13 @@ class _Timeline:
         """Let ``probe`` hold from now on, in place of what its source said before."""
         self._silence(probe.source)
         if probe.holds_ms:
-            until_ms = probe.time_ms + probe.holds_ms
-            self.sources[probe.source] = _Holding(until_ms, probe.up)
-            self.down += not probe.up
-            heappush(self.expiries, (until_ms, probe.source))
+            self.hold(probe.source, probe.time_ms + probe.holds_ms, up=probe.up)
+
+    def hold(self, source: str, until_ms: int, *, up: bool) -> None:
+        """Let what a silent ``source`` says hold until ``until_ms``."""
+        self.sources[source] = _Holding(until_ms, up)
+        self.down += not up
+        heappush(self.expiries, (until_ms, source))
 
     def observed(self) -> tuple[int, int]:
         """Milliseconds up and down since this was last asked."""
@@ -93,6 +96,16 @@ class _Timeline:
             self.down -= not held.up
 
 
+class Held(NamedTuple):
+    """What one source last said of a step, and until when it holds. Sorts by service, step, source."""
+
+    service: str
+    step: str
+    source: str
+    until_ms: int
+    up: bool
+
+
 class Timelines:
     """The timelines of one source partition that still hold."""
 
@@ -105,6 +118,19 @@ class Timelines:
     def next_start_ms(self) -> int | None:
         """Start of the next slice in which something holds without a further probe; None: nothing holds."""
         return self._passed_ms if self._holding else None
+
+    def held(self) -> tuple[int, list[Held]]:
+        """Up to when everything is accounted for, and what holds then."""
+        of_steps = self._holding.items()
+        held = [Held(*key, source, h.until_ms, h.up) for key, t in of_steps for source, h in t.sources.items()]
+        return self._passed_ms, sorted(held)
+
+    def restore(self, passed_ms: int, held: Iterable[Held]) -> None:
+        """Go on from what `held` gave."""
+        self._passed_ms = passed_ms
+        for one in held:
+            timeline = self._holding.setdefault((one.service, one.step), _Timeline(passed_ms))
+            timeline.hold(one.source, one.until_ms, up=one.up)
 
     def pass_slice(self, start_ms: int, end_ms: int, probes: Iterable[Probe]) -> list[Observed]:
         """Apply the slice's ``probes`` in the order of time and offset, and account for the slice [start, end).

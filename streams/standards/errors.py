@@ -11,6 +11,8 @@ from typing import Final
 #: Keys and list indexes from the root of the file.
 Path = tuple[str | int, ...]
 
+#: Most problems that are told of one file; whoever has more has one that makes most of them.
+MOST_PROBLEMS: Final = 200
 _LONGEST: Final = 60
 _PLAIN_KEY: Final = re.compile(r"[^\W_][\w-]*")
 
@@ -63,11 +65,12 @@ class Problem:
 
 
 class StandardsError(ValueError):
-    """A standards file with ``problems``: all of them, in the order of their places."""
+    """A standards file with ``problems``: all of them, up to `MOST_PROBLEMS`, in the order of their places."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         """Sort the problems; there is one at least."""
-        self.problems = tuple(sorted(problems, key=lambda each: (each.line, each.column, each.path, each.rule)))
+        ordered = sorted(problems, key=lambda each: (each.line, each.column, each.path, each.rule))
+        self.problems = tuple(ordered[:MOST_PROBLEMS])
         super().__init__("\n".join(map(str, self.problems)))
 
 

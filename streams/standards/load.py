@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Final
 
 from pydantic import ValidationError
 
 from streams.standards.compile import compile_standards
-from streams.standards.errors import Finding, Mark, Problem, StandardsError, show_path
+from streams.standards.errors import MOST_PROBLEMS, Finding, Mark, Problem, StandardsError, show_path
 from streams.standards.explain import explain
 from streams.standards.fields import VERSION
 from streams.standards.file import StandardsForm, json_schema
@@ -21,7 +22,8 @@ __all__ = ["DEFAULT", "Problem", "StandardsError", "json_schema", "load"]
 def load(text: str | bytes, *, file: str) -> Standards:
     """Standards in ``text``, the content of ``file``. An empty text is valid: everything is measured, nothing promised.
 
-    Raises `StandardsError` with every problem found. Nothing that ``text`` holds raises anything else.
+    Raises `StandardsError` with every problem found, up to `MOST_PROBLEMS`. Nothing that ``text`` holds raises
+    anything else.
     """
     document = read(text)
     form, findings = _form(document)
@@ -37,12 +39,13 @@ def _form(document: Document) -> tuple[StandardsForm | None, list[Finding]]:
         return None, []
     if document.data in (None, {}):
         return StandardsForm(version=VERSION), []
-    form, findings = None, list(check(document.data))
+    form, findings = None, list(islice(check(document.data), MOST_PROBLEMS))
     keys = {each.path for each in findings if each.of_key}
     try:
         form = StandardsForm.model_validate(document.data)
     except ValidationError as error:
-        findings += [each for each in explain(error, document, StandardsForm) if each.path not in keys]
+        others = (each for each in explain(error, document, StandardsForm) if each.path not in keys)
+        findings += islice(others, MOST_PROBLEMS)
     return form, [each for each in findings if not document.is_refused(each.path[:-1] if each.of_key else each.path)]
 
 

@@ -15,7 +15,7 @@ from typing import Final
 
 import yaml
 
-from streams.standards.errors import Finding, Mark, Path
+from streams.standards.errors import MOST_PROBLEMS, Finding, Mark, Path
 
 #: Largest file, in bytes; how deep it nests; longest key, in characters.
 MAX_BYTES: Final = 1_048_576
@@ -29,6 +29,8 @@ _DECIMAL: Final = re.compile(
     r"[-+]?(0|[1-9][0-9]{0,17})?\.[0-9]{1,17}([eE][-+]?[0-9]{1,2})?|[-+]?[0-9]{1,17}[eE][-+]?[0-9]{1,2}"
 )
 _WORDS: Final = {"": None, "~": None, "true": True, "false": False, "null": None}
+#: What escapes can make of halves of characters; PyYAML without libyaml lets it pass.
+_HALF: Final = re.compile("[\ud800-\udfff]")
 _UNPRINTABLE: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -109,6 +111,8 @@ def _mark_at(text: str, index: int) -> Mark:
     return Mark(before.count("\n") + 1, index - (before.rfind("\n") + 1) + 1)
 
 
+_TOO_DEEP: Final = f"level {MAX_DEPTH + 1}", "write it flatter", f"a standards file nests at most {MAX_DEPTH} levels"
+
 #: What PyYAML or libyaml complain of, by its spelling in either: found, rule, remedy. First match wins.
 _SYNTAX: Final = tuple(
     (re.compile(pattern), found, rule, remedy)
@@ -175,6 +179,9 @@ def _syntax(document: Document, error: yaml.YAMLError, text: str) -> None:
     complaint = f"{getattr(error, 'problem', '')} {getattr(error, 'context', '')}"
     if mark and mark.line >= len(lines):
         complaint = f"stream end: {complaint}"  # libyaml names what it misses there, and not that the file ended
+    if "nesting depth" in complaint:  # libyaml has a limit of its own, and may meet it before it tells of any level
+        _fail(document, place, *_TOO_DEEP)
+        return
     for pattern, found, rule, remedy in _SYNTAX:
         if pattern.search(complaint):
             _fail(document, place, found, remedy, rule)
@@ -212,8 +219,7 @@ class _Composer:
     def _node(self, event: yaml.Event, path: Path) -> object:
         self._document.values.setdefault(path, _mark(event))
         if len(path) > MAX_DEPTH:
-            rule = f"a standards file nests at most {MAX_DEPTH} levels"
-            _fail(self._document, _mark(event), f"level {MAX_DEPTH + 1}", "write it flatter", rule)
+            _fail(self._document, _mark(event), *_TOO_DEEP)
             raise _TooDeep
         if isinstance(event, yaml.AliasEvent):
             self._refuse(path, event, f"the alias *{event.anchor}", "aliases are not used", "write the value out")
@@ -228,6 +234,8 @@ class _Composer:
     def _scalar(self, event: yaml.ScalarEvent, path: Path) -> object:
         text = str(event.value)
         self._document.written[path] = text
+        if _HALF.search(text):
+            self._refuse(path, event, "half of a character", "texts are Unicode", "write the whole character")
         return text if event.style else _plain(text)
 
     def _sequence(self, path: Path) -> list[object]:
@@ -255,6 +263,8 @@ class _Composer:
             found = "a merge key"
         elif not event.value.strip():
             found = "an empty key"
+        elif _HALF.search(event.value):
+            found = "half of a character"
         else:
             return str(event.value)
         self._find(path, event, found, "keys are names", "write each key out as a text")
@@ -283,7 +293,8 @@ class _Composer:
         self._find(path, event, found, rule, remedy)
 
     def _find(self, path: Path, event: yaml.Event, found: str, rule: str, remedy: str) -> None:
-        self._document.findings.append((_mark(event), Finding(path, found, rule, remedy)))
+        if len(self._document.findings) < MOST_PROBLEMS:
+            self._document.findings.append((_mark(event), Finding(path, found, rule, remedy)))
 
 
 def _mark(event: yaml.Event) -> Mark:

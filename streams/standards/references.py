@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from streams import events, mapping
 from streams.standards import quantities
 from streams.standards.errors import Finding, Path, Unfit, closest, enumerate_names, show_text, suggest
+from streams.standards.fields import MAX_DATES
 
 T = TypeVar("T")
 
@@ -115,7 +116,7 @@ def _double_dates(calendar: Mapping[str, object], at: Path) -> Iterator[Finding]
 def _dates(calendar: Mapping[str, object], key: str) -> Iterator[tuple[Path, tuple[date, ...]]]:
     """Dates in a list of dates, or in one that stands for a list, each with its place within the calendar."""
     listed = calendar.get(key)
-    for index, each in enumerate(listed if isinstance(listed, list) else [listed]):
+    for index, each in enumerate(listed[:MAX_DATES] if isinstance(listed, list) else [listed]):
         yield (key, index) if isinstance(listed, list) else (key,), _or_none(quantities.dates, each) or ()
 
 

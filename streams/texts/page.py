@@ -43,6 +43,9 @@ class Page(Phrase):
     )
     HEADLINE_NO_OBJECTIVES = Text("Measuring, without objectives", "正在测量，未设目标")
     HEADLINE_STARTING = Text("Starting: no partitions yet", "启动中：尚未分配分区")
+    HEADLINE_RECOVERING = Text("Recovering: figures are not complete yet", "恢复中：数据尚不完整")
+    HEADLINE_STALLED = Text("Stalled: figures stand still", "停滞：数据不再更新")
+    HEADLINE_EVICTED = Text("Evicted: this worker has lost its partitions", "已被接管：本进程已失去分区")
     HEADLINE_EMPTY = Text("Waiting for the first event", "等待第一个事件")
 
     SUMMARY = Text("At a glance", "概览")
@@ -55,7 +58,7 @@ class Page(Phrase):
     BEHIND = Text("{age} behind", "滞后 {age}")
     OF_READ = Text("of {total} read", "共读入 {total}")
     WARNINGS = Text("Warnings", "警告")
-    MORE_WAITING = Text("{count} more partitions are behind.", "另有 {count} 个分区落后。")
+    MORE_WAITING = Text("{count} more partitions are not ready.", "另有 {count} 个分区尚未就绪。")
 
     SERVICES = Text("Services", "服务列表")
     OWNER = Text("Owner: {owner}", "负责：{owner}")
@@ -134,6 +137,13 @@ class Page(Phrase):
     PARTITION = Text("Partition", "分区")
     NEXT_OFFSET = Text("Next offset", "下一位移")
     OPEN_SLICES = Text("Open slices", "未关闭时间片")
+    SAVED_HELP = Text(
+        "Below it: the offset after the last record that a committed transaction includes. "
+        "A new owner goes on from there.",
+        "其下为已提交事务所含最后一条记录之后的位移，新的所有者由此继续。",
+    )
+    SAVED = Text("saved up to {offset}", "已保存至 {offset}")
+    FOLD_AGAIN = Text("{count} to fold again", "待重新折叠 {count}")
     EVENTS = Text("Events", "事件")
     RESULT = Text("Result", "结果")
     RECORDS = Text("Records", "记录数")
@@ -142,11 +152,30 @@ class Page(Phrase):
     IGNORED = Text("Ignored: the monitor's own, or left out by a mapping", "忽略：监视器自身的记录，或被映射规则略去")
     REJECTED_AS = Text("Rejected: {reason}", "拒绝：{reason}")
     UNKNOWN_FIELDS = Text("Unknown fields ignored in events: {count}", "事件中被忽略的未知字段：{count}")
+    FOLDED = Text(
+        "Counted as “other”, observations by kind of name: {counts}", "按名称类别计入“other”的观测数：{counts}"
+    )
+    SAVING = Text("Saved state, since this process started", "状态保存（自本进程启动以来）")
+    WHAT = Text("What", "项目")
+    NUMBER = Text("Number", "数量")
+    COMMITTED = Text("Transactions committed", "已提交的事务")
+    FAILED = Text("Transactions failed", "失败的事务")
+    RECOVERIES = Text("Partitions recovered", "已恢复的分区")
+    TICKS = Text("Ticks appended to idle partitions", "写入空闲分区的报时记录")
+    LAST_TOOK = Text("last took {time}", "上次用时 {time}")
+    LAST_RECOVERY = Text("last took {time}, {rows} rows", "上次用时 {time}，{rows} 行")
     FINAL_HELP = Text(
         "Event time up to which figures no longer change. Events from before it are rejected as late.",
         "此事件时间之前的数据不再变化；早于它的事件将因迟到被拒绝。",
     )
+    STANDARDS_OF = Text("Standards {digest}", "标准 {digest}")
+    STANDARDS_PENDING = Text(", from the next slice end {digest}", "，下一个时间片结束起为 {digest}")
+    STANDARDS_UNKNOWN = Text("Standards not known yet", "标准尚未得知")
     FOOT = Text("Standards {digest}, time zone {timezone}", "标准 {digest}，时区 {timezone}")
+    FOOT_DIFFERING = Text(
+        "Standards in force {digest}, this worker's file {file}, time zone {timezone}",
+        "现行标准 {digest}，本进程的文件 {file}，时区 {timezone}",
+    )
     FOOT_UNDECLARED = Text("No standards file; time zone {timezone}", "无标准文件；时区 {timezone}")
 
     PERCENT = Text("{value}\u00a0%", "{value}%")

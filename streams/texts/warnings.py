@@ -40,6 +40,12 @@ class Warnings(Phrase):
         "“slm check FILE” shows the errors.",
         zh="修改后的标准文件有错误，未被采用，仍按原标准判定。用“slm check 文件”查看错误。",
     )
+    STANDARDS_DIFFER = Text(
+        en="The standards in force are not those of this worker's file: either they take effect at the next slice end, "
+        "or another file was proposed after this one. Give every worker the same file, then send one of them SIGHUP.",
+        zh="现行标准不是本进程标准文件的内容：或者它将在下一个时间片结束时生效，或者此后又有其他文件被提出。"
+        "请让所有工作进程使用同一份文件，再向其中之一发送 SIGHUP。",
+    )
     BROKER_SILENT = Text(
         en="The broker does not answer. Other workers may have taken over the partitions, so this one shows no figures "
         "until it is heard again.",
@@ -49,7 +55,20 @@ class Warnings(Phrase):
         en="The log no longer has records that were to be read: figures lack them. Give the topic a longer retention.",
         zh="日志中应读取的记录已被删除，数据因此不完整。请延长主题的保留时间。",
     )
-    REREADING = Text(
-        en="The whole topic is read again after every start; figures are complete once the worker is ready.",
-        zh="每次启动都会重新读取整个主题；就绪之后数据才完整。",
+    STATE_DAMAGED = Text(
+        en="Saved state of a partition was damaged. It was rebuilt from the log as far as that still reaches; older "
+        "figures may be incomplete. The audit topic names what was damaged.",
+        zh="某个分区已保存的状态曾损坏，已在日志尚存的范围内重建；更早的数据可能不完整。损坏的内容见审计主题。",
+    )
+    TICKS_REFUSED = Text(
+        en="Kafka refuses this worker the right to write to a source topic, so it cannot append ticks: in an idle "
+        "partition decisions wait for the next event. Allow the worker to write to the source topics.",
+        zh="Kafka 不允许本进程写入来源主题，因此无法追加报时记录：空闲分区的判定须等到下一个事件。"
+        "请授予工作进程写入来源主题的权限。",
+    )
+    LABELS_FOLDED = Text(
+        en="More services, steps or fail points occurred than a partition admits; the others are counted together as "
+        "“other”. Look for names that are made of ids or free text, and declare those that matter in the standards.",
+        zh="出现的服务、环节或失败点多于一个分区所能容纳，多出的合并计入“other”。"
+        "请检查是否有由编号或自由文本构成的名称，并在标准文件中声明重要的名称。",
     )

@@ -1,19 +1,29 @@
-"""An engine that only remembers, for what surrounds the real one."""
+"""Parts that only remember, for what surrounds the real ones."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from agents.batches import Fetched
+from agents.partitions import Bounds, Partition, Partitions, Source
 from streams.columns import Batch
-from streams.engine import Advanced, DeadLetter, Engine, Progress
+from streams.engine import Advanced, DeadLetter, Progress
+from streams.progress import LastRecord, SavedPoint
+from streams.standards.model import Standards
+from streams.standards_log import ProposedStandards, StandardsNeeded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    from agents.control import Control
+    from agents.files import StandardsFile
+    from agents.keeper import Keeper
+    from agents.outputs import Output
 
 
-@dataclass
+@dataclass(eq=False)
 class FakeEngine:
     """Remembers the offsets that it was given."""
 
@@ -22,9 +32,20 @@ class FakeEngine:
     offsets: list[int] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
     error: Exception | None = None
+    standards: Standards = field(default_factory=lambda: Standards(digest="in force"))
+    latest_standards: ProposedStandards = field(default_factory=lambda: ProposedStandards("in force", 0))
+    standards_history: frozenset[str] = frozenset({"in force"})
+    saved: SavedPoint | None = None
+    last: LastRecord | None = None
+    replaying: bool = False
+    tickable: bool = True
 
     def __post_init__(self) -> None:
         self.progress = Progress(self.topic, self.number)
+
+    @property
+    def expected(self) -> int | None:
+        return self.progress.next_offset
 
     def fold(self, batch: Batch) -> list[DeadLetter]:
         if self.error is not None:
@@ -33,12 +54,53 @@ class FakeEngine:
         self.progress.next_offset = self.offsets[-1] + 1
         return self.letters
 
+    def start_from(self, offset: int) -> None:
+        self.progress.next_offset = offset
+
     def advance(self) -> Advanced:
         return Advanced()
 
 
-def fake_engine(topic: str, number: int) -> Engine:
-    return cast("Engine", FakeEngine(topic, number))
+@dataclass(eq=False)
+class FakeKeeper:
+    """Folds into an engine that only remembers, and saves nothing."""
+
+    source: Source
+    engine: FakeEngine
+    saved_offset: int | None = None
+    waits: str | None = None
+    transaction_seconds: float = 0.0
+    ended: bool = False
+    skipped: list[int] = field(default_factory=list)
+
+    async def fold(self, batch: Batch) -> None:
+        self.engine.fold(batch)
+
+    async def skip_to(self, offset: int) -> None:
+        self.skipped.append(offset)
+        self.engine.start_from(offset)
+
+    async def drop(self) -> None:
+        self.ended = True
+
+
+def fake_keeper(topic: str = "t", number: int = 0) -> Keeper:
+    return cast("Keeper", FakeKeeper(Source(topic, number), FakeEngine(topic, number)))
+
+
+def as_fake(partition: Partition) -> FakeEngine:
+    """The engine of ``partition``, which is a fake one."""
+    engine: Any = partition.engine
+    assert isinstance(engine, FakeEngine)
+    return engine
+
+
+def partitions_of(let_go: list[Keeper] | None = None, **bounds: tuple[int, int]) -> Partitions:
+    """Partitions of topic t, by ``p0=(beginning, end)``; ``let_go`` takes note of the keepers that are let go."""
+    partitions = Partitions((let_go if let_go is not None else []).append)
+    for name, (beginning, end) in bounds.items():
+        partitions.add(fake_keeper("t", int(name.removeprefix("p"))), Bounds(beginning, end))
+    return partitions
 
 
 def folded(engine: Any) -> list[int]:
@@ -52,3 +114,68 @@ def fetched(offsets: Iterable[int], *, topic: str = "t", number: int = 0, create
     batch = Batch.of(topic, number, [str(offset).encode() for offset in wanted])
     batch.offsets[:] = wanted
     return Fetched(batch, create_time)
+
+
+class FakeWriter:
+    """Takes transactions once its ``gate`` is open, or raises its ``errors``; ``begun`` gives them as they begin."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.begun: asyncio.Queue[list[Output]] = asyncio.Queue()
+        self.committed: list[list[Output]] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.closed = asyncio.Event()
+
+    async def write(self, outputs: Sequence[Output]) -> None:
+        self.begun.put_nowait(list(outputs))
+        await self.gate.wait()
+        if self.errors:
+            raise self.errors.pop(0)
+        self.committed.append(list(outputs))
+
+    async def close(self) -> None:
+        self.closed.set()
+
+
+class FakeControl:
+    """Knows some standards at once and others after a look-up, which waits for its ``gate``; publishes nothing."""
+
+    def __init__(self, known: Iterable[Standards] = (), hidden: Iterable[Standards] = ()) -> None:
+        self.standards: dict[str, Standards | None] = {one.digest: one for one in known}
+        self.hidden = {one.digest: one for one in hidden}
+        self.looked_up: list[str] = []
+        self.published: list[StandardsFile] = []
+        self.looking = asyncio.Event()
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.grown: Exception | None = None
+        self.unreadable: Exception | None = None
+        self.unpublishable: Exception | None = None
+
+    @property
+    def control(self) -> Control:
+        return cast("Control", self)
+
+    def book(self, digest: str) -> Standards | None:
+        if digest not in self.standards:
+            raise StandardsNeeded(digest)
+        return self.standards[digest]
+
+    async def look_up(self, digest: str) -> None:
+        self.looking.set()
+        await self.gate.wait()
+        if self.unreadable is not None:
+            raise self.unreadable
+        self.looked_up.append(digest)
+        self.standards[digest] = self.hidden.get(digest)
+
+    async def publish(self, file: StandardsFile) -> None:
+        if self.unpublishable is not None:
+            raise self.unpublishable
+        self.published.append(file)
+
+    async def require_partitions(self, topic: str, found: int | None) -> None:
+        del topic, found
+        if self.grown is not None:
+            raise self.grown

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from agents.status import PartitionStatus, State, WorkerStatus
+from agents.rekey import RekeyStatus
+from agents.status import PartitionStatus, Recoveries, State, Transactions, WorkerStatus
 from streams.distribution import Distribution, buckets_of
 from streams.engine import Progress
 from streams.events import Reason
@@ -67,11 +68,12 @@ def progress(**changes: Any) -> Progress:
 
 @dataclass
 class FakeEngine:
-    """Answers with the readings that it was given, by window."""
+    """Answers with the readings that it was given, by window; judges by the standards of its floor or its own."""
 
     steps: Mapping[str, Sequence[StepLevel]] = field(default_factory=dict)
     objectives: Sequence[ObjectiveLevel] = ()
     progress: Progress = field(default_factory=progress)
+    standards: Standards | None = None
 
     def read(self, window: Window) -> Reading:
         judged = [replace(o, cumulative=Ratio()) for o in self.objectives if o.objective.window == window]
@@ -87,8 +89,26 @@ class FakeEngine:
 
 def worker(**changes: Any) -> WorkerStatus:
     """A worker that runs and has caught up with its one partition, but for the ``changes``."""
-    partition = PartitionStatus("service-events", 0, 48_211, 48_211, 0, caught_up=True)
-    plain = WorkerStatus(State.RUNNING, NOW_MS / 1000 - 3_600, "127.0.0.1:9092", (partition,), (), 1.25)
+    plain = WorkerStatus(
+        State.RUNNING,
+        NOW_MS / 1000 - 3_600,
+        "127.0.0.1:9092",
+        (partition(),),
+        (),
+        1.25,
+        transactions=Transactions(committed=1_204, failed=3, seconds=19.5, last_seconds=0.0123),
+        recoveries=Recoveries(count=2, last_seconds=1.25, last_rows=34_567),
+        ticks=12,
+        rekeying=RekeyStatus(records=90_000, rejected=12, dropped=7, transactions=410, lag=25),
+    )
+    return replace(plain, **changes)
+
+
+def partition(**changes: Any) -> PartitionStatus:
+    """A partition that has been read to the end of its log and saved a little before, but for the ``changes``."""
+    plain = PartitionStatus(
+        "service-events", 0, 48_211, 48_211, 0, caught_up=True, saved_offset=48_190, standards=STANDARDS.digest
+    )
     return replace(plain, **changes)
 
 
@@ -101,6 +121,8 @@ class Floor:
     worker: WorkerStatus = field(default_factory=worker)
 
     def engines(self) -> Sequence[Engine]:
+        for fake in self.fakes:
+            fake.standards = fake.standards or self.standards
         return cast("Sequence[Engine]", self.fakes)
 
     def status(self) -> WorkerStatus:
@@ -188,12 +210,39 @@ def floor() -> Floor:
 
 def empty() -> Floor:
     """A worker in its first minute: nothing declared, nothing read, a broker that keeps nothing."""
-    partition = PartitionStatus("service-events", 0, 0, 0, 0, caught_up=True)
+    unread = PartitionStatus("service-events", 0, 0, 0, 0, caught_up=True)
     nothing = progress(
         next_offset=0, records=0, accepted=0, duplicates=0, watermark_ms=None, newest_ms=None, open_slices=0
     )
     return Floor(
         Standards(digest="0000"),
         [FakeEngine(progress=nothing)],
-        worker(partitions=(partition,), warnings=("embedded-broker", "create-time-topic"), ephemeral=True),
+        worker(partitions=(unread,), warnings=("embedded-broker", "create-time-topic"), ephemeral=True),
+    )
+
+
+def recovering() -> Floor:
+    """Of three partitions one is complete, one folds records again, and of one the state is being read."""
+    again = partition(partition=1, next_offset=9_000, lag=3_211, caught_up=False, recovering=True, saved_offset=12_000)
+    unread = partition(
+        partition=2, next_offset=0, lag=None, caught_up=False, recovering=True, saved_offset=None, standards=None
+    )
+    complete = FakeEngine(
+        steps={"all": (CHECK_IN,)},
+        objectives=(ObjectiveLevel("front-desk", CHECKED_IN, Ratio(6_380, 6_400), Ratio(6_380, 6_400)),),
+    )
+    return Floor(STANDARDS, [complete], worker(state=State.RECOVERING, partitions=(partition(), again, unread)))
+
+
+def evicted() -> Floor:
+    """A worker that its group has given up, with a standards file that it refuses."""
+    return Floor(
+        STANDARDS,
+        [],
+        worker(
+            state=State.EVICTED,
+            partitions=(),
+            warnings=("broker-silent", "standards-rejected"),
+            refused_standards="standards.yaml:12: target: found 120 %, at most 100 % can be promised; write 99 %",
+        ),
     )

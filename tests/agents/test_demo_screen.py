@@ -31,7 +31,7 @@ class Floor:
     """A worker that has read the simulated floor up to some second."""
 
     def __init__(self) -> None:
-        self._engine = Engine(standards(), source=TOPIC, partition=0)
+        self._engine = Engine(standards().standards, source=TOPIC, partition=0)
         self._coming = events(1, START_MS, 200)
         self._offset = 0
 

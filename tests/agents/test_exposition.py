@@ -15,7 +15,8 @@ from prometheus_client.samples import Sample
 from agents import exposition
 from agents.status import PartitionStatus, State
 from streams import conventions
-from streams.conventions import METRICS, Metric
+from streams.conventions import METRICS
+from streams.metric import Metric
 from streams.rejections import Reason
 from streams.standards.model import Objective, ProbeAvailability, Service, Standards, Text
 from streams.tables import SATURATED

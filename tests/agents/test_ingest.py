@@ -1,40 +1,58 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+import pytest
+from aiokafka.errors import KafkaConnectionError
+
+from agents.exits import Exit, Fault
 from agents.ingest import FoldError, Ingest
-from agents.partitions import Bounds, Partitions, Source
-from streams.engine import DeadLetter
-from streams.rejections import Reason
-from tests.agents.fakes import FakeEngine, fake_engine, fetched, folded
+from agents.partitions import Bounds, Source
+from tests.agents.fakes import FakeKeeper, as_fake, fetched, folded, partitions_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from agents.batches import Fetched
+    from agents.keeper import Keeper
+    from agents.partitions import Partition
+
+T0 = Source("t", 0)
 
 
 class Scene:
     """An agent of one partition, and what it asked others to do."""
 
     def __init__(self) -> None:
-        self.partitions = Partitions(fake_engine)
-        self.partitions.add(Source("t", 0), Bounds(0, 10))
-        self.letters: list[DeadLetter] = []
+        self.let_go: list[Keeper] = []
+        self.partitions = partitions_of(self.let_go, p0=(0, 10))
+        self.bounds: Bounds | Exception = Bounds(0, 10)
         self.seeks: list[tuple[Source, int]] = []
         self.failures: list[Exception] = []
-        self.ingest = Ingest(self.partitions, self, seek=self.seek, fail=self.failures.append)
+        self.failed = asyncio.Event()
+        self.ingest = Ingest(self.partitions, seek=self.seek, ask_bounds=self.ask_bounds, fail=self.fail)
+
+    @property
+    def owned(self) -> Partition:
+        return self.partitions.owned()[0]
 
     @property
     def engine(self) -> Any:
-        return self.partitions.owned()[0].engine
-
-    async def add(self, letters: Sequence[DeadLetter]) -> None:
-        self.letters += letters
+        return self.owned.engine
 
     async def seek(self, source: Source, offset: int) -> None:
         self.seeks.append((source, offset))
+
+    async def ask_bounds(self, sources: Sequence[Source]) -> dict[Source, Bounds]:
+        assert list(sources) == [T0]
+        if isinstance(self.bounds, Exception):
+            raise self.bounds
+        return {T0: self.bounds}
+
+    def fail(self, error: Exception) -> None:
+        self.failures.append(error)
+        self.failed.set()
 
     def take(self, *batches: Fetched) -> None:
         async def stream() -> AsyncIterator[Fetched]:
@@ -44,22 +62,45 @@ class Scene:
         asyncio.run(self.ingest.run(stream()))
 
 
-def test_batches_are_folded_and_what_they_reject_becomes_dead_letters() -> None:
+def test_batches_are_handed_to_their_partitions_keeper() -> None:
     scene = Scene()
-    letter = DeadLetter("t", 0, 1, Reason.NOT_JSON, "", b"junk")
-    scene.engine.letters = [letter]
     scene.take(fetched(range(3)), fetched(range(3, 5)))
     assert folded(scene.engine) == [0, 1, 2, 3, 4]
-    assert scene.letters == [letter, letter]
-    assert scene.ingest.fold_seconds > 0
+    assert scene.owned.log_end == 10
     assert not scene.seeks
 
 
 def test_where_records_are_missing_the_log_is_sought_and_where_they_come_again_it_is_not() -> None:
     scene = Scene()
     scene.take(fetched(range(3)), fetched(range(5, 7)), fetched(range(3)), fetched(range(3, 7)))
-    assert scene.seeks == [(Source("t", 0), 3)]
+    assert scene.seeks == [(T0, 3)]
     assert folded(scene.engine) == list(range(7))
+
+
+@pytest.mark.parametrize(
+    ("bounds", "skipped", "missing"),
+    [(Bounds(0, 10), [], False), (Bounds(5, 10), [5], True)],
+    ids=["markers and compaction leave gaps too", "what the log has lost is told to an audit"],
+)
+def test_a_gap_that_comes_twice_is_passed(bounds: Bounds, skipped: list[int], missing: bool) -> None:
+    scene = Scene()
+    scene.bounds = bounds
+    scene.take(fetched(range(3)), fetched(range(5, 7)), fetched(range(5, 7)))
+    assert folded(scene.engine) == [0, 1, 2, 5, 6]
+    assert cast("FakeKeeper", scene.owned.keeper).skipped == skipped
+    assert scene.owned.missing is missing
+
+
+@pytest.mark.parametrize("error", [KafkaConnectionError(), TimeoutError()], ids=["Kafka is away", "it is silent"])
+def test_a_gap_of_which_nobody_can_tell_where_it_comes_from_is_not_passed(error: Exception) -> None:
+    scene = Scene()
+    scene.bounds = error
+    scene.take(fetched(range(3)), fetched(range(5, 7)), fetched(range(5, 7)))
+    assert folded(scene.engine) == [0, 1, 2]
+    assert scene.seeks == [(T0, 3), (T0, 3)]
+    scene.bounds = Bounds(0, 10)
+    scene.take(fetched(range(5, 7)), fetched(range(5, 7)))
+    assert folded(scene.engine) == [0, 1, 2, 5, 6]
 
 
 def test_batches_of_a_partition_that_has_been_taken_away_are_dropped() -> None:
@@ -73,33 +114,41 @@ def test_batches_of_a_partition_that_has_been_taken_away_are_dropped() -> None:
 def test_timestamps_of_producers_are_noted() -> None:
     scene = Scene()
     scene.take(fetched(range(3), create_time=True))
-    assert scene.partitions.owned()[0].create_time
+    assert scene.owned.create_time
 
 
-def test_an_error_of_our_own_is_told_with_its_place_and_the_batch_is_neither_passed_nor_committed() -> None:
-    scene = Scene()
-    assert isinstance(scene.engine, FakeEngine)
-    scene.engine.error = ZeroDivisionError("oops")
+def fail_while_folding(scene: Scene, error: Exception) -> Exception:
+    """What the process is told when ``error`` comes out of folding; the agent must not return."""
+    as_fake(scene.owned).error = error
+    keeper = scene.owned.keeper
 
     async def folding() -> bool:
-        failed = asyncio.Event()
-
-        def fail(error: Exception) -> None:
-            scene.failures.append(error)
-            failed.set()
-
-        scene.ingest = Ingest(scene.partitions, scene, seek=scene.seek, fail=fail)
         task = asyncio.create_task(scene.ingest.take(fetched(range(3))))
-        await failed.wait()
+        await scene.failed.wait()
         await asyncio.sleep(0)
         waits = not task.done()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         return waits
 
-    assert asyncio.run(folding()), "the agent must not return: Faust would take the batch for processed"
+    assert asyncio.run(folding()), "Faust would take the batch for processed"
+    assert scene.let_go == [keeper], "nothing of the batch may be carried out"
+    assert scene.partitions.committable() == {}
     (failure,) = scene.failures
+    return failure
+
+
+def test_an_error_of_our_own_is_told_with_its_place_and_the_batch_is_neither_passed_nor_committed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    failure = fail_while_folding(Scene(), ZeroDivisionError("oops"))
     assert isinstance(failure, FoldError)
     assert "t/0, offsets 0 to 2" in str(failure)
     assert "oops" in str(failure)
-    assert scene.partitions.committable() == {}
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_fault_that_says_what_to_do_is_no_error_of_our_own(caplog: pytest.LogCaptureFixture) -> None:
+    fault = Fault("standards of a later version; run that", Exit.STALLED)
+    assert fail_while_folding(Scene(), fault) is fault
+    assert not caplog.records

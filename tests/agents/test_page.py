@@ -13,7 +13,6 @@ import jsonschema
 import pytest
 
 from agents import page
-from agents.status import PartitionStatus, State
 from streams.columns import Batch
 from streams.engine import Engine
 from streams.rejections import Reason
@@ -57,7 +56,9 @@ def test_the_schema_is_a_schema_in_which_everything_is_described() -> None:
 
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize(
-    "observed", [floor.floor(), floor.empty(), Floor()], ids=["a floor", "no events", "no engines"]
+    "observed",
+    [floor.floor(), floor.empty(), Floor(), floor.recovering(), floor.evicted()],
+    ids=["a floor", "no events", "no engines", "recovering", "evicted"],
 )
 def test_the_status_follows_its_schema(observed: Floor, language: Language) -> None:
     assert status(observed, language)["language"] == language
@@ -166,6 +167,39 @@ def test_warnings_are_said_in_the_language_and_unknown_ones_shown_as_they_are() 
     assert warnings[1] == {"key": "brand-new", "text": "brand-new"}
 
 
+def test_a_partition_that_recovers_says_how_far_it_is_and_shows_no_figures() -> None:
+    rows = {row["partition"]: row for row in status(floor.recovering())["partitions"]}
+    shown = ("recovering", "next_offset", "saved_offset", "watermark", "open_slices")
+    assert [rows[1][name] for name in shown] == [True, 9_000, 12_000, None, 0]
+    assert [rows[2][name] for name in shown] == [True, None, None, None, 0]
+    assert rows[0]["recovering"] is False
+
+
+def test_what_was_saved_is_told() -> None:
+    worker = status(floor.floor())["worker"]
+    assert worker["transactions"] == {"committed": 1_204, "failed": 3, "seconds": 19.5, "last_seconds": 0.0123}
+    assert worker["recoveries"] == {"count": 2, "last_seconds": 1.25, "last_rows": 34_567}
+    assert worker["ticks"] == 12
+
+
+def test_standards_in_force_are_told_apart_from_the_file_and_from_what_is_pending() -> None:
+    partitions = (floor.partition(standards="old", pending_standards="new"),)
+    engine = FakeEngine(standards=Standards(digest="old", timezone="Asia/Shanghai"))
+    document = status(Floor(Standards(digest="new"), [engine], floor.worker(partitions=partitions)))
+    expected = {"declared": False, "digest": "old", "timezone": "Asia/Shanghai", "file_digest": "new"}
+    assert document["standards"] == expected
+    (row,) = document["partitions"]
+    assert (row["standards"], row["pending_standards"]) == ("old", "new")
+
+
+def test_names_that_were_folded_are_told_in_words() -> None:
+    folded = floor.progress(folded=Counter({"step": 4, "failure-point": 1, "service": 0, "new": 2}))
+    told = status(Floor(fakes=[FakeEngine(progress=folded)]), Language.ZH)["events"]["folded"]
+    assert [(f["kind"], f["text"], f["count"]) for f in told] == [
+        ("failure-point", "失败点", 1), ("new", "new", 2), ("step", "环节", 4),
+    ]  # fmt: skip
+
+
 def test_a_real_engine_is_told_as_it_is() -> None:
     engine = Engine(floor.STANDARDS, source="service-events", partition=0)
     events = [
@@ -193,56 +227,6 @@ class _Real(Floor):
 
     def engines(self) -> list[Engine]:
         return [self._engine]
-
-
-BEHIND = PartitionStatus("service-events", 3, 5, 12, 7, caught_up=False)
-UNREAD = PartitionStatus("service-events", 4, 0, None, None, caught_up=False)
-
-
-@pytest.mark.parametrize(
-    ("changes", "code", "waiting_for"),
-    [
-        pytest.param({}, 200, [], id="caught up"),
-        pytest.param({"partitions": ()}, 200, [], id="standing by: runs, and nothing is assigned"),
-        pytest.param(
-            {"state": State.STARTING, "partitions": ()},
-            503,
-            ["The worker is starting and has no partitions yet."],
-            id="starting",
-        ),
-        pytest.param(
-            {"partitions": (BEHIND, UNREAD)},
-            503,
-            [
-                "Partition 3 of topic service-events has 7 records left to read.",
-                "Partition 4 of topic service-events is not being read yet.",
-            ],
-            id="behind",
-        ),
-        pytest.param(
-            {"state": State.STALLED},
-            503,
-            ["The worker makes no progress although there are records to read; it is about to end itself."],
-            id="stalled",
-        ),
-    ],
-)
-def test_ready_says_why_not(changes: dict[str, Any], code: int, waiting_for: list[str]) -> None:
-    observed = Floor(worker=floor.worker(warnings=("create-time-topic",), **changes))
-    answered, body = page.ready(observed)
-    document = json.loads(body)
-    assert (answered, document["waiting_for"]) == (code, waiting_for)
-    assert document["ready"] == (code == 200)
-    assert document["warnings"] == ["create-time-topic"]
-    assert status(observed)["worker"]["ready"] == document["ready"]
-
-
-@pytest.mark.parametrize(
-    ("state", "code"), [(State.STARTING, 200), (State.RUNNING, 200), (State.STALLED, 503)], ids=str
-)
-def test_health_is_good_for_as_long_as_the_process_works(state: State, code: int) -> None:
-    answered, body = page.health(Floor(worker=floor.worker(state=state)))
-    assert (answered, json.loads(body)) == (code, {"healthy": code == 200, "state": state})
 
 
 @pytest.mark.parametrize(

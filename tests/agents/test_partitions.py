@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -8,21 +9,17 @@ from hypothesis import strategies as st
 
 from agents.batches import Fetched
 from agents.partitions import Bounds, LogTruncated, Partition, Partitions, Source
-from tests.agents.fakes import fake_engine, fetched, folded
+from streams.standards_log import ProposedStandards
+from tests.agents.fakes import as_fake, fake_keeper, fetched, folded, partitions_of
+
+if TYPE_CHECKING:
+    from agents.keeper import Keeper
 
 T0, T1 = Source("t", 0), Source("t", 1)
 
 
-def owner(**bounds: tuple[int, int]) -> Partitions:
-    """Partitions of topic t, by ``p0=(beginning, end)``."""
-    partitions = Partitions(fake_engine)
-    for name, (beginning, end) in bounds.items():
-        partitions.add(Source("t", int(name.removeprefix("p"))), Bounds(beginning, end))
-    return partitions
-
-
 def one(beginning: int = 0, end: int = 10) -> tuple[Partitions, Partition]:
-    partitions = owner(p0=(beginning, end))
+    partitions = partitions_of(p0=(beginning, end))
     return partitions, partitions.owned()[0]
 
 
@@ -101,13 +98,15 @@ def test_whatever_is_lost_or_repeated_on_the_way_each_record_is_folded_once_in_o
     assert folded(partition.engine) == log
 
 
-def test_kept_partitions_go_on_and_others_are_dropped_with_their_engines() -> None:
-    partitions = owner(p0=(0, 5), p1=(0, 5))
-    kept = partitions.owned()[1]
+def test_kept_partitions_go_on_and_the_keepers_of_others_are_let_go() -> None:
+    let_go: list[Keeper] = []
+    partitions = partitions_of(let_go, p0=(0, 5), p1=(0, 5))
+    dropped, kept = partitions.owned()
     deliver(partitions, kept, fetched(range(3), number=1))
     partitions.keep_only({("t", 1), ("t", 2)})
     assert partitions.get("t", 0) is None
     assert partitions.owned() == [kept]
+    assert let_go == [dropped.keeper]
     assert partitions.expected() == {T1: 3}
     assert partitions.unknown({("t", 1), ("t", 2)}) == [Source("t", 2)]
 
@@ -116,8 +115,20 @@ def test_a_partition_that_comes_back_starts_anew() -> None:
     partitions, partition = one()
     deliver(partitions, partition, fetched(range(3)))
     partitions.keep_only(())
-    partitions.add(T0, Bounds(0, 5))
+    partitions.add(fake_keeper(), Bounds(0, 5))
     assert partitions.expected() == {T0: 0}
+
+
+def test_a_keeper_that_ends_takes_its_own_partition_with_it_and_no_successors() -> None:
+    let_go: list[Keeper] = []
+    partitions = partitions_of(let_go, p0=(0, 5), p1=(0, 5))
+    ended = partitions.owned()[0].keeper
+    assert partitions.drop(ended)
+    assert [one.source for one in partitions.owned()] == [T1]
+    partitions.add(fake_keeper(), Bounds(0, 5))
+    assert not partitions.drop(ended)
+    assert let_go == [ended]
+    assert len(partitions) == 2
 
 
 def test_caught_up_is_having_reached_the_end_that_was_seen_at_assignment_and_stays() -> None:
@@ -182,7 +193,39 @@ def test_records_that_retention_took_away_unread_are_noted() -> None:
 
 
 def test_reports_about_partitions_that_are_gone_are_ignored() -> None:
-    partitions = Partitions(fake_engine)
+    partitions = partitions_of()
     partitions.fetched("t", 0, delivered=1, position=1)
     observe(partitions, 0, 4)
     assert len(partitions) == 0
+
+
+def test_while_records_are_folded_again_nothing_is_committed_and_nothing_is_caught_up() -> None:
+    partitions, partition = one(end=3)
+    as_fake(partition).replaying = True
+    deliver(partitions, partition, fetched(range(5)))
+    assert partitions.committable() == {}
+    assert not partition.caught_up
+    assert partition.status().recovering
+    as_fake(partition).replaying = False
+    deliver(partitions, partition, fetched([5]))
+    assert partitions.committable() == {T0: 6}
+    assert partition.caught_up
+
+
+def test_what_is_saved_and_which_standards_hold_and_are_about_to_are_shown() -> None:
+    _, partition = one()
+    engine, keeper = as_fake(partition), partition.keeper
+    assert partition.status().pending_standards is None
+    engine.latest_standards = ProposedStandards("next", 1)
+    keeper.saved_offset = 3
+    status = partition.status()
+    assert (status.saved_offset, status.standards, status.pending_standards) == (3, "in force", "next")
+
+
+def test_a_log_is_read_on_from_where_saved_state_ends() -> None:
+    partitions = partitions_of()
+    keeper = fake_keeper()
+    keeper.engine.start_from(40)
+    partitions.add(keeper, Bounds(10, 50), create_time=False)
+    (partition,) = partitions.owned()
+    assert (partition.expected, partition.lag, partition.create_time) == (40, 10, False)

@@ -72,6 +72,7 @@ def test_an_option_that_was_not_used_leaves_the_topics_alone() -> None:
         ("topics = []", "slm.toml: topics: found []; write a list, as in"),
         ('security_protocol = "TLS"', "slm.toml: security_protocol: found 'TLS'; write one of PLAINTEXT, SSL,"),
         ('sasl_password = ""', "slm.toml: sasl_password: found a value; write a text that is not empty"),
+        ('group = "a\\tb"', r"group: found 'a\tb'; write a name without tabs"),
         ('heartbeat = "4s"', "heartbeat is 4s, more than a third of session_timeout, 10s"),
         ('security_protocol = "SASL_SSL"', "which needs a login; set sasl_username, and sasl_password_file"),
         ('sasl_username = "me"', "which has no login; set security_protocol to SASL_SSL"),

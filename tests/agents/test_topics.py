@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from agents.settings import Settings
 from agents.topics import (
     BREACHES,
     OWN,
@@ -23,6 +24,10 @@ from agents.topics import (
 EVENTS = source("service-events")
 
 
+def settings(*topics: str) -> Settings:
+    return Settings.resolve({"topics": topics})
+
+
 def as_wanted(
     topic: Topic, *, partitions: int = 4, replicas: int = 3, is_empty: bool = False, **settings: str
 ) -> Found:
@@ -40,10 +45,10 @@ def found(
 
 
 def test_the_table_holds_the_sources_and_every_topic_of_the_monitor() -> None:
-    assert [topic.name for topic in table(["a", "b"])] == ["a", "b", *(topic.name for topic in OWN)]
+    assert [topic.name for topic in table(settings("a", "b"))] == ["a", "b", *(topic.name for topic in OWN.values())]
 
 
-@pytest.mark.parametrize("topic", [pytest.param(topic, id=topic.name) for topic in table(["service-events"])])
+@pytest.mark.parametrize("topic", [pytest.param(topic, id=topic.name) for topic in table(settings("service-events"))])
 def test_a_topic_as_wanted_differs_in_nothing(topic: Topic) -> None:
     partitions = Plan(3).partitions_to_create(topic, [4])
     assert found(topic, as_wanted(topic, partitions=partitions)) == []
@@ -51,13 +56,13 @@ def test_a_topic_as_wanted_differs_in_nothing(topic: Topic) -> None:
 
 @pytest.mark.parametrize("name", ["service-events", "service-level-rekeyed"])
 def test_brokers_stamp_the_records_of_topics_with_events(name: str) -> None:
-    (topic,) = {topic for topic in table(["service-events"]) if topic.name == name}
+    (topic,) = {topic for topic in table(settings("service-events")) if topic.name == name}
     assert topic.setting("message.timestamp.type") == "LogAppendTime"
 
 
 @pytest.mark.parametrize("name", ["service-level-state", "service-level-control"])
 def test_topics_of_newest_rows_are_compacted(name: str) -> None:
-    (topic,) = {topic for topic in OWN if topic.name == name}
+    (topic,) = {topic for topic in OWN.values() if topic.name == name}
     assert topic.setting("cleanup.policy") == "compact"
 
 

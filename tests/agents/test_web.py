@@ -90,11 +90,24 @@ def test_language(path: str, headers: Mapping[str, str], language: str) -> None:
 
 @pytest.mark.parametrize(
     ("state", "health", "ready"),
-    [(State.STARTING, 200, 503), (State.RUNNING, 200, 200), (State.STALLED, 503, 503)],
+    [
+        (State.STARTING, 200, 503),
+        (State.RECOVERING, 200, 503),
+        (State.RUNNING, 200, 200),
+        (State.STALLED, 503, 503),
+        (State.EVICTED, 503, 503),
+    ],
 )
 def test_health_and_readiness(state: State, health: int, ready: int) -> None:
     assert ask("/health", state=state)[0] == health
     assert ask("/ready", state=state)[0] == ready
+
+
+@pytest.mark.parametrize(("path", "key"), [("/ready", "waiting_for"), ("/health", "reasons")])
+def test_reasons_come_in_the_language_asked_for(path: str, key: str) -> None:
+    _, _, body = ask(path, state=State.EVICTED, headers={"Accept-Language": "zh-CN"})
+    assert orjson.loads(body)[key][0].startswith("工作进程已失去分区")
+    assert orjson.loads(ask(f"{path}?lang=en", state=State.EVICTED)[2])[key][0].startswith("The worker has lost")
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ def test_what_the_worker_waits_for_is_said(chromium: Chromium) -> None:
     async def scenario(page: BrowserPage, served: Served) -> None:
         said = await page.text()
         assert "Partition 0 of topic t has 7 records left to read." in said
-        assert "2 more partitions are behind." in said
+        assert "2 more partitions are not ready." in said
         assert "Catching up" in said
 
     play(chromium, Floor(worker=floor.worker(state=State.RUNNING, partitions=behind)), scenario)

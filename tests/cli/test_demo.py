@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from agents.cli import main
-from agents.demo import DEAD_LETTERS, free_port
+from agents.demo import TOPICS, free_port
 from agents.exits import Exit, Fault
 from agents.floor import TOPIC
 from tests.services.loopback import HOST, fetch, fetch_json, free_ports
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.services.kafka import Kafka
+
+DEMO_TOPICS = {TOPIC, *TOPICS.values()}
 
 
 class Demo:
@@ -131,10 +133,10 @@ def cleared(kafka: Kafka) -> Iterator[None]:
 
     def clear() -> None:
         with closing(kafka.admin()) as admin:
-            left = {TOPIC, DEAD_LETTERS} & set(admin.list_topics())
+            left = DEMO_TOPICS & set(admin.list_topics())
             if left:
                 admin.delete_topics(sorted(left))
-            wait_for(lambda: not {TOPIC, DEAD_LETTERS} & set(admin.list_topics()), "the demo's topics to be gone")
+            wait_for(lambda: not DEMO_TOPICS & set(admin.list_topics()), "the demo's topics to be gone")
 
     clear()
     yield
@@ -146,8 +148,8 @@ def test_a_real_kafka_gets_the_topics_and_the_events(tmp_path: Path, kafka: Kafk
         demo.wait_for_figures()
         demo.process.send_signal(signal.SIGTERM)
         assert demo.end() == Exit.DONE, demo.output
-    assert f"created the topic {TOPIC}" in demo.output
-    assert f"created the topic {DEAD_LETTERS}" in demo.output
+    for topic in DEMO_TOPICS:
+        assert f"created the topic {topic}" in demo.output
     assert "keeps nothing" not in demo.output
     assert len(kafka.describe_topic(TOPIC)) == 4
 

@@ -17,7 +17,7 @@ import yaml
 
 from dashboards import generate
 from streams import conventions
-from streams.conventions import Type
+from streams.metric import Type
 from tests.services.parts import require
 from tests.services.prometheus import Prometheus, scraping
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from streams.conventions import Metric
+    from streams.metric import Metric
 
 _, DASHBOARD = generate.dashboards()[0]
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
@@ -43,7 +43,9 @@ LABELS = {
     "partition": "0",
     "result": "malformed",
     "reason": "not-json",
+    "kind": "service",
     "warning": "embedded-broker",
+    "state": "running",
     "version": "0.1.0",
     "standards": "cafe",
 }

@@ -14,7 +14,7 @@ import yaml
 
 from agents.settings import SETTINGS
 from dashboards import publish, service_levels
-from dashboards.rules import Severity
+from dashboards.alerts import Severity
 from streams import conventions
 from streams.texts import Language, in_language
 from tests.services.parts import require

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from dashboards import rules
-from dashboards.rules import Alert, Severity
+from dashboards.alerts import Alert, Severity
 from tests.services.parts import require
 
 HERE = Path(__file__).parent
@@ -21,6 +21,9 @@ SCENARIOS = sorted(HERE.glob("*.yml"))
 ALERTS = [*rules.alerts_of_services(), *rules.alerts_of_monitor()]
 
 every_alert = pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+
+
+ABOUT_ONE_WORKER = {"ServiceLevelWorkerDown", "ServiceLevelWorkerNotReady", "ServiceLevelStandardsRefused"}
 
 
 def promtool(*arguments: str | Path) -> None:
@@ -80,5 +83,5 @@ def test_only_the_monitor_decides_about_objectives() -> None:
 def test_alerts_outlive_the_worker_that_shows_them() -> None:
     """Where every worker shows its own share, the worker's address must not be part of the alert."""
     for alert in ALERTS:
-        if alert.name not in {"ServiceLevelWorkerDown", "ServiceLevelWorkerNotReady"}:
+        if alert.name not in ABOUT_ONE_WORKER:
             assert "instance" not in alert.expr.text

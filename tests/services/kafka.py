@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from agents.topics import OWN, Role
 from tests.services.loopback import HOST, free_ports, listening
 from tests.services.parts import KAFKA_LIBS, ROOT
 from tests.services.process import Service
@@ -26,12 +27,13 @@ _START_SECONDS = 60
 # Fast to start and small, for tests. Benchmarks start Kafka with Java's own choices: java_options=().
 QUICK_JAVA = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
+_PROTOCOLS = "listener.security.protocol.map"
 # What every node shares. The log cleaner stays on: the state topic is compacted.
 _COMMON: dict[str, object] = {
     "process.roles": "broker,controller",
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "PLAINTEXT",
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    _PROTOCOLS: "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
     # A topic that nobody created is a mistake that a test should see.
     "auto.create.topics.enable": "false",
     # A group's first member need not wait for others, a dead broker or member is soon found out. The broker's timeout
@@ -79,11 +81,36 @@ class Kafka:
             admin.create_topics({name: options}, wait_for_metadata=True)
         return name
 
+    def create_own_topics(self, partitions: int = 8) -> None:
+        """Create the monitor's own topics under their usual names, those of them that do not exist."""
+        with closing(self.admin()) as admin:
+            there = set(admin.list_topics())
+            for topic in OWN.values():
+                if topic.name not in there:
+                    options = {
+                        "num_partitions": partitions if topic.role is Role.PER_SOURCE else 1,
+                        "replication_factor": -1,
+                        "configs": {wanted.name: wanted.value for wanted in topic.settings},
+                    }
+                    admin.create_topics({topic.name: options}, wait_for_metadata=True)
+
     def describe_topic(self, name: str) -> list[dict[str, Any]]:
         """Return each partition of a topic as kafka-python describes it: leader, replicas, replicas in sync."""
         with closing(self.admin()) as admin:
             (topic,) = admin.describe_topics([name])
         return sorted(topic["partitions"], key=lambda partition: int(partition["partition_index"]))
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A further way in to one node: the port that it listens on, and the one that it names to clients.
+
+    The two differ where something stands between, as a proxy does.
+    """
+
+    name: str
+    port: int
+    advertised: int
 
 
 @dataclass(frozen=True)
@@ -113,6 +140,7 @@ class KafkaCluster(Kafka):
         nodes: 1 or 3.
         settings: Kafka's settings of brokers that differ from those here.
         java_options: of the virtual machine.
+        listeners: further ways in, by node.
     """
 
     def __init__(
@@ -122,10 +150,12 @@ class KafkaCluster(Kafka):
         *,
         settings: Mapping[str, object] | None = None,
         java_options: Sequence[str] = QUICK_JAVA,
+        listeners: Mapping[int, Listener] | None = None,
     ) -> None:
         logging = f"-Dlog4j2.configurationFile={ROOT / 'deploy/kafka/log4j2.properties'}"
         self._java = ["java", *java_options, logging, "-cp", f"{KAFKA_LIBS}/*"]
         self._settings = dict(settings or {})
+        self._listeners = dict(listeners or {})
         ports = free_ports(2 * nodes)
         self._nodes = {
             number: self._node(folder / f"node-{number}", number, *ports[2 * number - 2 : 2 * number])
@@ -235,7 +265,18 @@ class KafkaCluster(Kafka):
             "share.coordinator.state.topic.replication.factor": replicas,
             "share.coordinator.state.topic.min.isr": in_sync,
         }
-        return {**_COMMON, **own, **self._settings}
+        return {**_COMMON, **own, **self._further(node, listeners), **self._settings}
+
+    def _further(self, node: _Node, listeners: str) -> dict[str, object]:
+        """What a further listener changes."""
+        further = self._listeners.get(node.number)
+        if further is None:
+            return {}
+        return {
+            "listeners": f"{listeners},{further.name}://{HOST}:{further.port}",
+            "advertised.listeners": f"PLAINTEXT://{node.address},{further.name}://{HOST}:{further.advertised}",
+            _PROTOCOLS: f"{_COMMON[_PROTOCOLS]},{further.name}:PLAINTEXT",
+        }
 
     def _serves(self, node: _Node) -> bool:
         """Tell whether the node answers, and knows every running node as one in service."""

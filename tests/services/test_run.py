@@ -131,6 +131,8 @@ def start(kafka: Kafka, group: str, tmp_path: Path) -> Iterable[Callable[..., Wo
 
 
 def source(kafka: Kafka, partitions: int = 4, **settings: str) -> str:
+    """A topic with events, beside the monitor's own topics."""
+    kafka.create_own_topics()
     return kafka.create_topic(partitions=partitions, settings={"message.timestamp.type": "LogAppendTime", **settings})
 
 
@@ -258,17 +260,15 @@ def test_malformed_records_become_dead_letters_while_their_neighbours_count(
         assert re.search(rf'^slm_pipeline_events_total{{.*reason="{reason}".*}} 1\.0$', exposed, re.MULTILINE), reason
 
 
-def test_without_a_topic_for_dead_letters_everything_else_goes_on(kafka: Kafka, start: Callable[..., Worker]) -> None:
+def test_a_topic_of_the_monitor_that_is_missing_is_named_with_the_command_that_creates_it(
+    kafka: Kafka, start: Callable[..., Worker]
+) -> None:
     topic = source(kafka, 1)
-    send(kafka.bootstrap, topic, [(b"k", b"junk"), *events(10)])
     worker = start("worker", topic, options=["--dead-letters-topic", "nobody-created-this"])
-    worker.wait_until_ready(partitions=1)
-    assert worker.status()["events"]["accepted"] == 10
-    wait_for(lambda: "slm topics" in worker.service.tail(), "the line about the topic")
-    send(kafka.bootstrap, topic, [(b"k", b"junk"), *events(10)])
-    wait_for(lambda: accepted(worker) == 20, "what came later")
-    assert worker.end() == 0
-    assert worker.service.tail().count("slm topics") == 1
+    assert worker.exit_code() == 3
+    last = worker.service.tail(1)
+    assert "there is no topic nobody-created-this" in last
+    assert f"slm topics --create --topic {topic}" in last
 
 
 def test_transactions_leave_markers_that_neither_stall_nor_show_as_lag_and_aborted_events_do_not_count(

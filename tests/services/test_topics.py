@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import uuid
 from contextlib import closing
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -46,7 +45,9 @@ def row(result: Result, topic: str) -> dict[str, Any]:
 def source(monkeypatch: pytest.MonkeyPatch) -> str:
     """A source that does not exist; the monitor's own topics get names that no other test has."""
     mark = uuid.uuid4().hex[:8]
-    monkeypatch.setattr(topics, "OWN", tuple(replace(own, name=f"{own.name}-{mark}") for own in topics.OWN))
+    for name in topics.OWN:
+        kind = name.removesuffix("_topic").replace("_", "-")
+        monkeypatch.setenv(f"SLM_{name.upper()}", f"service-level-{kind}-{mark}")
     return f"test-{mark}"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from streams.columns import Batch
+from streams.control import tick
 from streams.decisions import Decision
 from streams.engine import Advanced, DeadLetter, Engine
 from streams.standards.model import (
@@ -210,6 +211,8 @@ def logs(draw: st.DrawFn, *, jumps: bool = True, longest: int = 40) -> list[Reco
         what = draw(st.integers(0, 19))
         if what == 0:
             records.append(draw(GARBAGE))
+        elif what in (2, 3):
+            records.append(Record(tick(), stamp))
         elif what == 1 and records:
             records.append(records[draw(st.integers(0, len(records) - 1))])
         else:

@@ -92,6 +92,7 @@ class Oracle:
         self.ahead = ahead
         self.frontier: int | None = None
         self.newest: int | None = None
+        self.newest_stamp = -1
         self.accepted: list[Accepted] = []
         self.became: list[str] = []  # of each record: accepted, duplicate, ignored, or the reason of its rejection
         self._known: set[tuple[str, int]] = set()
@@ -106,13 +107,15 @@ class Oracle:
         assert record.raw is not None
         event = _unwrapped(json.loads(record.raw))
         if event.get("kind") == "control":
+            self._control(event, record.stamp)
             return "ignored"
         time = milliseconds(event["time"])
         if not 0 <= time < YEAR_3000:
             return "time-out-of-range"
         if record.stamp != -1 and time > record.stamp + self.ahead:
             return "future"
-        self.newest = max(time, self.newest or 0)
+        if self.newest is None or time > self.newest:
+            self.newest, self.newest_stamp = time, record.stamp
         believed = time if record.stamp == -1 else min(time, record.stamp)
         self.frontier = believed if self.frontier is None else max(self.frontier, believed)
         if slice_end(time) <= self.frontier - self.lateness:
@@ -123,6 +126,14 @@ class Oracle:
         self._known.add(identity)
         self.accepted.append(Accepted(time, offset, event))
         return "accepted"
+
+    def _control(self, record: Document, stamp: int) -> None:
+        """A tick: since the newest event as much time has passed as between its record's timestamp and the tick's."""
+        if record["type"] != "tick" or self.newest is None or stamp == -1 or self.newest_stamp == -1:
+            return
+        if abs(self.newest - self.newest_stamp) <= 5 * MINUTE:
+            assert self.frontier is not None
+            self.frontier = max(self.frontier, min(self.newest + stamp - self.newest_stamp, stamp))
 
     @property
     def final(self) -> int:

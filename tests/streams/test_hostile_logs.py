@@ -72,7 +72,7 @@ def test_breaches_close_in_time_however_far_the_next_event_lies() -> None:
 def test_free_texts_do_not_multiply_routes() -> None:
     records = [Record(raw({"service": "hotline", "class": f"class {i}", "duration": 1}, T0)) for i in range(2_000)]
     engine = Run(RICH["UTC"], records).engine
-    assert len(engine._router.columns.cell_start) == 1
+    assert len(engine.eras.now.router.columns.cell_start) == 1
 
 
 def test_limits_are_kept_apart_however_many_routes_there_are() -> None:

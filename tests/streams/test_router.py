@@ -12,11 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.catalogue import Catalogue
 from streams.columns import durations_us
 from streams.distribution import LONGEST_US
 from streams.events import Event
+from streams.judging import RouteKey, judge
 from streams.open_slices import OpenSlices, contents
-from streams.router import RouteKey, Router, judge
+from streams.router import Router
 from streams.slices import Counts
 from streams.standards.model import (
     Abandonment,
@@ -25,9 +27,11 @@ from streams.standards.model import (
     ProbeAvailability,
     RequestAvailability,
     ResponseTimeWithin,
+    Standards,
     Verdict,
     Window,
 )
+from streams.tables import IntArray
 from tests.streams import oracle
 from tests.streams.logs import FORMULAS, INTERACTIONS, objective, standards
 
@@ -40,17 +44,27 @@ def event(**fields: Any) -> Event:
     return msgspec.convert({"time": 0, "service": "hotline", **fields}, Event)
 
 
+def new(judged_by: Standards) -> Router:
+    """A router over an empty catalogue."""
+    return Router(judged_by, Catalogue())
+
+
+def routed(router: Router, events: Sequence[Event]) -> IntArray:
+    """Routes of events of one day."""
+    return router.routes(events, np.zeros(len(events), np.int64))
+
+
 def counted(router: Router, events: Sequence[Event]) -> Counts:
     """What ``router`` makes of events of one slice."""
     opened = OpenSlices(router)
-    opened.add(np.zeros(len(events), np.int64), router.routes(events), durations_us(events))
+    opened.add(np.zeros(len(events), np.int64), routed(router, events), durations_us(events))
     ((counts,), _) = contents(router, [opened.at(0)])
     return counts
 
 
 def ratio(measure: Measure, events: Sequence[Event]) -> tuple[int, int]:
     """Good and total of ``measure`` over ``events``."""
-    router = Router(standards(("hotline", [objective("o", measure, WEEK)])))
+    router = new(standards(("hotline", [objective("o", measure, WEEK)])))
     return of(counted(router, events), router.objectives["hotline", "o"])
 
 
@@ -86,9 +100,9 @@ def test_the_four_published_service_levels(formula: str, expected: tuple[int, in
 
 
 def test_answered_and_availability_of_the_same_calls() -> None:
-    router = Router(standards())
+    router = new(standards())
     counts = counted(router, [*CALLS, event(outcome="failed")])
-    series = router.steps["hotline", ""]
+    series = router._catalogue.steps["hotline", ""]
     assert of(counts, series.answered) == (86, 101)
     assert of(counts, series.availability) == (85, 86)
     assert Fraction(*of(counts, series.answered)) == 1 - Fraction(15, 101)
@@ -134,7 +148,7 @@ def test_the_limit_itself_is_in_time_to_the_microsecond(limit: int) -> None:
 
 def test_limits_beyond_what_can_be_measured_do_not_disturb_others() -> None:
     long, short = ResponseTimeWithin(2**60), ResponseTimeWithin(S)
-    router = Router(standards(("a", [objective("o", long, WEEK)]), ("b", [objective("o", short, WEEK)])))
+    router = new(standards(("a", [objective("o", long, WEEK)]), ("b", [objective("o", short, WEEK)])))
     events = [event(service=service, duration=d) for service in "ab" for d in (0, 1, 2, 34_560_000)]
     counts = counted(router, events)
     assert of(counts, router.objectives["a", "o"]) == (4, 4)
@@ -213,7 +227,7 @@ def test_failure_free(points: tuple[str, ...], fields: dict[str, Any], expected:
 
 
 def test_failures_are_counted_by_fail_point() -> None:
-    router = Router(standards())
+    router = new(standards())
     case = {"kind": "case", "case": "c", "transition": "resolved"}
     counts = counted(
         router,
@@ -228,7 +242,7 @@ def test_failures_are_counted_by_fail_point() -> None:
         ],
     )
     rows = dict(zip(counts.sums.keys.tolist(), counts.sums.values[:, 0].tolist(), strict=True))
-    found = {name: rows[number] for name, number in router.steps["hotline", ""].failures.items()}
+    found = {name: rows[number] for name, number in router._catalogue.steps["hotline", ""].failures.items()}
     assert found == {"unspecified": 1, "rude": 3, "dirty": 1}
 
 
@@ -247,7 +261,7 @@ _MEASURES: tuple[Measure, ...] = (
 @given(st.lists(INTERACTIONS, max_size=40), st.integers(1, 40))
 def test_objectives_that_share_cells_count_each_by_its_own_rule(events: list[dict[str, Any]], cut: int) -> None:
     named = [objective(str(i), measure, WEEK) for i, measure in enumerate(_MEASURES)]
-    router = Router(standards(("hotline", named), ("desk", named[::2])))
+    router = new(standards(("hotline", named), ("desk", named[::2])))
     parts = [[event(**one) for one in part] for part in (events[:cut], events[cut:])]
     total = Counts.add([counted(router, part) for part in parts if part])
     for (service, name), number in router.objectives.items():
@@ -272,32 +286,34 @@ def test_routes_are_admitted_in_the_order_of_the_log_probes_among_them() -> None
         event(service="c"),
         event(service="a", kind="probe", up=False, step="door"),
     ]
-    whole, parts = Router(standards()), Router(standards())
-    whole.routes(events)
+    whole, parts = new(standards()), new(standards())
+    routed(whole, events)
     for one in events:
-        parts.routes([one])
-    assert list(whole.steps) == list(parts.steps) == [("b", ""), ("a", ""), ("c", ""), ("a", "door")]
+        routed(parts, [one])
+    assert (
+        list(whole._catalogue.steps) == list(parts._catalogue.steps) == [("b", ""), ("a", ""), ("c", ""), ("a", "door")]
+    )
     assert whole.probe_cells("a", "door") == parts.probe_cells("a", "door")
 
 
 def test_what_no_series_depends_on_makes_no_routes() -> None:
-    router = Router(standards(("hotline", [objective("o", RequestAvailability(None, "gold"), WEEK)])))
+    router = new(standards(("hotline", [objective("o", RequestAvailability(None, "gold"), WEEK)])))
     events = [event(**{"class": f"c{i}"}) for i in range(50)] + [
         event(kind="feedback", score=1, step=f"s{i}") for i in range(50)
     ]
-    routes = router.routes([*events, event(**{"class": "gold"})])
+    routes = routed(router, [*events, event(**{"class": "gold"})])
     assert len(set(routes.tolist())) == 3
-    assert list(router.steps) == [("hotline", "")]
+    assert list(router._catalogue.steps) == [("hotline", "")]
 
 
 def test_forgetting_what_was_looked_up_changes_no_route(monkeypatch: pytest.MonkeyPatch) -> None:
     events = [event(service=f"s{i % 7}", step=f"t{i % 3}") for i in range(60)]
-    expected = Router(standards()).routes(events).tolist()
+    expected = routed(new(standards()), events).tolist()
     monkeypatch.setattr("streams.router._MOST_REMEMBERED", 2)
-    assert Router(standards()).routes(events).tolist() == expected
+    assert routed(new(standards()), events).tolist() == expected
 
 
 def test_routes_with_the_same_limits_share_a_profile() -> None:
-    router = Router(standards(("hotline", [objective("o", ResponseTimeWithin(10 * S), WEEK)])))
-    router.routes([event(step=f"t{i}", failure_point=f"f{i}") for i in range(100)])
+    router = new(standards(("hotline", [objective("o", ResponseTimeWithin(10 * S), WEEK)])))
+    routed(router, [event(step=f"t{i}", failure_point=f"f{i}") for i in range(100)])
     assert len(router.edges) == 1

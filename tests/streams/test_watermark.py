@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.admission import admit
+from streams.catalogue import Catalogue
 from streams.columns import Batch, decode_values
 from streams.open_slices import OpenSlices
 from streams.rejections import Reason
@@ -40,7 +41,7 @@ LOGS = {
 
 
 def admitted(seconds: list[tuple[int, int | None]], sizes: int = 100) -> str:
-    watermark, opened = Watermark(POLICY), OpenSlices(Router(Standards()))
+    watermark, opened = Watermark(POLICY), OpenSlices(Router(Standards(), Catalogue()))
     became = ""
     for first in range(0, len(seconds), sizes):
         part = seconds[first : first + sizes]
@@ -105,7 +106,7 @@ _A = b'{"time":1000000,"service":"a","id":"1"}'
 )
 def test_an_event_repeats_another_by_id_and_time(second: bytes, repeats: int) -> None:
     for sizes in ((2,), (1, 1)):
-        watermark, opened = Watermark(POLICY), OpenSlices(Router(Standards()))
+        watermark, opened = Watermark(POLICY), OpenSlices(Router(Standards(), Catalogue()))
         duplicates, values = 0, [_A, second]
         for size in sizes:
             part, values = values[:size], values[size:]
@@ -114,7 +115,7 @@ def test_an_event_repeats_another_by_id_and_time(second: bytes, repeats: int) ->
 
 
 def test_what_repeats_an_event_in_a_closed_slice_is_late_not_repeated() -> None:
-    watermark, opened = Watermark(POLICY), OpenSlices(Router(Standards()))
+    watermark, opened = Watermark(POLICY), OpenSlices(Router(Standards(), Catalogue()))
     values = [_A, b'{"time":1000500,"service":"a"}', _A]
     decoding = decode_values(values)
     result = admit(Batch.of("x", 0, values), decoding, watermark, opened)

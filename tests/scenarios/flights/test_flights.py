@@ -126,6 +126,7 @@ def test_prometheus_equals_the_table(
     stamped = {"message.timestamp.type": "LogAppendTime"}
     topic = kafka.create_topic(partitions=PARTITIONS, settings=stamped)
     letters = kafka.create_topic()
+    kafka.create_own_topics()
     with ExitStack() as stack:
         workers = [stack.enter_context(_worker(kafka, topic, letters, tmp_path, name)) for name in ("one", "two")]
         for worker in workers:

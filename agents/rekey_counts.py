@@ -1,0 +1,91 @@
+"""What the lanes of one process have done, what is in their way, and which errors are no use to try again after."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from aiokafka.errors import KafkaError
+from kafka.errors import KafkaError as OtherKafkaError
+
+from agents.exits import Exit, Fault
+
+if TYPE_CHECKING:
+    from agents.partitions import Source
+
+log = logging.getLogger(__name__)
+
+#: What Kafka's clients raise, and what their sockets do.
+TROUBLE: Final = (KafkaError, OtherKafkaError, TimeoutError, OSError)
+
+#: Refusals that come again however often it is tried; by name, for two libraries have them.
+_FINAL: Final = frozenset(
+    {
+        "AuthenticationFailedError",
+        "ClusterAuthorizationFailedError",
+        "GroupAuthorizationFailedError",
+        "InvalidTopicError",
+        "InvalidTransactionTimeout",
+        "MessageSizeTooLargeError",
+        "PolicyViolationError",
+        "RecordListTooLargeError",
+        "SaslAuthenticationFailed",
+        "TopicAuthorizationFailedError",
+        "TransactionalIdAuthorizationFailed",
+        "UnsupportedVersionError",
+    }
+)
+
+
+@dataclass(slots=True)
+class Counts:
+    """What the lanes of one process have done, and what is in their way."""
+
+    records: int = 0
+    rejected: int = 0
+    dropped: int = 0
+    missing: int = 0
+    transactions: int = 0
+    retries: int = 0
+    last_error: str | None = None
+    troubled: set[Source] = field(default_factory=set)
+
+    def trouble(self, source: Source, error: BaseException) -> None:
+        """Note that ``source`` has to try again; it is logged once until all is well."""
+        self.retries += 1
+        self.last_error = _said(error)
+        if not self.troubled:
+            log.warning("Rekeying waits, and tries on: %s/%s: %s.", *source, self.last_error)
+        self.troubled.add(source)
+
+    def well(self, source: Source) -> None:
+        """Note that ``source`` makes progress, or is no business of this process any more."""
+        if source in self.troubled:
+            self.troubled.discard(source)
+            if not self.troubled:
+                log.warning("Rekeying goes on.")
+
+
+def cause_of(error: BaseException) -> BaseException:
+    """What was at the bottom of ``error``."""
+    while error.__cause__ is not None and not isinstance(error, TimeoutError):
+        error = error.__cause__
+    return error
+
+
+def _said(error: BaseException) -> str:
+    cause = cause_of(error)
+    return "Kafka did not answer in time" if isinstance(cause, TimeoutError) else repr(cause)
+
+
+def refusal_of(error: BaseException) -> Fault | None:
+    """What to end with, if trying again would not help."""
+    cause: Any = cause_of(error)
+    if type(cause).__name__ not in _FINAL:
+        return None
+    return Fault(
+        f"Kafka refuses rekeying: {cause!r}; give this client the right to read its topics, and to write to the"
+        " rekeyed topic in transactions",
+        Exit.STALLED,
+    )

@@ -1,0 +1,80 @@
+"""How far source partitions have been rekeyed, as the group of rekeyers has committed it."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from kafka import KafkaConsumer, TopicPartition
+
+from agents.connections import client_options
+
+if TYPE_CHECKING:
+    from agents.partitions import Source
+    from agents.settings import Settings
+
+_ANSWER_MS: Final = 10_000
+
+
+def group_of(settings: Settings) -> str:
+    """The consumer group of the rekeyers that feed the workers of a group."""
+    return f"{settings.group}-rekey"
+
+
+class Committed(NamedTuple):
+    """Offset up to which a source partition has been rekeyed, and what was noted beside it."""
+
+    offset: int
+    metadata: str
+
+
+class Offsets:
+    """The group's committed offsets, with those waited for whose transactions have not ended.
+
+    They have to be asked for as stable ones, which aiokafka cannot and kafka-python does. It blocks for as long as a
+    broker may take to answer, and so runs in a thread.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="committed-offsets")
+        self._consumer: Any = None
+
+    async def committed(self, source: Source) -> Committed | None:
+        """What was committed last for ``source``; None: nothing ever, or too long ago.
+
+        Raises:
+            kafka.errors.KafkaError: the broker did not say.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._ask, source)
+
+    def close(self) -> None:
+        """End, without waiting for a broker that is away."""
+        self._thread.submit(self._close)
+        self._thread.shutdown(wait=False)
+
+    def _ask(self, source: Source) -> Committed | None:
+        try:
+            found = self._connected().committed(TopicPartition(*source), metadata=True, timeout_ms=_ANSWER_MS)
+        except BaseException:
+            # It does not find its way back to every broker that was away.
+            self._close()
+            raise
+        return None if found is None else Committed(found.offset, found.metadata)
+
+    def _connected(self) -> Any:  # noqa: ANN401 - kafka-python has no types
+        if self._consumer is None:
+            self._consumer = KafkaConsumer(
+                group_id=group_of(self._settings),
+                enable_auto_commit=False,
+                isolation_level="read_committed",
+                bootstrap_timeout_ms=_ANSWER_MS,
+                **client_options(self._settings),
+            )
+        return self._consumer
+
+    def _close(self) -> None:
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            consumer.close()

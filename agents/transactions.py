@@ -1,0 +1,238 @@
+"""Writing what was concluded about one source partition: all of it or nothing, and only by its newest owner.
+
+Each source partition has a transactional id of its own. Opening a `TransactionalWriter` makes Kafka refuse every later
+write of whoever had the id before; that is all the fencing there is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
+
+from agents.security import client_options_aiokafka
+
+if TYPE_CHECKING:
+    from agents.outputs import Output
+    from agents.partitions import Source
+    from agents.settings import Settings
+
+log = logging.getLogger(__name__)
+
+#: Kafka gives up a transaction that was not ended for so long, and refuses its producer from then on.
+TRANSACTION_SECONDS: Final = 120
+_REQUEST_TIMEOUT_MS: Final = 10_000
+#: Room for a part of a row, or for a record of dead letters, and what surrounds it.
+_MAX_REQUEST: Final = 2 * 1024 * 1024
+_MAX_BATCH: Final = 512 * 1024
+_CLOSE_SECONDS: Final = 2.0
+
+
+class Fenced(Exception):  # noqa: N818 - says how the writer is
+    """Another owner has opened a writer for the same source partition."""
+
+
+class Refused(Exception):  # noqa: N818 - says what Kafka did
+    """Kafka does not take what was written, and trying again would not help; the message says why."""
+
+
+class Writer(Protocol):
+    """Carries out one transaction after the other."""
+
+    async def write(self, outputs: Sequence[Output]) -> None:
+        """Write all of ``outputs``; unless this returns, it is not known whether they are written.
+
+        Raises:
+            Fenced, Refused: see there.
+            KafkaError: anything else; who still owns the partition opens another writer.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End, whatever is under way, and soon."""
+        ...
+
+
+def transactional_id(source: Source, group: str) -> str:
+    """Application, source topic and partition: what makes a new owner the successor of the one before."""
+    return f"{group}/{source.topic}/{source.partition}"
+
+
+def producer_options(settings: Settings) -> dict[str, Any]:
+    """Keyword arguments of every aiokafka producer of a worker."""
+    return {
+        "bootstrap_servers": list(settings.bootstrap),
+        "client_id": "service-level-monitor",
+        "acks": "all",
+        "enable_idempotence": True,
+        "request_timeout_ms": _REQUEST_TIMEOUT_MS,
+        "max_request_size": _MAX_REQUEST,
+        "max_batch_size": _MAX_BATCH,
+        "compression_type": "lz4",
+        **client_options_aiokafka(settings),
+    }
+
+
+async def start_producer(producer: AIOKafkaProducer, seconds: float) -> None:
+    """Start ``producer`` within ``seconds``, or leave nothing of it behind.
+
+    Raises:
+        KafkaError, TimeoutError: it could not.
+    """
+    try:
+        await asyncio.wait_for(producer.start(), seconds)
+    except BaseException:
+        await close_producer(producer)
+        raise
+
+
+async def close_producer(producer: AIOKafkaProducer) -> None:
+    """End ``producer``, and give up what it has under way if that takes long."""
+    stopping = asyncio.ensure_future(producer.stop())
+    done, _ = await asyncio.wait({stopping}, timeout=_CLOSE_SECONDS)
+    if done:
+        _note_failure(stopping)
+        return
+    # aiokafka would go on trying for as long as the broker is away.
+    stopping.cancel()
+    sender = producer._sender.sender_task  # noqa: SLF001 - as said
+    if sender is not None:
+        sender.cancel()
+    with contextlib.suppress(KafkaError, TimeoutError):
+        await asyncio.wait_for(producer.client.close(), _CLOSE_SECONDS)
+
+
+def _note_failure(ended: asyncio.Future[None]) -> None:
+    error = ended.exception()
+    if error is not None:
+        log.info("A producer ended with %r.", error)
+
+
+class TransactionalWriter:
+    """The transactions of one source partition."""
+
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self._producer = producer
+
+    @classmethod
+    async def open(cls, settings: Settings, source: Source) -> Self:
+        """Become the one that may write about ``source``; what an earlier owner left open is aborted.
+
+        Raises:
+            KafkaError, TimeoutError: no broker could do that in time.
+            Refused: this client may not.
+        """
+        producer = AIOKafkaProducer(
+            transactional_id=transactional_id(source, settings.group),
+            transaction_timeout_ms=TRANSACTION_SECONDS * 1_000,
+            **producer_options(settings),
+        )
+        with _told():
+            await start_producer(producer, TRANSACTION_SECONDS)
+        return cls(producer)
+
+    async def write(self, outputs: Sequence[Output]) -> None:
+        """Write ``outputs`` in one transaction."""
+        with _told():
+            await self._producer.begin_transaction()
+            await send_all(self._producer, outputs)
+            await self._producer.commit_transaction()
+
+    async def close(self) -> None:
+        """End; a transaction under way is left to the next owner, who aborts it."""
+        await close_producer(self._producer)
+
+
+class PlainWriter:
+    """Writes without transactions, for the embedded broker: it has none, and nothing there needs to survive."""
+
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self._producer = producer
+
+    @classmethod
+    async def open(cls, settings: Settings, source: Source) -> Self:
+        """Connect."""
+        del source
+        producer = AIOKafkaProducer(**producer_options(settings))
+        with _told():
+            await start_producer(producer, TRANSACTION_SECONDS)
+        return cls(producer)
+
+    async def write(self, outputs: Sequence[Output]) -> None:
+        """Write ``outputs``."""
+        with _told():
+            await send_all(self._producer, outputs)
+
+    async def close(self) -> None:
+        """End."""
+        await close_producer(self._producer)
+
+
+async def send_all(producer: AIOKafkaProducer, outputs: Sequence[Output]) -> None:
+    """Send ``outputs``, and wait until the brokers have every one.
+
+    A transaction must not be committed before: aiokafka commits what arrived, even if a batch did not.
+
+    Raises:
+        KafkaError: one was not taken.
+    """
+    sent = [
+        await producer.send(output.topic, output.value, key=output.key, partition=output.partition)
+        for output in outputs
+    ]
+    results = await asyncio.gather(*sent, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Turn aiokafka's errors into those that a writer's owner tells apart."""
+    try:
+        yield
+    except ProducerFenced as error:
+        raise Fenced from error
+    except KafkaError as error:
+        cause = _first_cause(error)
+        if isinstance(cause, ProducerFenced | InvalidProducerEpoch):
+            raise Fenced from error
+        if isinstance(cause, KafkaError) and _is_final(cause):
+            raise Refused(describe(cause)) from error
+        raise
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+#: Refusals of what was written, or of who wrote it: they come again however often it is tried.
+_FINAL: Final = frozenset(
+    {
+        "ClusterAuthorizationFailedError",
+        "InvalidTopicError",
+        "MessageSizeTooLargeError",
+        "PolicyViolationError",
+        "RecordListTooLargeError",
+        "TopicAuthorizationFailedError",
+        "TransactionalIdAuthorizationFailed",
+        "UnsupportedVersionError",
+    }
+)
+
+
+def _is_final(error: KafkaError) -> bool:
+    return type(error).__name__ in _FINAL
+
+
+def describe(error: KafkaError) -> str:
+    """One line for people: what Kafka calls it, and what it says."""
+    message = str(error).removeprefix("[Error ").strip()
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__

@@ -1,0 +1,164 @@
+"""The catalogue of a source partition: every series that was ever admitted, in the order of the log.
+
+Series have numbers, which tables of slices use as keys. The numbers follow from the order of admission alone, which is
+the order of the log, so that an engine made from saved members goes on with the same numbers. Names that no standards
+declare are admitted up to `Caps`; what comes beyond is counted under the label `other`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, NamedTuple
+
+#: Label of what the caps keep out.
+OTHER: Final = "other"
+#: Label of failures that name no fail point.
+UNSPECIFIED: Final = "unspecified"
+
+Kind = Literal["step", "failure-point", "measure"]
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """Most names that no standards declare, in one source partition.
+
+    ``services``, ``steps`` (of a service) and ``failure_points`` (of a service) bound the new ones of a day of event
+    time, in UTC; ``days`` times as many are admitted in all. ``in_all`` bounds the steps, and the fail points, of all
+    services together.
+    """
+
+    services: int = 1_000
+    steps: int = 100
+    failure_points: int = 100
+    days: int = 10
+    in_all: int = 20_000
+
+
+class Member(NamedTuple):
+    """One admission: a step of a service, a fail point of a step, or what an objective of a service measures.
+
+    ``name`` is the step, or the identity of the measure; ``day`` counts days of event time since 1970.
+    """
+
+    kind: Kind
+    service: str
+    name: str
+    point: str
+    day: int
+
+
+@dataclass(slots=True)
+class StepSeries:
+    """Numbers of the series of one step of one service."""
+
+    availability: int
+    answered: int
+    probes: int
+    distribution: int
+    failures: dict[str, int] = field(default_factory=dict)
+
+
+class _Admissions:
+    """How many names of one sort were admitted, by owner: in all, and by day."""
+
+    def __init__(self) -> None:
+        self.ever: Counter[str] = Counter()
+        self.by_day: Counter[tuple[str, int]] = Counter()
+        self.in_all = 0
+
+    def count(self, owner: str, day: int) -> None:
+        self.ever[owner] += 1
+        self.by_day[owner, day] += 1
+        self.in_all += 1
+
+    def room(self, owner: str, day: int, most: int, caps: Caps) -> bool:
+        return self.by_day[owner, day] < most and self.ever[owner] < most * caps.days and self.in_all < caps.in_all
+
+
+class Catalogue:
+    """Members and the numbers of their series."""
+
+    def __init__(self, caps: Caps | None = None, members: Iterable[Member] = ()) -> None:
+        """Start with ``members``, in the order in which they were admitted."""
+        self.caps = caps or Caps()
+        self.members: list[Member] = []
+        self.steps: dict[tuple[str, str], StepSeries] = {}
+        self.measures: dict[tuple[str, str], int] = {}
+        self.ratios = self.sums = self.distributions = 0
+        self._services: set[str] = set()
+        self._new_services = _Admissions()
+        self._new_steps = _Admissions()
+        self._new_points = _Admissions()
+        for member in members:
+            self._add(member)
+
+    def place(self, service: str, step: str, day: int, *, declared: tuple[bool, bool]) -> tuple[str, str]:
+        """The labels under which an observation at ``step`` of ``service`` is counted; new ones are admitted.
+
+        Args:
+            service: as the event names it.
+            step: as the event names it; "" for none.
+            day: of event time, since 1970.
+            declared: whether the standards declare the service, and the step.
+        """
+        if (service, step) in self.steps:
+            return service, step
+        if service not in self._services and not declared[0] and not self._has_room_for_service(day):
+            return self._admitted(OTHER, OTHER, day)
+        if not declared[1] and not self._new_steps.room(service, day, self.caps.steps, self.caps):
+            return self._admitted(service, OTHER, day)
+        return self._admitted(service, step, day)
+
+    def point(self, service: str, step: str, point: str, day: int, *, declared: bool) -> str:
+        """The label under which failures at ``point`` are counted; ``service`` and ``step`` are members."""
+        failures = self.steps[service, step].failures
+        if point in failures:
+            return point
+        exempt = declared or point in (UNSPECIFIED, OTHER)
+        if not exempt and not self._new_points.room(service, day, self.caps.failure_points, self.caps):
+            point = OTHER
+        if point not in failures:
+            self._add(Member("failure-point", service, step, point, day))
+        return point
+
+    def measure(self, service: str, identity: str) -> int:
+        """Number of the ratio that an objective of ``service`` judges by; equal measures share it."""
+        if (service, identity) not in self.measures:
+            self._add(Member("measure", service, identity, "", 0))
+        return self.measures[service, identity]
+
+    def since(self, first: int) -> Sequence[Member]:
+        """Members from number ``first`` on."""
+        return self.members[first:]
+
+    def _has_room_for_service(self, day: int) -> bool:
+        return self._new_services.room("", day, self.caps.services, self.caps)
+
+    def _admitted(self, service: str, step: str, day: int) -> tuple[str, str]:
+        if (service, step) not in self.steps:
+            self._add(Member("step", service, step, "", day))
+        return service, step
+
+    def _add(self, member: Member) -> None:
+        self.members.append(member)
+        if member.kind == "step":
+            self._add_step(member)
+        elif member.kind == "failure-point":
+            self.steps[member.service, member.name].failures[member.point] = self.sums
+            self.sums += 1
+            self._new_points.count(member.service, member.day)
+        else:
+            self.measures[member.service, member.name] = self.ratios
+            self.ratios += 1
+
+    def _add_step(self, member: Member) -> None:
+        first = self.ratios
+        self.steps[member.service, member.name] = StepSeries(first, first + 1, first + 2, self.distributions)
+        self.ratios += 3
+        self.distributions += 1
+        self._new_steps.count(member.service, member.day)
+        if member.service not in self._services:
+            self._services.add(member.service)
+            self._new_services.count("", member.day)

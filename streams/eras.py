@@ -1,0 +1,148 @@
+"""Eras: standards hold for slices from a boundary on, and what is open is counted by the standards of its slice.
+
+A change of standards takes effect at the first slice boundary behind everything that the log has spoken of so far. So
+no slice is ever judged by two, and nothing that was counted has to be counted again.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from streams.catalogue import Catalogue
+from streams.columns import durations_us
+from streams.derivers.timelines import DEFAULT_HOLD_MS, Probe, Timelines
+from streams.events import Event, Kind
+from streams.open_slices import OpenSlices
+from streams.router import Router
+from streams.slices import OpenSlice, slice_start, slice_starts
+from streams.standards.model import Standards
+from streams.tables import IntArray, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Era:
+    """Standards that hold for the slices from ``start_ms`` on, what events mean by them, and the open slices."""
+
+    standards: Standards
+    start_ms: int
+    router: Router
+    open: OpenSlices
+
+    @classmethod
+    def begin(cls, standards: Standards, start_ms: int, catalogue: Catalogue) -> Self:
+        """An era without open slices."""
+        router = Router(standards, catalogue)
+        return cls(standards, start_ms, router, OpenSlices(router))
+
+    def place(self, events: Sequence[Event], times: IntArray, offsets: IntArray) -> None:
+        """Add events to their open slices: probes as transitions, everything else as observations."""
+        routes = self.router.routes(events, times)
+        starts = slice_starts(times)
+        self.open.enter(starts, offsets)
+        kinds = [event.kind for event in events]
+        if Kind.PROBE.value in kinds:
+            probes = np.array([kind == Kind.PROBE.value for kind in kinds], np.bool_)
+            for i in np.flatnonzero(probes).tolist():
+                self._keep_probe(events[i], int(times[i]), int(offsets[i]), self.router.labels[int(routes[i])])
+            routes, starts = routes[~probes], starts[~probes]
+            events = [event for event in events if event.kind != Kind.PROBE.value]
+        self.open.add(starts, routes, durations_us(events))
+
+    def observe(self, closing: OpenSlice, timelines: Timelines) -> None:
+        """Apply the transitions of a slice that closes, and count what they amount to."""
+        weights: dict[int, int] = {}
+        observed = timelines.pass_slice(closing.start_ms, closing.end_ms, closing.transitions)
+        for service, step, up_ms, down_ms in observed:
+            up, down = self.router.probe_cells(service, step)
+            weights |= {cell: ms for cell, ms in ((up, up_ms), (down, down_ms)) if ms}
+        if weights:
+            keys = np.array(sorted(weights), np.int64)
+            closing.add_cells(Table(keys, np.array([[weights[cell]] for cell in keys.tolist()], np.int64)))
+
+    def _keep_probe(self, event: Event, time_ms: int, offset: int, labels: tuple[str, str]) -> None:
+        holds_ms = DEFAULT_HOLD_MS if event.holds is None else round(event.holds * 1_000)
+        probe = Probe(time_ms, offset, *labels, event.class_ or "", bool(event.up), holds_ms)
+        self.open.at(slice_start(time_ms)).transitions.append(probe)
+
+
+class Eras:
+    """The era in force, and those that begin later, in the order of time. There is always one in force."""
+
+    def __init__(self, eras: Sequence[Era]) -> None:
+        """Start with ``eras``, the first of them in force."""
+        self._eras = list(eras)
+
+    def __iter__(self) -> Iterator[Era]:
+        """All eras in the order of time."""
+        return iter(self._eras)
+
+    def __len__(self) -> int:
+        """Number of eras."""
+        return len(self._eras)
+
+    @property
+    def now(self) -> Era:
+        """The era in force."""
+        return self._eras[0]
+
+    @property
+    def newest(self) -> Era:
+        """The era that begins last."""
+        return self._eras[-1]
+
+    @property
+    def next(self) -> Era | None:
+        """The era that follows the one in force."""
+        return self._eras[1] if len(self._eras) > 1 else None
+
+    def folded(self) -> Counter[str]:
+        """Observations counted under the label `other` since this was last asked, by what was replaced."""
+        found = sum((era.router.folded for era in self._eras), Counter[str]())
+        for era in self._eras:
+            era.router.folded.clear()
+        return found
+
+    @property
+    def open_slices(self) -> int:
+        """Number of open slices of all eras."""
+        return sum(len(era.open) for era in self._eras)
+
+    def add(self, era: Era) -> None:
+        """Let ``era`` follow the newest one."""
+        self._eras.append(era)
+
+    def turn(self) -> None:
+        """Let the next era be in force; nothing of the one before may be open."""
+        assert not len(self._eras[0].open), "an era ends when its slices are closed"
+        del self._eras[0]
+
+    def at(self, start_ms: int) -> OpenSlice:
+        """The open slice that starts at ``start_ms``, opened if need be."""
+        return self._of(start_ms).open.at(start_ms)
+
+    def first_offset(self) -> int | None:
+        """Offset of the first record that entered an open slice."""
+        return min((first for era in self._eras if (first := era.open.first_offset()) is not None), default=None)
+
+    def place(self, events: Sequence[Event], times: IntArray, offsets: IntArray) -> None:
+        """Add events, in log order, to the open slices of their eras."""
+        if len(self._eras) == 1:
+            self.now.place(events, times, offsets)
+            return
+        boundaries = np.array([era.start_ms for era in self._eras[1:]], np.int64)
+        numbers = np.searchsorted(boundaries, slice_starts(times), side="right")
+        # One run of events of the same era after the other: the catalogue admits in log order.
+        cuts = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(events)]
+        for first, after in itertools.pairwise(cuts):
+            if first < after:
+                era = self._eras[int(numbers[first])]
+                era.place(events[first:after], times[first:after], offsets[first:after])
+
+    def _of(self, start_ms: int) -> Era:
+        return next(era for era in reversed(self._eras) if era.start_ms <= start_ms)

@@ -1,0 +1,203 @@
+"""One owner's time with one source partition: from saved state through the log, one transaction after the other.
+
+The order of things is the whole protocol, and every edge keeps it: fence the owner before, read what it committed,
+`take_over`, `check` that the log is still the one that was folded, read it on from `Ownership.expected`, `fold`, and
+carry out each `Ownership.take` whole or not at all. An owner whose transaction was refused is of no further use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from streams.catalogue import Caps
+from streams.columns import Batch
+from streams.decisions import Decision
+from streams.engine import Engine
+from streams.progress import DeadLetter, LastRecord, Notice, NoticeType
+from streams.rows import Row
+from streams.saving import rebuild, restore
+from streams.standards.model import Standards
+from streams.standards_log import Book
+from streams.state import StateUnusable, peek
+from streams.watermark import TimePolicy
+
+#: What a dead letter weighs beside its raw bytes, about.
+_LETTER_BYTES: Final = 200
+
+
+class LogDiffers(Exception):  # noqa: N818 - says how the log is
+    """The log is not the one that saved state was made of; the message says what differs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What an engine is made with.
+
+    Args:
+        source: the topic.
+        partition: its number.
+        standards: that hold where nothing is saved.
+        book: of the standards that the log names.
+        policy: of time, where the standards do not say otherwise.
+        caps: of names that no standards declare.
+    """
+
+    source: str
+    partition: int
+    standards: Standards
+    book: Book
+    policy: TimePolicy | None = None
+    caps: Caps | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusions:
+    """What one transaction carries: what is told, in the order of the log, and the rows of state, in their order."""
+
+    letters: tuple[DeadLetter, ...]
+    decisions: tuple[Decision, ...]
+    notices: tuple[Notice, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(slots=True)
+class Ownership:
+    """An engine, and what it has concluded since the last transaction.
+
+    ``damaged`` names the rows of saved state that could not be read. ``letter_bytes`` and ``slices`` say how much of
+    dead letters and closed slices no transaction carries yet.
+    """
+
+    engine: Engine
+    damaged: tuple[str, ...] = ()
+    letter_bytes: int = 0
+    slices: int = 0
+    _letters: list[DeadLetter] = field(default_factory=list)
+    _decisions: list[Decision] = field(default_factory=list)
+    _notices: list[Notice] = field(default_factory=list)
+
+    @property
+    def expected(self) -> int:
+        """Offset of the record to read next; 0: from the log's beginning."""
+        return self.engine.expected or 0
+
+    @property
+    def due(self) -> bool:
+        """Whether something became final that no transaction carries yet."""
+        told = self.engine.unsaved or self._decisions or self._notices
+        # Before the first record there is no place in the log that a partition row could name.
+        return bool(told) and not self.engine.replaying and self.engine.last is not None
+
+    def check(self, beginning: int, end: int, record: LastRecord | None) -> None:
+        """Make sure that the log is the one that was folded, and go over what it has lost.
+
+        Args:
+            beginning: offset of the log's first record.
+            end: the offset behind its last.
+            record: the one that the log has where the last record folded was, as far as it reaches back; None: none.
+
+        Raises:
+            LogDiffers: it is another log, or has lost records that were folded.
+        """
+        saved = self.engine.saved
+        if saved is not None:
+            if end <= saved.offset:
+                raise LogDiffers(f"records up to offset {saved.offset} were folded, and the log ends at {end}")
+            if beginning <= saved.offset and (record is None or record != saved.last):
+                raise LogDiffers(f"the record at offset {saved.offset} is not the one that was folded")
+        if self.engine.expected is None:
+            self.engine.start_from(beginning)
+        elif beginning > self.expected:
+            self.skip_to(beginning)
+
+    def skip_to(self, offset: int) -> None:
+        """Go on at ``offset``, for the log no longer has the records before; an audit is told."""
+        detail = {"from": self.expected, "to": offset}
+        self.engine.notice(Notice(NoticeType.GAP, self.expected, None, detail))
+        self.engine.start_from(offset)
+
+    def fold(self, batch: Batch) -> None:
+        """Fold ``batch``, and keep what follows from it for the next transaction.
+
+        Raises:
+            StandardsNeeded: nothing has changed; look the standards up, and fold the same batch again.
+        """
+        letters = self.engine.fold(batch)
+        self._letters += letters
+        self.letter_bytes += sum(_LETTER_BYTES + len(letter.raw or b"") for letter in letters)
+        self._advance()
+
+    def _advance(self) -> None:
+        advanced = self.engine.advance()
+        self._decisions += advanced.decisions
+        self._notices += advanced.notices
+        self.slices += len(advanced.slices)
+
+    def take(self) -> Conclusions:
+        """Everything since the last take, and the rows that go with it. Not while the engine is `replaying`."""
+        self._advance()  # for notices that no batch brought
+        taken = Conclusions(
+            tuple(self._letters), tuple(self._decisions), tuple(self._notices), tuple(self.engine.take())
+        )
+        self._letters, self._decisions, self._notices = [], [], []
+        self.letter_bytes = self.slices = 0
+        return taken
+
+
+def take_over(records: Mapping[bytes, bytes], start: Start, *, beginning: int) -> Ownership:
+    """Begin to own a partition with the newest committed value of each of its rows; none for a partition never owned.
+
+    Damaged rows are left out and told of; where the log, which begins at ``beginning``, still reaches back to the
+    first record ever folded, everything is rebuilt from it instead.
+
+    Raises:
+        StandardsNeeded: the book is to look standards up; call again.
+        StateUnusable: nothing can be made of the rows, nor be rebuilt.
+    """
+    if not records:
+        return Ownership(
+            Engine(
+                start.standards,
+                source=start.source,
+                partition=start.partition,
+                policy=start.policy,
+                book=start.book,
+                caps=start.caps,
+            )
+        )
+    reaches = _reaches(records, beginning)
+    try:
+        restored = restore(
+            records,
+            source=start.source,
+            partition=start.partition,
+            book=start.book,
+            policy=start.policy,
+            caps=start.caps,
+        )
+    except StateUnusable:
+        if not reaches:
+            raise
+        return _rebuilt(records, start, ())
+    if restored.damaged and reaches:
+        return _rebuilt(records, start, restored.damaged)
+    return Ownership(restored.engine, restored.damaged)
+
+
+def _reaches(records: Mapping[bytes, bytes], beginning: int) -> bool:
+    """Whether the log still has everything that the readable partition row says was folded."""
+    row = peek(records)
+    return row is not None and beginning <= row.first
+
+
+def _rebuilt(records: Mapping[bytes, bytes], start: Start, damaged: tuple[str, ...]) -> Ownership:
+    engine = rebuild(
+        records, source=start.source, partition=start.partition, book=start.book, policy=start.policy, caps=start.caps
+    )
+    assert engine.mute_to is not None
+    named = damaged or ("m",)  # the catalogue
+    # Kept here: while the engine folds again what was told already it is silent.
+    notices = [Notice(NoticeType.DAMAGE, engine.mute_to, None, {"row": row, "rebuilt": True}) for row in named]
+    return Ownership(engine, named, _notices=notices)

@@ -1,0 +1,163 @@
+"""How far a source partition has been read, and what there is to tell others about its records."""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Self
+
+import msgspec
+import xxhash
+
+from streams.columns import Batch, Decoding, Rejection
+from streams.rejections import Reason
+from streams.watermark import NO_TIMESTAMP
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that was not counted, where it lies, and why. ``raw`` is None for a tombstone."""
+
+    source: str
+    partition: int
+    offset: int
+    reason: Reason
+    detail: str
+    raw: bytes | None
+
+
+class NoticeType(enum.StrEnum):
+    """What a notice is about."""
+
+    STANDARDS = "standards"  # other standards hold, or were proposed and cannot be had
+    GAP = "gap"  # records that were to be read are no longer in the log
+    DAMAGE = "damage"  # a row of state does not have the content that was written
+    POLICY = "policy"  # the settings of time differ from those of before
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that an audit must know beside the decisions. ``at_ms`` is event time, where there is one."""
+
+    type: NoticeType
+    offset: int
+    at_ms: int | None = None
+    detail: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a partition has been read, and what became of its records. Times in milliseconds since 1970."""
+
+    source: str
+    partition: int
+    next_offset: int | None = None
+    records: int = 0
+    accepted: int = 0
+    duplicates: int = 0
+    ignored: int = 0  # control records, and records dropped by a mapping
+    rejected: Counter[Reason] = field(default_factory=Counter)
+    folded: Counter[str] = field(default_factory=Counter)  # counted under the label `other`, by what was replaced
+    unknown_fields: int = 0
+    newest_ms: int | None = None
+    watermark_ms: int | None = None
+    open_slices: int = 0
+    unguarded: bool = False  # records without timestamps: no guard against clocks that run fast
+
+    def note(self, batch: Batch, decoding: Decoding, rejected: Sequence[Rejection]) -> None:
+        """Count the records of a batch that is not empty; those that were accepted are counted apart."""
+        self.records += len(batch)
+        self.ignored += decoding.ignored
+        self.unknown_fields += decoding.unknown_fields
+        self.rejected.update(rejection.reason for rejection in rejected)
+        self.next_offset = int(batch.offsets[-1]) + 1
+        self.unguarded = self.unguarded or bool((batch.timestamps == NO_TIMESTAMP).any())
+
+    def row(self) -> ProgressRow:
+        """The counters, as they are saved."""
+        return ProgressRow(
+            records=self.records,
+            accepted=self.accepted,
+            duplicates=self.duplicates,
+            ignored=self.ignored,
+            rejected=dict(sorted(self.rejected.items())),
+            folded=dict(sorted(self.folded.items())),
+            unknown_fields=self.unknown_fields,
+            newest_ms=self.newest_ms,
+            unguarded=self.unguarded,
+        )
+
+    def restore(self, row: ProgressRow) -> None:
+        """Go on from saved counters."""
+        for name in ("records", "accepted", "duplicates", "ignored", "unknown_fields", "newest_ms", "unguarded"):
+            setattr(self, name, getattr(row, name))
+        self.rejected = Counter(row.rejected)
+        self.folded = Counter(row.folded)
+
+
+class ProgressRow(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The counters of `Progress`, as they are saved."""
+
+    records: int
+    accepted: int
+    duplicates: int
+    ignored: int
+    rejected: dict[Reason, int]
+    folded: dict[str, int]
+    unknown_fields: int
+    newest_ms: int | None
+    unguarded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPoint:
+    """The last record that saved state includes, and what it takes to go on from there.
+
+    ``resume`` is the first offset that open slices need, ``first`` the first that was ever folded.
+    """
+
+    offset: int
+    digest: str
+    timestamp_ms: int
+    resume: int
+    first: int
+
+    @property
+    def last(self) -> LastRecord:
+        """The record itself."""
+        return LastRecord(self.offset, self.timestamp_ms, self.digest)
+
+
+class LastRecord(NamedTuple):
+    """The last record of what was folded: its offset, its timestamp, and what tells it from every other."""
+
+    offset: int
+    timestamp_ms: int
+    digest: str
+
+    @classmethod
+    def of(cls, batch: Batch) -> Self:
+        """The last record of ``batch``, which is not empty."""
+        return cls(int(batch.offsets[-1]), int(batch.timestamps[-1]), record_digest(batch.values[-1]))
+
+
+def record_digest(value: bytes | None) -> str:
+    """What tells whether a record is still the one that was folded."""
+    return "tombstone" if value is None else xxhash.xxh3_64_hexdigest(value)
+
+
+def dead_letters(batch: Batch, rejected: Sequence[Rejection]) -> list[DeadLetter]:
+    """What was ``rejected`` of ``batch``, in log order."""
+    return [
+        DeadLetter(
+            source=batch.source,
+            partition=batch.partition,
+            offset=int(batch.offsets[rejection.position]),
+            reason=rejection.reason,
+            detail=rejection.detail,
+            raw=batch.values[rejection.position],
+        )
+        for rejection in sorted(rejected, key=lambda rejection: rejection.position)
+    ]

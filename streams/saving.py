@@ -1,0 +1,201 @@
+"""Saving an engine, and making one of what was saved.
+
+`rows` gives what changed; `restore` makes the engine again, which reads its log on from where open slices begin;
+`rebuild` makes one that reads the log from its first record, where saved rows are damaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from streams.catalogue import Caps, Member
+from streams.progress import LastRecord, Notice, NoticeType, SavedPoint
+from streams.rows import Row, assemble
+from streams.slices import Counts, Distributions, slice_start
+from streams.standards_log import Book, StandardsLog, StandardsLost
+from streams.state import COUNTS, DISTRIBUTIONS, QUARANTINE, Loaded, PartitionRow, StateUnusable, Writer, load, peek
+from streams.watermark import Newest, TimePolicy
+
+if TYPE_CHECKING:
+    from streams.engine import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """An engine made of saved state. ``damaged`` names the rows that could not be read and were left out."""
+
+    engine: Engine
+    damaged: tuple[str, ...] = ()
+
+
+def rows(engine: Engine, saved_members: int) -> list[Row]:
+    """Rows for everything that has changed in ``engine``, the partition row last."""
+    writer = engine.writer
+    writer.put_slices(COUNTS, engine.counts)
+    writer.put_slices(DISTRIBUTIONS, engine.distributions)
+    writer.put_beyond(COUNTS, engine.beyond[0], engine.counts.forgotten_ms)
+    writer.put_beyond(DISTRIBUTIONS, engine.beyond[1], engine.distributions.forgotten_ms)
+    writer.put_members(engine.catalogue.members, saved_members)
+    writer.put_partition(_partition_row(engine))
+    return writer.rows()
+
+
+def _partition_row(engine: Engine) -> PartitionRow:
+    progress, watermark, last = engine.progress, engine.watermark, engine.last
+    assert last is not None, "nothing was folded"
+    assert engine.first is not None, "nothing was folded"
+    first_open = engine.eras.first_offset()
+    reached = max(last.offset + 1, progress.next_offset or 0)
+    passed_ms, held = engine.timelines.held()
+    return PartitionRow(
+        source=progress.source,
+        partition=progress.partition,
+        offset=last.offset,
+        digest=last.digest,
+        timestamp_ms=last.timestamp_ms,
+        reached=reached,
+        resume=reached if first_open is None else first_open,
+        first=engine.first,
+        lateness_ms=watermark.policy.lateness_ms,
+        max_ahead_ms=watermark.policy.max_ahead_ms,
+        frontier_ms=watermark.frontier_ms,
+        floor_ms=watermark.floor_ms,
+        newest=watermark.newest,
+        first_ms=engine.first_ms,
+        closed_ms=engine.closed_ms,
+        forgotten_ms=(engine.counts.forgotten_ms, engine.distributions.forgotten_ms),
+        progress=progress.row(),
+        breaches=[(*key, since_ms) for key, since_ms in sorted(engine.decisions.breached_since.items())],
+        passed_ms=passed_ms,
+        held=held,
+        standards=engine.standards_log.named,
+        current=engine.standards_log.current,
+        members=len(engine.catalogue.members),
+    )
+
+
+def restore(
+    records: Mapping[bytes, bytes],
+    *,
+    source: str,
+    partition: int,
+    book: Book,
+    policy: TimePolicy | None = None,
+    caps: Caps | None = None,
+) -> Restored:
+    """Make an engine of the newest value of each of a partition's records; at least one must be there.
+
+    It goes on at `Engine.expected`, and is complete once it is no longer `Engine.replaying`.
+
+    Raises:
+        StandardsNeeded: the book is to look standards up.
+        StateUnusable: the partition row or the catalogue is damaged, or the standards that hold are lost.
+    """
+    loaded = load(records)
+    row = loaded.partition
+    _require_own(row, source, partition)
+    engine = _engine(StandardsLog(source, book, row.standards, row.current), row, policy, caps, loaded.members)
+    _restore_slices(engine, loaded)
+    _restore_position(engine, row)
+    engine.writer = Writer(loaded.parts)
+    _quarantine(engine, records, loaded)
+    engine.go_on()
+    return Restored(engine, tuple(sorted(name.decode(errors="replace") for name in loaded.damaged)))
+
+
+def rebuild(
+    records: Mapping[bytes, bytes],
+    *,
+    source: str,
+    partition: int,
+    book: Book,
+    policy: TimePolicy | None = None,
+    caps: Caps | None = None,
+) -> Engine:
+    """Make an engine that reads the log from the first record that was ever folded, in place of damaged state.
+
+    What follows from records that the state included is not told again. Only for a log that still begins there: see
+    `Engine.saved`.
+
+    Raises:
+        StandardsNeeded: the book is to look standards up.
+        StateUnusable: the partition row is damaged, or the standards that the partition began with are lost.
+    """
+    row = peek(records)
+    if row is None:
+        raise StateUnusable("the partition row is damaged, so that nobody knows what was told already")
+    _require_own(row, source, partition)
+    engine = _engine(StandardsLog(source, book, row.standards[:1]), row, policy, caps, ())
+    engine.saved = _point(row)
+    engine.mute_to = row.offset
+    engine.writer = Writer(assemble(records).parts, replace=True)
+    return engine
+
+
+def _require_own(row: PartitionRow, source: str, partition: int) -> None:
+    if (row.source, row.partition) != (source, partition):
+        raise StateUnusable(f"the partition row is that of {row.source}/{row.partition}")
+
+
+def _engine(
+    log: StandardsLog, row: PartitionRow, policy: TimePolicy | None, caps: Caps | None, members: Sequence[Member]
+) -> Engine:
+    from streams.engine import Engine  # noqa: PLC0415 - the engine saves itself by `rows`
+
+    try:
+        return Engine(
+            log.of(log.named[log.current]),
+            source=row.source,
+            partition=row.partition,
+            policy=policy,
+            caps=caps,
+            standards_log=log,
+            members=members,
+        )
+    except StandardsLost as error:
+        raise StateUnusable(str(error)) from None
+
+
+def _point(row: PartitionRow) -> SavedPoint:
+    return SavedPoint(row.offset, row.digest, row.timestamp_ms, row.resume, row.first)
+
+
+def _restore_slices(engine: Engine, loaded: Loaded) -> None:
+    row = loaded.partition
+    engine.counts.restore(loaded.counts, row.forgotten_ms[0])
+    engine.distributions.restore(loaded.distributions, row.forgotten_ms[1])
+    engine.beyond = loaded.beyond
+    engine.reader.restore(
+        Counts.add([engine.beyond[0], *engine.counts.contents]),
+        Distributions.add([engine.beyond[1], *engine.distributions.contents]),
+    )
+
+
+def _restore_position(engine: Engine, row: PartitionRow) -> None:
+    watermark = engine.watermark
+    watermark.policy = TimePolicy(row.lateness_ms, row.max_ahead_ms)
+    watermark.frontier_ms, watermark.floor_ms = row.frontier_ms, row.floor_ms
+    watermark.newest = Newest(*row.newest) if row.newest else None
+    engine.timelines.restore(row.passed_ms, row.held)
+    breaches = {(service, objective): since_ms for service, objective, since_ms in row.breaches}
+    if watermark.value_ms is not None:
+        engine.decisions.resume(breaches, slice_start(watermark.value_ms))
+    engine.progress.restore(row.progress)
+    engine.progress.next_offset = row.reached
+    engine.progress.watermark_ms = watermark.value_ms
+    engine.first_ms, engine.closed_ms, engine.first = row.first_ms, row.closed_ms, row.first
+    engine.last = LastRecord(row.offset, row.timestamp_ms, row.digest)
+    engine.saved = _point(row)
+    engine.resume = row.resume
+
+
+def _quarantine(engine: Engine, records: Mapping[bytes, bytes], loaded: Loaded) -> None:
+    """Keep what could not be read under other names, and tell of it."""
+    for row, what in sorted(loaded.damaged.items()):
+        for name in sorted(name for name in records if name.partition(b"#")[0] == row):
+            engine.writer.put_raw(QUARANTINE + name, records[name])
+        engine.writer.delete(row)
+        detail = {"row": row.decode(errors="replace"), "found": what}
+        engine.notice(Notice(NoticeType.DAMAGE, loaded.partition.offset, None, detail))

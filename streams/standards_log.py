@@ -1,0 +1,117 @@
+"""The standards of a partition as its log tells them: which records named which, and since when they hold."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, Self
+
+import msgspec
+
+from streams.columns import Batch
+from streams.mapping import Mapper, compile_mapping
+from streams.standards.model import Standards
+from streams.watermark import LOWEST_MS
+
+#: Where the standards hold that a partition began with.
+BEGINNING_MS: Final = LOWEST_MS
+
+#: Gives the standards of a digest; None where there are none. Raises `StandardsNeeded` for one not looked up yet.
+Book = Callable[[str], Standards | None]
+
+
+class StandardsNeeded(Exception):  # noqa: N818 - says what is needed
+    """The log names standards that the book has not looked up. Nothing has changed; look them up and try again."""
+
+    def __init__(self, digest: str) -> None:
+        """Ask for the standards of ``digest``."""
+        super().__init__(f"the standards {digest} are to be looked up")
+        self.hash = digest
+
+
+class StandardsLost(Exception):  # noqa: N818 - says what is lost
+    """Saved state names standards whose content is nowhere to be had."""
+
+
+class ProposedStandards(NamedTuple):
+    """The newest standards that the log names: their digest, and when they were proposed (ms since 1970; 0: never)."""
+
+    hash: str
+    proposed_ms: int
+
+
+class Named(msgspec.Struct, forbid_unknown_fields=True, array_like=True, frozen=True):
+    """Standards that the record at ``offset`` named.
+
+    Records behind it are decoded as they say; slices from ``start_ms`` on are judged by them.
+    """
+
+    offset: int
+    hash: str
+    proposed_ms: int
+    start_ms: int
+
+
+class StandardsLog:
+    """All standards that a partition was ever judged by, in the order of the log; one of them is in force."""
+
+    def __init__(self, source: str, book: Book, named: Sequence[Named], current: int = 0) -> None:
+        """Start with ``named``, of which number ``current`` is in force."""
+        self._source = source
+        self._book = book
+        self.named = list(named)
+        self.current = current
+        self._mappers: dict[str, Mapper | None] = {}
+
+    @classmethod
+    def begin(cls, source: str, book: Book | None, standards: Standards) -> Self:
+        """Start with the standards that hold until the log names others."""
+
+        def look_up(digest: str) -> Standards | None:
+            return standards if digest == standards.digest else book(digest) if book else None
+
+        return cls(source, look_up, [Named(-1, standards.digest, 0, BEGINNING_MS)])
+
+    @property
+    def in_use(self) -> list[Named]:
+        """Those in force, and those that are about to be."""
+        return self.named[self.current :]
+
+    @property
+    def latest(self) -> ProposedStandards:
+        """The newest, in force or about to be."""
+        newest = self.named[-1]
+        return ProposedStandards(newest.hash, newest.proposed_ms)
+
+    def look_up(self, digest: str) -> Standards | None:
+        """The standards of ``digest``, if there are such. Raises `StandardsNeeded`."""
+        return self._book(digest)
+
+    def of(self, named: Named) -> Standards:
+        """The standards that were ``named``.
+
+        Raises:
+            StandardsNeeded: they are to be looked up.
+            StandardsLost: they are nowhere.
+        """
+        standards = self._book(named.hash)
+        if standards is None:
+            raise StandardsLost(f"the standards {named.hash} are not in the control topic any more")
+        return standards
+
+    def mapper(self, named: Named | None = None) -> Mapper | None:
+        """How records behind ``named`` (None: the newest) are mapped; None: they have the wire format."""
+        named = named or self.named[-1]
+        if named.hash not in self._mappers:
+            mapping = self.of(named).mappings.get(self._source)
+            self._mappers[named.hash] = compile_mapping(mapping) if mapping else None
+        return self._mappers[named.hash]
+
+    def pieces(self, batch: Batch) -> list[tuple[Named, Batch]]:
+        """``batch`` cut where its records begin to be decoded by other standards, each piece with those."""
+        borders = sorted({0, len(batch), *(batch.position_of(named.offset + 1) for named in self.named)})
+        pieces = [batch.between(first, after) for first, after in itertools.pairwise(borders)]
+        return [(self._before(int(piece.offsets[0])), piece) for piece in pieces]
+
+    def _before(self, offset: int) -> Named:
+        return next(named for named in reversed(self.named) if named.offset < offset)

@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from importlib.resources import files
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import jsonschema
+import pytest
+from aiokafka.errors import KafkaConnectionError
+
+from agents import control as module
+from agents.control import Control
+from agents.exits import Exit, Fault
+from agents.files import NO_FILE, StandardsFile
+from agents.settings import Settings
+from streams.standards.load import load
+from streams.standards_log import StandardsNeeded
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from streams.standards.model import Standards
+
+SCHEMA: Final = json.loads(files("agents").joinpath("schemas", "control.v1.schema.json").read_text("utf-8"))
+SETTINGS: Final = Settings.resolve({"group": "g"})
+TEXT: Final = "version: 1\ntimezone: Asia/Shanghai\n"
+FILE: Final = StandardsFile(load(TEXT, file="f"), TEXT, 1_000)
+DIGEST: Final = FILE.standards.digest
+
+
+class Topic:
+    """The control topic: what is appended can be read; as often as told it cannot be."""
+
+    def __init__(self, *records: tuple[bytes, bytes | None]) -> None:
+        self.records = list(records)
+        self.reads = 0
+        self.failures = 0
+
+    async def append(self, topic: str, partition: int, key: bytes | None, value: bytes) -> None:
+        assert (topic, partition) == (SETTINGS.control_topic, 0)
+        jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(value))
+        self.records.append((key or b"", value))
+
+    async def read(self, settings: Settings, topic: str, partition: int) -> AsyncIterator[Any]:
+        assert (settings, topic, partition) == (SETTINGS, SETTINGS.control_topic, 0)
+        self.reads += 1
+        if self.failures:
+            self.failures -= 1
+            raise KafkaConnectionError
+        for key, value in self.records:
+            yield SimpleNamespace(key=key or None, value=value)
+
+    def control(self) -> Control:
+        return Control(SETTINGS, cast("Any", self.append))
+
+
+@pytest.fixture
+def topic(monkeypatch: pytest.MonkeyPatch) -> Topic:
+    found = Topic()
+    monkeypatch.setattr(module, "read_committed", found.read)
+    monkeypatch.setattr(module, "_RETRY_SECONDS", 0)
+    return found
+
+
+def record(**content: object) -> bytes:
+    return json.dumps({"version": 1, **content}).encode()
+
+
+def standards_record(digest: str, text: str) -> tuple[bytes, bytes]:
+    return f"standards/{digest}".encode(), record(kind="standards", digest=digest, file=text)
+
+
+def source_record(topic: str, partitions: int, group: str = "g") -> tuple[bytes, bytes]:
+    content = record(kind="source", topic=topic, group=group, partitions=partitions)
+    return f"source/{group}/{topic}".encode(), content
+
+
+def looked_up(control: Control, digest: str) -> Standards | None:
+    asyncio.run(control.look_up(digest))
+    return control.book(digest)
+
+
+# -- standards ------------------------------------------------------------------------------------------------------
+
+
+def test_what_one_worker_publishes_another_finds(topic: Topic) -> None:
+    asyncio.run(topic.control().publish(FILE))
+    assert [key for key, _ in topic.records] == [f"standards/{DIGEST}".encode()]
+    other = topic.control()
+    with pytest.raises(StandardsNeeded) as needed:
+        other.book(DIGEST)
+    assert needed.value.hash == DIGEST
+    assert looked_up(other, DIGEST) == FILE.standards
+
+
+def test_without_a_file_its_emptiness_is_published(topic: Topic) -> None:
+    asyncio.run(topic.control().publish(NO_FILE))
+    assert looked_up(topic.control(), NO_FILE.standards.digest) == NO_FILE.standards
+
+
+def test_standards_are_published_once(topic: Topic) -> None:
+    first, second = topic.control(), topic.control()
+    for control in (first, first, second):
+        asyncio.run(control.read())
+        asyncio.run(control.publish(FILE))
+    assert len(topic.records) == 1
+    assert first.book(DIGEST) is FILE.standards
+
+
+def test_standards_that_nobody_could_find_are_published_all_the_same(topic: Topic) -> None:
+    control = topic.control()
+    assert looked_up(control, DIGEST) is None
+    asyncio.run(control.publish(FILE))
+    assert len(topic.records) == 1
+    assert control.book(DIGEST) is FILE.standards
+
+
+def test_what_was_looked_up_and_is_not_there_is_not_looked_up_again(topic: Topic) -> None:
+    control = topic.control()
+    assert looked_up(control, "nowhere") is None
+    assert looked_up(control, "nowhere") is None
+    assert topic.reads == 1
+
+
+def test_a_look_up_waits_until_kafka_answers(topic: Topic) -> None:
+    asyncio.run(topic.control().publish(FILE))
+    topic.failures = 3
+    assert looked_up(topic.control(), DIGEST) == FILE.standards
+    assert topic.reads == 4
+
+
+def test_standards_keep_the_name_under_which_the_log_knows_them(topic: Topic) -> None:
+    topic.records.append(standards_record("as digested by another version", TEXT))
+    found = looked_up(topic.control(), "as digested by another version")
+    assert found is not None
+    assert (found.digest, found.timezone) == ("as digested by another version", "Asia/Shanghai")
+
+
+def test_standards_that_this_version_cannot_read_end_it_with_what_to_do(topic: Topic) -> None:
+    topic.records.append(standards_record("later", "version: 9\n"))
+    with pytest.raises(Fault, match="run the version of slm that wrote them, or a later one") as caught:
+        asyncio.run(topic.control().read())
+    assert caught.value.exit_code == Exit.STALLED
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (b"standards/x", b"\xff\xfe"),
+        (b"standards/x", b""),
+        (b"standards/x", b"[" * 100_000),
+        (b"standards/x", b"null"),
+        (b"standards/x", b"[1, 2]"),
+        (b"standards/x", b'"text"'),
+        (b"standards/x", b"{}"),
+        (b"standards/x", record(kind="standards", digest="x")),
+        (b"standards/x", record(kind="standards", digest=["x"], file="")),
+        (b"standards/x", record(kind="standards", digest="x", file=5)),
+        (b"standards/x", record(kind="standards", digest="x", file=[])),
+        (b"standards/x", b'{"kind":"standards","digest":"x","file":"\xff"}'),
+        (b"standards/x", record(kind="standards", digest="y", file="")),
+        (b"standards/x", record(kind="exclusion", digest="x")),
+        (b"", record(kind="standards", digest="x", file="")),
+        (b"\xff\xfe", record(kind="standards", digest="x", file="")),
+        (b"source/g/t", record(kind="source", topic="t", group="g", partitions="many")),
+        (b"source/g/t", record(kind="source", topic="t", group="g", partitions=0)),
+        (b"source/g/t", record(kind="source", topic="t", group="g", partitions=1.5)),
+        (b"source/g/t", record(kind="source", topic="other", group="g", partitions=1)),
+        (b"source/g/t", record(kind="source", topic="t", group="other", partitions=1)),
+        (b"source/g/t", b'{"kind":"source","topic":"t","group":"g","partitions":1e999}'),
+    ],
+)
+def test_records_that_are_none_of_ours_are_passed_over_and_said(
+    topic: Topic, key: bytes, value: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    topic.records += [(key, value), standards_record(DIGEST, TEXT)]
+    control = topic.control()
+    assert looked_up(control, DIGEST) == FILE.standards
+    for digest in ("x", "y"):
+        assert looked_up(control, digest) is None
+    asyncio.run(control.require_partitions("t", 4))
+    assert {record.levelname for record in caplog.records} == {"WARNING"}
+
+
+def test_records_that_were_deleted_are_nothing(topic: Topic, caplog: pytest.LogCaptureFixture) -> None:
+    topic.records += [(b"standards/x", None), (b"source/g/t", None)]
+    assert looked_up(topic.control(), "x") is None
+    assert not caplog.records
+
+
+# -- partitions -----------------------------------------------------------------------------------------------------
+
+
+def test_the_number_of_partitions_is_kept_at_first_and_holds_for_all_workers_of_the_group(topic: Topic) -> None:
+    first, second = topic.control(), topic.control()
+    for _ in range(2):
+        asyncio.run(first.require_partitions("t", 4))
+    assert [key for key, _ in topic.records] == [b"source/g/t"]
+    asyncio.run(second.read())
+    asyncio.run(second.require_partitions("t", 4))
+    assert len(topic.records) == 1
+    for control in (first, second):
+        with pytest.raises(Fault) as caught:
+            asyncio.run(control.require_partitions("t", 8))
+        assert caught.value.exit_code == Exit.UNAVAILABLE
+        message = caught.value.message
+        assert message.startswith("t has 8 partitions and had 4 when it was first judged")
+        assert "Make a new topic" in message
+        assert "--group" in message
+        assert "--rekey" in message
+        assert "\n" not in message
+
+
+def test_topics_and_groups_are_kept_apart(topic: Topic) -> None:
+    topic.records += [source_record("t", 1, group="other"), source_record("u", 1)]
+    control = topic.control()
+    asyncio.run(control.read())
+    asyncio.run(control.require_partitions("t", 4))
+    with pytest.raises(Fault):
+        asyncio.run(control.require_partitions("u", 2))
+
+
+def test_a_number_that_is_not_known_yet_is_not_kept(topic: Topic) -> None:
+    asyncio.run(topic.control().require_partitions("t", None))
+    assert topic.records == []
+
+
+# -- the embedded broker --------------------------------------------------------------------------------------------
+
+
+def test_where_nothing_is_kept_nothing_is_read_nor_written(topic: Topic) -> None:
+    control = Control(SETTINGS, None)
+    asyncio.run(control.publish(FILE))
+    asyncio.run(control.require_partitions("t", 4))
+    asyncio.run(control.require_partitions("t", 8))
+    assert control.book(DIGEST) is FILE.standards
+    assert looked_up(control, "other") is None
+    assert (topic.records, topic.reads) == ([], 0)
