@@ -73,6 +73,7 @@ class MonitorApp:
         self._failure: asyncio.Future[None] | None = None
         self._starting: asyncio.Task[None]
         self._observer: asyncio.Task[None]
+        self._upkeeper: asyncio.Task[None]
         self._answering = True
         self._watch = Watch(settings.stall_timeout, settings.session_timeout, time.monotonic())
         self._append = Appender(settings)
@@ -201,6 +202,7 @@ class MonitorApp:
         self._watch.touched(time.monotonic())
         self._starting = asyncio.create_task(self._start(), name="start")
         self._observer = asyncio.create_task(self._observe(), name="observer")
+        self._upkeeper = asyncio.create_task(self._keep_up(), name="upkeep")
 
     async def _start(self) -> None:
         await self.control.read()
@@ -222,6 +224,7 @@ class MonitorApp:
             asyncio.create_task(self._rekeying(), name="end of rekeying"),
         ]
         ends: list[asyncio.Future[Any]] = [told, *crashes, self._failure, self._observer]
+        ends += () if self._ephemeral else (self._upkeeper,)
         try:
             done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -233,7 +236,7 @@ class MonitorApp:
 
     async def stop(self) -> None:
         """End in good order: what became final is carried out, then the group learns that the partitions are free."""
-        tasks = (self._starting, self._observer)
+        tasks = (self._starting, self._observer, self._upkeeper)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -297,7 +300,7 @@ class MonitorApp:
             self._failure.set_exception(error)
 
     async def _observe(self) -> None:
-        """Every second: where do the logs end, does the worker make progress, and what is to be appended?"""
+        """Every second: where do the logs end, and does the worker make progress?"""
         while True:
             await asyncio.sleep(_OBSERVE_SECONDS)
             await self._ask_broker()
@@ -306,8 +309,12 @@ class MonitorApp:
             self._watch.look(self.custody.moving(), now)
             self._watch.check(now)
             self.custody.check(now)
-            if not self._ephemeral:
-                await self._upkeep.look(self._certain(), now)
+
+    async def _keep_up(self) -> None:
+        """Every second: what is to be appended? Apart from the observer, for a broker that is away holds this up."""
+        while not self._ephemeral:
+            await asyncio.sleep(_OBSERVE_SECONDS)
+            await self._upkeep.look(self._certain(), time.monotonic())
 
     async def _ask_broker(self) -> None:
         if not self._worker.settled:

@@ -75,6 +75,25 @@ async def read_committed(settings: Settings, topic: str, partition: int) -> Asyn
                     yield record
 
 
+async def read_range(
+    settings: Settings, topic: str, partition: int, *, first: int, committed: bool
+) -> AsyncIterator[ConsumerRecord]:
+    """Records of a log from ``first`` on (negative: so many before the end) up to its end as it is now.
+
+    ``committed``: those of committed transactions only, and up to the first that is undecided.
+    """
+    place = TopicPartition(topic, partition)
+    async with reader(settings, committed=committed) as consumer:
+        consumer.assign([place])
+        beginnings, ends = await consumer.beginning_offsets([place]), await consumer.end_offsets([place])
+        end: int = ends[place]
+        consumer.seek(place, max(beginnings[place], first if first >= 0 else end + first))
+        while await consumer.position(place) < end:
+            for records in (await consumer.getmany(place, timeout_ms=_WAIT_MS)).values():
+                for record in records:
+                    yield record
+
+
 async def record_at(settings: Settings, topic: str, partition: int, offset: int) -> ConsumerRecord | None:
     """The record at ``offset``, which is within the log; None where the log has none.
 

@@ -115,12 +115,12 @@ AUDIT: Final = Topic(
 DEAD_LETTERS: Final = Topic(
     "service-level-dead-letters", Role.SINGLE, "rejected events with the reason", (*_retention(35 * DAY_MS), _LARGE)
 )
-CONTROL: Final = Topic("service-level-control", Role.SINGLE, "standards and exclusions by hash", (_COMPACTED, _BATCH))
+CONTROL: Final = Topic("service-level-control", Role.SINGLE, "standards and exclusions by hash", (_COMPACTED, _LARGE))
 REKEYED: Final = Topic(
     "service-level-rekeyed",
     Role.PER_SOURCE,
     "events of several topics, merged by service",
-    (_log_append_time(), *_retention(7 * DAY_MS), _BATCH),
+    (_log_append_time(), *_retention(35 * DAY_MS), _BATCH),
 )
 
 #: The monitor's own topics by the settings that name them, in the order in which they are shown.

@@ -13,9 +13,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
+from aiokafka.errors import InvalidProducerEpoch, KafkaConnectionError, KafkaError, ProducerFenced
+from kafka import TopicPartition as Place
 
 from agents.security import client_options_aiokafka
+from agents.settling import MARK, hanging, settle
 
 if TYPE_CHECKING:
     from agents.outputs import Output
@@ -116,12 +118,18 @@ def _note_failure(ended: asyncio.Future[None]) -> None:
 class TransactionalWriter:
     """The transactions of one source partition."""
 
-    def __init__(self, producer: AIOKafkaProducer) -> None:
+    def __init__(self, settings: Settings, producer: AIOKafkaProducer, places: list[Place]) -> None:
+        self._settings = settings
         self._producer = producer
+        self._places = places
+        self._count = 0
+        self._connections: tuple[Any, ...] = ()  # of the transaction before
 
     @classmethod
     async def open(cls, settings: Settings, source: Source) -> Self:
         """Become the one that may write about ``source``; what an earlier owner left open is aborted.
+
+        What Kafka itself has left undecided of that owner's last transaction is settled; see `agents.settling`.
 
         Raises:
             KafkaError, TimeoutError: no broker could do that in time.
@@ -134,14 +142,39 @@ class TransactionalWriter:
         )
         with _told():
             await start_producer(producer, TRANSACTION_SECONDS)
-        return cls(producer)
+            try:
+                async with asyncio.timeout(TRANSACTION_SECONDS):
+                    places = await _places(settings, source, producer)
+                    await settle(settings, producer, places)
+            except BaseException:
+                await close_producer(producer)
+                raise
+        return cls(settings, producer, places)
 
     async def write(self, outputs: Sequence[Output]) -> None:
         """Write ``outputs`` in one transaction."""
         with _told():
+            await self._require_end()
             await self._producer.begin_transaction()
-            await send_all(self._producer, outputs)
+            await send_all(self._producer, outputs, self._next_mark())
             await self._producer.commit_transaction()
+        self._connections = tuple(self._producer.client._conns.values())  # noqa: SLF001 - nobody is told of lost ones
+
+    async def _require_end(self) -> None:
+        """Refuse to go on where the transaction before has no end in some partition, which the next would decide.
+
+        That can be so if a broker was lost meanwhile; who recovers settles it.
+        """
+        if all(connection.connected() for connection in self._connections):
+            return
+        if await hanging(self._settings, self._producer, self._places):
+            raise KafkaConnectionError("a broker was lost, and with it the end of the transaction before")
+
+    def _next_mark(self) -> bytes:
+        """What tells the next transaction from every other: producer and epoch, and a number."""
+        self._count += 1
+        manager = self._producer._txn_manager  # noqa: SLF001 - there is no public way to see who one is
+        return f"{manager.producer_id}/{manager.producer_epoch}/{self._count}".encode()
 
     async def close(self) -> None:
         """End; a transaction under way is left to the next owner, who aborts it."""
@@ -173,16 +206,25 @@ class PlainWriter:
         await close_producer(self._producer)
 
 
-async def send_all(producer: AIOKafkaProducer, outputs: Sequence[Output]) -> None:
-    """Send ``outputs``, and wait until the brokers have every one.
+async def _places(settings: Settings, source: Source, producer: AIOKafkaProducer) -> list[Place]:
+    """Every partition that a transaction about ``source`` may write to."""
+    others = (settings.breaches_topic, settings.audit_topic, settings.dead_letters_topic)
+    numbers = {topic: await producer.partitions_for(topic) for topic in others}
+    rest = (Place(topic, number) for topic in others for number in sorted(numbers[topic]))
+    return [Place(settings.state_topic, source.partition), *rest]
+
+
+async def send_all(producer: AIOKafkaProducer, outputs: Sequence[Output], mark: bytes | None = None) -> None:
+    """Send ``outputs``, and wait until the brokers have every one; ``mark`` says which transaction they are of.
 
     A transaction must not be committed before: aiokafka commits what arrived, even if a batch did not.
 
     Raises:
         KafkaError: one was not taken.
     """
+    headers = None if mark is None else [(MARK, mark)]
     sent = [
-        await producer.send(output.topic, output.value, key=output.key, partition=output.partition)
+        await producer.send(output.topic, output.value, key=output.key, partition=output.partition, headers=headers)
         for output in outputs
     ]
     results = await asyncio.gather(*sent, return_exceptions=True)

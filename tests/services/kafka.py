@@ -243,7 +243,9 @@ class KafkaCluster(Kafka):
     def _formatter(self, node: _Node, cluster: str) -> Service:
         lines = (f"{key}={value}\n" for key, value in self._properties(node).items())
         node.properties.write_text("".join(lines), "utf-8")
-        tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(node.properties), "--ignore-formatted"]
+        # In one word: some ids begin with a hyphen, as options do.
+        options = [f"--cluster-id={cluster}", "-c", str(node.properties), "--ignore-formatted"]
+        tool = ["kafka.tools.StorageTool", "format", *options]
         return Service(f"format-{node.number}", [*self._java, *tool], node.folder)
 
     def _properties(self, node: _Node) -> dict[str, object]:

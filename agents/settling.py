@@ -1,0 +1,133 @@
+"""Settling what Kafka has left undecided of a partition's last transaction.
+
+A transaction ends by a marker in each partition that it wrote to. Kafka 4.3.1 leaves a marker out where a partition has
+no leader at that moment (KAFKA-20734): what was written there is neither committed nor aborted, readers of committed
+records stop before it, and the *next* marker of the same producer decides it, whatever that says. So a new owner looks
+for such records before it does anything else, finds out from the other partitions what became of their transaction,
+and ends an empty one in the same way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+from kafka import KafkaAdminClient
+from kafka import TopicPartition as Place
+from kafka.errors import KafkaError, UnsupportedVersionError
+
+from agents.connections import client_options
+from agents.log_reader import read_range
+
+if TYPE_CHECKING:
+    from aiokafka import ConsumerRecord
+
+    from agents.settings import Settings
+
+log = logging.getLogger(__name__)
+
+#: Header of every record that a transaction writes: which transaction it was.
+MARK: Final = "slm-transaction"
+_ASK_MS: Final = 5_000
+#: What became of a transaction is looked for among so many records at the end of a log.
+_TAIL: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """Where records of a transaction lie that has no end there: partition and first offset; and its mark."""
+
+    starts: Mapping[Place, int]
+    mark: bytes
+
+
+async def settle(settings: Settings, producer: AIOKafkaProducer, places: Iterable[Place]) -> None:
+    """Decide what ``producer``'s predecessors have left undecided in ``places``. Call it once it has been started.
+
+    Raises:
+        KafkaError, TimeoutError: Kafka did not answer.
+    """
+    candidates = list(places)
+    starts = await hanging(settings, producer, candidates)
+    if not starts:
+        return
+    undecided = Undecided(starts, await _last_mark(settings, starts))
+    decided = [place for place in candidates if place not in starts]
+    committed = await _was_committed(settings, undecided, decided)
+    log.warning(
+        "Kafka has left a transaction undecided in %s; the other partitions have it as %s, and so have these now.",
+        ", ".join(f"{place.topic}/{place.partition}" for place in starts),
+        "committed" if committed else "aborted",
+    )
+    await _end_empty(producer, starts, commit=committed)
+
+
+async def hanging(settings: Settings, producer: AIOKafkaProducer, places: list[Place]) -> dict[Place, int]:
+    """Those of ``places`` where a transaction of ``producer`` has no end, with its first offset; between transactions.
+
+    Raises:
+        TimeoutError: Kafka did not answer.
+    """
+    return await asyncio.to_thread(_hanging, settings, places, producer._txn_manager.producer_id)  # noqa: SLF001
+
+
+def _hanging(settings: Settings, places: list[Place], producer_id: int) -> dict[Place, int]:
+    """Those of ``places`` where a transaction of ``producer_id`` has no end, with its first offset."""
+    try:
+        admin = KafkaAdminClient(bootstrap_timeout_ms=_ASK_MS, **client_options(settings))
+        try:
+            found: Mapping[Place, Any] = admin.describe_producers(places)
+        finally:
+            admin.close()
+    except UnsupportedVersionError:
+        return {}  # brokers before 2.8
+    except (KafkaError, OSError) as error:
+        raise TimeoutError(f"Kafka does not say which transactions are open: {error!r}") from error
+    return {
+        place: producer.current_transaction_start_offset
+        for place, state in found.items()
+        for producer in state.active_producers
+        if producer.producer_id == producer_id and producer.current_transaction_start_offset >= 0
+    }
+
+
+async def _last_mark(settings: Settings, starts: Mapping[Place, int]) -> bytes:
+    """The mark of the newest transaction among the undecided records."""
+    place, first = next(iter(sorted(starts.items())))
+    marks = [b""]
+    async for record in read_range(settings, *place, first=first, committed=False):
+        mark = mark_of(record)
+        if record.offset == first or _same_owner(mark, marks[0]):
+            marks = [mark]
+    return marks[0]
+
+
+def _same_owner(one: bytes, other: bytes) -> bool:
+    """Whether two marks are of one producer."""
+    return bool(one) and one.partition(b"/")[0] == other.partition(b"/")[0]
+
+
+async def _was_committed(settings: Settings, undecided: Undecided, decided: Iterable[Place]) -> bool:
+    """Whether a record of the transaction is among the committed ones of a partition where it was decided."""
+    for place in decided:
+        async for record in read_range(settings, *place, first=-_TAIL, committed=True):
+            if mark_of(record) == undecided.mark:
+                return True
+    return False
+
+
+def mark_of(record: ConsumerRecord) -> bytes:
+    """Which transaction wrote ``record``; empty where it does not say."""
+    return next((value for name, value in record.headers if name == MARK), b"")
+
+
+async def _end_empty(producer: AIOKafkaProducer, places: Iterable[Place], *, commit: bool) -> None:
+    await producer.begin_transaction()
+    for place in places:
+        # There is no public way to have a partition in a transaction and no record in it.
+        producer._txn_manager.maybe_add_partition_to_txn(TopicPartition(*place))  # noqa: SLF001
+    await (producer.commit_transaction() if commit else producer.abort_transaction())

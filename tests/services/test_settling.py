@@ -1,0 +1,135 @@
+"""Transactions that a broker has left undecided in some partition, as Kafka 4.3.1 does where that had no leader.
+
+The broker here does not check that a partition was added to a transaction. So a record can be written that the
+coordinator knows nothing of, to which it sends no marker: what a lost marker leaves behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from aiokafka import AIOKafkaProducer, TopicPartition
+
+from agents.log_reader import read_range
+from agents.outputs import Output
+from agents.partitions import Source
+from agents.settings import Settings
+from agents.transactions import TransactionalWriter, producer_options, transactional_id
+from tests.services.kafka import KafkaCluster
+from tests.services.parts import require
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+SOURCE = Source("events", 0)
+STATE, LETTERS, BREACHES = "service-level-state", "service-level-dead-letters", "service-level-breaches"
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
+    require("kafka")
+    settings = {"transaction.partition.verification.enable": "false"}
+    with KafkaCluster(tmp_path_factory.mktemp("settling"), settings=settings) as cluster:
+        cluster.create_own_topics(1)
+        yield cluster
+
+
+@pytest.fixture
+def settings(broker: KafkaCluster, request: pytest.FixtureRequest) -> Settings:
+    return Settings.resolve({"broker": broker.bootstrap, "group": request.node.name})
+
+
+def output(topic: str, value: str) -> Output:
+    return Output(topic, 0, b"key", value.encode())
+
+
+async def transaction(settings: Settings, outputs: Sequence[Output], *, lost: Sequence[str], commit: bool) -> None:
+    """Write ``outputs`` in a transaction whose marker the topics ``lost`` never get."""
+    options = {**producer_options(settings), "transactional_id": transactional_id(SOURCE, settings.group)}
+    producer = AIOKafkaProducer(**options)
+    await producer.start()
+    await producer.begin_transaction()
+    for topic in lost:
+        producer._txn_manager._txn_partitions.add(TopicPartition(topic, 0))
+    headers = [("slm-transaction", f"{producer._txn_manager.producer_id}/{settings.group}".encode())]
+    for one in outputs:
+        await producer.send_and_wait(one.topic, one.value, key=one.key, partition=0, headers=headers)
+    await (producer.commit_transaction() if commit else producer.abort_transaction())
+    await producer.stop()
+
+
+async def committed(settings: Settings, topic: str, mark: str) -> list[str]:
+    values = [record.value.decode() async for record in read_range(settings, topic, 0, first=0, committed=True)]
+    return [value for value in values if value.startswith(mark)]
+
+
+@pytest.mark.parametrize("commit", [True, False], ids=["committed", "aborted"])
+@pytest.mark.parametrize(
+    "lost",
+    [[LETTERS], [STATE], [LETTERS, BREACHES], [STATE, LETTERS]],
+    ids=["dead letters", "state", "two outputs", "state and an output"],
+)
+def test_what_a_transaction_left_undecided_becomes_what_the_rest_of_it_became(
+    settings: Settings, lost: list[str], *, commit: bool
+) -> None:
+    mark = settings.group
+    topics = (STATE, LETTERS, BREACHES)
+    outputs = [output(topic, f"{mark} first") for topic in topics]
+
+    async def scenario() -> dict[str, list[str]]:
+        await transaction(settings, outputs, lost=lost, commit=commit)
+        for topic in lost:
+            assert await committed(settings, topic, mark) == []
+        writer = await TransactionalWriter.open(settings, SOURCE)
+        try:
+            await writer.write([output(topic, f"{mark} second") for topic in topics])
+        finally:
+            await writer.close()
+        return {topic: await committed(settings, topic, mark) for topic in topics}
+
+    expected = [f"{mark} first", f"{mark} second"] if commit else [f"{mark} second"]
+    assert asyncio.run(scenario()) == dict.fromkeys(topics, expected)
+
+
+def test_where_no_marker_arrived_at_all_nothing_of_the_transaction_is_seen(settings: Settings) -> None:
+    mark = settings.group
+    topics = (STATE, LETTERS)
+
+    async def scenario() -> dict[str, list[str]]:
+        # The coordinator knows of one partition, where nobody looks.
+        outputs = [output(topic, f"{mark} first") for topic in (*topics, "service-level-control")]
+        await transaction(settings, outputs, lost=topics, commit=True)
+        writer = await TransactionalWriter.open(settings, SOURCE)
+        await writer.close()
+        return {topic: await committed(settings, topic, mark) for topic in topics}
+
+    assert asyncio.run(scenario()) == {STATE: [], LETTERS: []}
+
+
+def test_a_writer_that_has_lost_its_broker_makes_sure_of_its_transaction_before_the_next(settings: Settings) -> None:
+    async def scenario() -> None:
+        writer = await TransactionalWriter.open(settings, SOURCE)
+        try:
+            await writer.write([output(STATE, "one")])
+            for connection in writer._producer.client._conns.values():
+                connection.close()
+            await writer.write([output(STATE, "two")])  # all is well with the one before
+            await hang(writer)
+            with pytest.raises(Exception, match="the end of the transaction before"):
+                await writer.write([output(STATE, "three")])
+        finally:
+            await writer.close()
+
+    async def hang(writer: TransactionalWriter) -> None:
+        """Let what the writer sends next never be ended in one partition, and lose the connections."""
+        manager = writer._producer._txn_manager
+        await writer._producer.begin_transaction()
+        manager._txn_partitions.add(TopicPartition(LETTERS, 0))
+        await writer._producer.send_and_wait(LETTERS, b"hanging", partition=0)
+        await writer._producer.commit_transaction()
+        for connection in writer._producer.client._conns.values():
+            connection.close()
+
+    asyncio.run(scenario())
