@@ -19,15 +19,14 @@ from aiokafka.errors import KafkaError
 from agents.appending import Appender
 from agents.control import Control
 from agents.custody import Custody, Reading
-from agents.exits import Exit, Fault
+from agents.endings import fault_of
 from agents.ingest import Ingest
-from agents.partitions import LogTruncated, Partition
 from agents.recovery import Recovery
 from agents.rekey import Rekeyer
 from agents.status import Recoveries, State, Transactions, WorkerStatus
 from agents.transactions import PlainWriter, TransactionalWriter
 from agents.upkeep import Upkeep
-from agents.watch import Stuck, Watch
+from agents.watch import Watch
 from agents.web import mount
 from agents.worker import Worker
 from streams.texts import Warnings
@@ -35,7 +34,7 @@ from streams.watermark import TimePolicy
 
 if TYPE_CHECKING:
     from agents.files import StandardsFile
-    from agents.partitions import Bounds, Source
+    from agents.partitions import Bounds, Partition, Source
     from agents.settings import Settings
     from streams.engine import Engine
     from streams.standards.model import Standards
@@ -232,7 +231,7 @@ class MonitorApp:
                 task.cancel()
         if told not in done:
             error = next(filter(None, (end.exception() for end in done)), None)
-            raise _fault(error) from error
+            raise fault_of(error) from error
 
     async def stop(self) -> None:
         """End in good order: what became final is carried out, then the group learns that the partitions are free."""
@@ -341,18 +340,3 @@ class MonitorApp:
                 log.warning("The broker answers again.")
             else:
                 log.warning("The broker does not answer (%r); trying on.", error)
-
-
-def _fault(error: BaseException | None) -> Fault:
-    """What ended the worker, as a line and an exit code."""
-    if isinstance(error, Fault):
-        return error
-    if isinstance(error, Stuck | LogTruncated):
-        return Fault(str(error), Exit.STALLED)
-    if isinstance(error, KafkaError) and not error.retriable:
-        return Fault(
-            f"Kafka refused: {error!r}; give this client the right to read its topics and group", Exit.UNAVAILABLE
-        )
-    if isinstance(error, KafkaError | ConnectionError | TimeoutError):
-        return Fault(f"Kafka: {error!r}; start the worker again once the broker answers", Exit.UNAVAILABLE)
-    return Fault(f"{error}" if error else "the worker ended by itself; start it again", Exit.STALLED)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 
-from agents.app import MonitorApp, _fault, build
+from agents.app import MonitorApp, build
+from agents.endings import fault_of
 from agents.exits import Exit, Fault
 from agents.exposition import render
 from agents.files import NO_FILE, StandardsFile
@@ -213,6 +214,6 @@ def test_why_nothing_is_read_is_shown() -> None:
     ],
 )
 def test_every_end_has_a_line_and_a_code(error: Exception | None, code: Exit, message: str) -> None:
-    fault = _fault(error)
+    fault = fault_of(error)
     assert fault.exit_code == code
     assert message in fault.message
