@@ -3,11 +3,14 @@
 Series have numbers, which tables of slices use as keys. The numbers follow from the order of admission alone, which is
 the order of the log, so that an engine made from saved members goes on with the same numbers. Names that no standards
 declare are admitted up to `Caps`; what comes beyond is counted under the label `other`.
+
+Records that are folded again are to get the labels that they got, so names are judged by what was there at the time:
+see `Catalogue.go_back`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
@@ -39,7 +42,8 @@ class Caps:
 class Member(NamedTuple):
     """One admission: a step of a service, a fail point of a step, or what an objective of a service measures.
 
-    ``name`` is the step, or the identity of the measure; ``day`` counts days of event time since 1970.
+    ``name`` is the step, or the identity of the measure; ``day`` counts days of event time since 1970; ``offset`` is
+    that of the record that brought it; −1: it came with the standards that a partition began with.
     """
 
     kind: Kind
@@ -47,6 +51,7 @@ class Member(NamedTuple):
     name: str
     point: str
     day: int
+    offset: int
 
 
 @dataclass(slots=True)
@@ -87,12 +92,32 @@ class Catalogue:
         self.steps: dict[tuple[str, str], StepSeries] = {}
         self.measures: dict[tuple[str, str], int] = {}
         self.ratios = self.sums = self.distributions = 0
-        self._services: set[str] = set()
-        self._new_services = _Admissions()
-        self._new_steps = _Admissions()
-        self._new_points = _Admissions()
+        self._offset = -1
+        self._later: deque[Member] = deque()  # those that the record at hand has not met yet
+        self._meet_nobody()
         for member in members:
             self._add(member)
+
+    @property
+    def met(self) -> int:
+        """How many steps and fail points there are for the record at hand; labels stay until there are more."""
+        return len(self._met)
+
+    def go_to(self, offset: int) -> None:
+        """What follows comes from the record at ``offset``."""
+        self._offset = offset
+        while self._later and self._later[0].offset <= offset:
+            self._meet(self._later.popleft())
+
+    def go_back(self, offset: int) -> None:
+        """Judge names as before the record at ``offset``; `go_to` leads on, to the members that have come since."""
+        self._meet_nobody()
+        self._later.clear()
+        for member in self.members:
+            if member.offset < offset:
+                self._meet(member)
+            else:
+                self._later.append(member)
 
     def place(self, service: str, step: str, day: int, *, declared: tuple[bool, bool]) -> tuple[str, str]:
         """The labels under which an observation at ``step`` of ``service`` is counted; new ones are admitted.
@@ -103,7 +128,7 @@ class Catalogue:
             day: of event time, since 1970.
             declared: whether the standards declare the service, and the step.
         """
-        if (service, step) in self.steps:
+        if (service, step, None) in self._met:
             return service, step
         if service not in self._services and not declared[0] and not self._has_room_for_service(day):
             return self._admitted(OTHER, OTHER, day)
@@ -113,20 +138,19 @@ class Catalogue:
 
     def point(self, service: str, step: str, point: str, day: int, *, declared: bool) -> str:
         """The label under which failures at ``point`` are counted; ``service`` and ``step`` are members."""
-        failures = self.steps[service, step].failures
-        if point in failures:
+        if (service, step, point) in self._met:
             return point
         exempt = declared or point in (UNSPECIFIED, OTHER)
         if not exempt and not self._new_points.room(service, day, self.caps.failure_points, self.caps):
             point = OTHER
-        if point not in failures:
-            self._add(Member("failure-point", service, step, point, day))
+        if (service, step, point) not in self._met:
+            self._add(Member("failure-point", service, step, point, day, self._offset))
         return point
 
     def measure(self, service: str, identity: str) -> int:
         """Number of the ratio that an objective of ``service`` judges by; equal measures share it."""
         if (service, identity) not in self.measures:
-            self._add(Member("measure", service, identity, "", 0))
+            self._add(Member("measure", service, identity, "", 0, self._offset))
         return self.measures[service, identity]
 
     def since(self, first: int) -> Sequence[Member]:
@@ -137,8 +161,8 @@ class Catalogue:
         return self._new_services.room("", day, self.caps.services, self.caps)
 
     def _admitted(self, service: str, step: str, day: int) -> tuple[str, str]:
-        if (service, step) not in self.steps:
-            self._add(Member("step", service, step, "", day))
+        if (service, step, None) not in self._met:
+            self._add(Member("step", service, step, "", day, self._offset))
         return service, step
 
     def _add(self, member: Member) -> None:
@@ -148,17 +172,32 @@ class Catalogue:
         elif member.kind == "failure-point":
             self.steps[member.service, member.name].failures[member.point] = self.sums
             self.sums += 1
-            self._new_points.count(member.service, member.day)
         else:
             self.measures[member.service, member.name] = self.ratios
             self.ratios += 1
+        self._meet(member)
 
     def _add_step(self, member: Member) -> None:
         first = self.ratios
         self.steps[member.service, member.name] = StepSeries(first, first + 1, first + 2, self.distributions)
         self.ratios += 3
         self.distributions += 1
-        self._new_steps.count(member.service, member.day)
-        if member.service not in self._services:
-            self._services.add(member.service)
-            self._new_services.count("", member.day)
+
+    def _meet_nobody(self) -> None:
+        self._met: set[tuple[str, str, str | None]] = set()  # steps (no fail point), and fail points
+        self._services: set[str] = set()
+        self._new_services = _Admissions()
+        self._new_steps = _Admissions()
+        self._new_points = _Admissions()
+
+    def _meet(self, member: Member) -> None:
+        """Let there be ``member`` for the record at hand."""
+        if member.kind == "failure-point":
+            self._met.add((member.service, member.name, member.point))
+            self._new_points.count(member.service, member.day)
+        elif member.kind == "step":
+            self._met.add((member.service, member.name, None))
+            self._new_steps.count(member.service, member.day)
+            if member.service not in self._services:
+                self._services.add(member.service)
+                self._new_services.count("", member.day)

@@ -165,14 +165,13 @@ class Engine:
             return []
         border = self.mute_to + 1 if self.mute_to is not None else self.progress.next_offset
         cut = batch.position_of(border) if self.replaying and border is not None else 0
-        decoding = decode_values(batch.values[cut:], self.standards_log.mapper())
-        for _, proposal in decoding.proposals():
-            self.standards_log.look_up(proposal.hash)
-        if self.mute_to is not None:
-            self._fold_muted(batch.between(0, cut))
-        elif self.replaying:
-            self._fold_again(batch.between(0, cut))
-        return self._fold_new(batch.between(cut, len(batch)), decoding)
+        before, new = batch.between(0, cut), batch.between(cut, len(batch))
+        if self.mute_to is not None:  # they are obeyed too, so that what is new may decode differently behind them
+            self._fold_muted(before, self._decode_known(before))
+        decoding = self._decode_known(new)
+        if self.resume is not None:
+            self._fold_again(before)
+        return self._fold_new(new, decoding)
 
     def start_from(self, offset: int) -> None:
         """Go on at ``offset``, for the log has nothing of what lies between here and there."""
@@ -214,6 +213,13 @@ class Engine:
     def _decode(self, batch: Batch) -> Decoding:
         return decode_values(batch.values, self.standards_log.mapper())
 
+    def _decode_known(self, batch: Batch) -> Decoding:
+        """Decode ``batch``, whose standards are all looked up before anything moves. Raises `StandardsNeeded`."""
+        decoding = self._decode(batch)
+        for _, proposal in decoding.proposals():
+            self.standards_log.look_up(proposal.hash)
+        return decoding
+
     def _note_admitted(self, admitted: Admitted) -> None:
         progress = self.progress
         progress.accepted += len(admitted.events)
@@ -252,6 +258,7 @@ class Engine:
         else:
             start_ms = slice_ceiling(max(frontier_ms, self.progress.newest_ms or 0) + 1)
         self.standards_log.named.append(Named(offset, record.hash, record.proposed, start_ms))
+        self.catalogue.go_to(offset)
         self.eras.add(Era.begin(standards, start_ms, self.catalogue))
         self.watermark.change(self.policy_of(standards))
         self.notice(Notice(NoticeType.STANDARDS, offset, start_ms, {"hash": record.hash, "change": "proposed"}))
@@ -286,10 +293,10 @@ class Engine:
             detail = {"lateness_ms": policy.lateness_ms, "max_ahead_ms": policy.max_ahead_ms}
             self.notice(Notice(NoticeType.POLICY, self.progress.next_offset or 0, None, detail))
 
-    def _fold_muted(self, batch: Batch) -> None:
+    def _fold_muted(self, batch: Batch, decoding: Decoding) -> None:
         """Fold records that saved state included before it was damaged: nothing is told twice."""
         assert self.mute_to is not None
-        self._fold_new(batch, self._decode(batch))
+        self._fold_new(batch, decoding)
         self._advance()
         self._ahead.clear()
         if not len(batch) or int(batch.offsets[-1]) >= self.mute_to:

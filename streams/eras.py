@@ -42,7 +42,7 @@ class Era:
 
     def place(self, events: Sequence[Event], times: IntArray, offsets: IntArray) -> None:
         """Add events to their open slices: probes as transitions, everything else as observations."""
-        routes = self.router.routes(events, times)
+        routes = self.router.routes(events, times, offsets)
         starts = slice_starts(times)
         self.open.enter(starts, offsets)
         kinds = [event.kind for event in events]

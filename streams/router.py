@@ -67,7 +67,9 @@ class Router:
         self._standards = standards
         self._catalogue = catalogue
         self._remembered: dict[tuple[object, ...], int] = {}  # by what events have
+        # Those whose labels the caps replaced, by day; as long as the catalogue has met nobody new.
         self._remembered_folded: dict[tuple[int, tuple[object, ...]], tuple[int, tuple[str, ...]]] = {}
+        self._remembered_met = 0
         self._routes: dict[RouteKey, int] = {}
         self._profiles: dict[tuple[int, ...], int] = {}
         self._classes = {service.name: classes_told_apart(service) for service in standards.services.values()}
@@ -115,12 +117,13 @@ class Router:
         """Number of cells."""
         return len(self.failure_sum)
 
-    def routes(self, events: Sequence[Event], times_ms: IntArray) -> IntArray:
-        """Route of each event; unknown ones are admitted in order."""
+    def routes(self, events: Sequence[Event], times_ms: IntArray, offsets: IntArray) -> IntArray:
+        """Route of each event, with its time and its record's offset; unknown ones are admitted in order."""
         keys = list(map(_route_key, events))
         found = list(map(self._remembered.get, keys))
         if None in found:
             for i in [i for i, number in enumerate(found) if number is None]:
+                self._catalogue.go_to(int(offsets[i]))
                 found[i] = self._route(keys[i], int(times_ms[i]) // DAY_MS)
         return np.array(found, np.int64)
 
@@ -164,6 +167,9 @@ class Router:
         """Route of events with ``key`` on ``day``, admitted if need be."""
         if key in self._remembered:
             return self._remembered[key]
+        if self._remembered_met != self._catalogue.met:
+            self._remembered_folded.clear()
+            self._remembered_met = self._catalogue.met
         known = self._remembered_folded.get((day, key)) or self._look_up(key, day)
         number, folded = known
         self.folded.update(folded)

@@ -189,6 +189,7 @@ def _restore_position(engine: Engine, row: PartitionRow) -> None:
     engine.last = LastRecord(row.offset, row.timestamp_ms, row.digest)
     engine.saved = _point(row)
     engine.resume = row.resume
+    engine.catalogue.go_back(row.resume)
 
 
 def _quarantine(engine: Engine, records: Mapping[bytes, bytes], loaded: Loaded) -> None:

@@ -43,7 +43,7 @@ class RunningSum(Generic[Content, Totals]):
         """Cover [start_ms, end_ms) of the history."""
         old_start, old_end = self.start_ms, self.end_ms
         self.start_ms, self.end_ms = start_ms, end_ms
-        if start_ms >= old_end or end_ms <= old_start or not self._intact(old_start, old_end):
+        if start_ms >= old_end or end_ms <= old_start or not self._intact(old_start, old_end, start_ms, end_ms):
             self.totals = self._new()
             self._add(start_ms, end_ms)
             return
@@ -52,18 +52,17 @@ class RunningSum(Generic[Content, Totals]):
         self._add(old_end, end_ms)
         self._subtract(end_ms, old_end)
 
-    def _intact(self, old_start: int, old_end: int) -> bool:
+    def _intact(self, old_start: int, *others: int) -> bool:
         """Whether what was added can still be taken out.
 
-        Not if it overflowed, nor if roll-up has joined slices across an end of the old interval, nor if some of its
-        slices are forgotten.
+        Not if it overflowed, nor if roll-up has joined slices across an end of the old interval, or of the new one
+        whose boundaries another time zone has moved, nor if some of the old interval's slices are forgotten.
         """
         history = self._history
         return (
             not self.totals.saturated
             and old_start >= history.forgotten_ms
-            and history.is_boundary(old_start)
-            and history.is_boundary(old_end)
+            and all(map(history.is_boundary, (old_start, *others)))
         )
 
     def _add(self, start_ms: int, end_ms: int) -> None:

@@ -61,8 +61,6 @@ def _finding(
     unfit = context.get("error")
     if isinstance(unfit, Unfit):
         return Finding(path, found, unfit.rule, unfit.remedy, of_key=of_key)
-    if kind == "too_long":
-        return Finding(path, found, f"a list has at most {context['max_length']} entries", "write ranges")
     wanted = _KINDS.get(kind, "something else")
     return Finding(path, found, f"{wanted} is expected here", _example(path, form, wanted))
 

@@ -136,6 +136,14 @@ def listed(value: object) -> object:
     return value if isinstance(value, list) else [value]
 
 
+def _dates_listed(value: object) -> object:
+    """Looked at before the entries are: each may be a year of dates."""
+    entries = listed(value)
+    if isinstance(entries, list) and len(entries) > MAX_DATES:
+        raise Unfit(rule=f"a list has at most {MAX_DATES} entries", remedy="write ranges")
+    return entries
+
+
 def failure_points(value: object) -> object:
     """Names alone stand for fail points without a class."""
     if not isinstance(value, list):
@@ -204,7 +212,7 @@ Dates = Annotated[
 ]
 DateList = Annotated[
     list[Dates],
-    BeforeValidator(listed, json_schema_input_type=Dates | list[Dates]),
+    BeforeValidator(_dates_listed, json_schema_input_type=Dates | list[Dates]),
     Field(max_length=MAX_DATES),
 ]
 Boolean = Annotated[bool, PlainValidator(_boolean), WithJsonSchema({"type": "boolean"})]

@@ -51,7 +51,8 @@ def new(judged_by: Standards) -> Router:
 
 def routed(router: Router, events: Sequence[Event]) -> IntArray:
     """Routes of events of one day."""
-    return router.routes(events, np.zeros(len(events), np.int64))
+    zeros = np.zeros(len(events), np.int64)
+    return router.routes(events, zeros, zeros)
 
 
 def counted(router: Router, events: Sequence[Event]) -> Counts:
