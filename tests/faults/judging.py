@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from tests.faults.exposed import Exposed
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.faults.exposed import Exposed
-    from tests.faults.outputs import Outputs
+    from tests.faults.fleet import Fleet
+    from tests.faults.outputs import Outputs, Topics
     from tests.faults.producing import Sending
 
 _MOST_LINES = 60
+_SETTLE_SECONDS = 25
 Key = TypeVar("Key", bound=tuple[object, ...])
 
 
@@ -61,6 +65,24 @@ def judge(exposed: Exposed, outputs: Outputs, *, gaps: int = 0) -> Findings:
         for raw in oracle.unknown_control:
             findings.add(f"a control record that nobody asked for: {raw!r}", wrong=1)
     return findings
+
+
+def settle(fleet: Fleet, outputs: Topics) -> Findings:
+    """Judge until nothing is found, for some time: what was concluded last may not be committed, and ticks go on."""
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    while True:
+        outputs.more()
+        findings = judge(exposed_by(fleet), outputs)
+        if not findings or time.monotonic() > deadline:
+            return findings
+
+
+def exposed_by(fleet: Fleet) -> Exposed:
+    """What all workers of ``fleet`` show."""
+    exposed = Exposed()
+    for slot in fleet.wanted:
+        exposed.add(slot.name, slot.metrics() or "")
+    return exposed
 
 
 def judge_sent(sending: Sending, outputs: Outputs) -> Findings:

@@ -9,7 +9,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from tests.faults.floor import MALFORMED
-from tests.faults.producing import idempotent
+from tests.faults.producing import idempotent, serve_until
 from tests.faults.promises import PROBED, SERVICES, STEPS
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.faults.fleet import Fleet
 
 _BEAT_SECONDS: Final = 0.02
+_UNLIMITED: Final = 50_000  # events a second, in beats without pause
 _POOL: Final = 20_000
 _PROBES: Final = 0.001
 _MALFORMED: Final = 0.001
@@ -85,10 +86,10 @@ class SteadyLoad(Thread):
     def _run(self) -> None:
         due = time.monotonic()
         while not self._over.is_set():
-            self._beat(int(due), round((self._rate or 1e6) * _BEAT_SECONDS))
+            self._beat(int(due), round((self._rate or _UNLIMITED) * _BEAT_SECONDS))
             # What a pause has cost is made up for, up to a second of it: the rate is that of the whole.
             due = max(due + _BEAT_SECONDS, time.monotonic() - 1)
-            self._producer.poll(max(0.0, due - time.monotonic()) if self._rate else 0.0)
+            serve_until(self._producer, due if self._rate else 0.0)
 
     def _beat(self, second: int, count: int) -> None:
         rng, head = self._rng, b'{"time":%.3f,' % time.time()

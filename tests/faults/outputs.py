@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from tests.faults.floor import MALFORMED
 from tests.faults.oracle import Decided, PartitionOracle
 from tests.faults.promises import PARTITIONS
-from tests.faults.reading import Record, Tail
+from tests.faults.reading import LONG_SECONDS, Record, Tail
 
 if TYPE_CHECKING:
     from tests.faults.topics import RunTopics
@@ -95,17 +95,17 @@ class Topics(Outputs):
     def more(self) -> None:
         """Take in what has come since the last call."""
         self.follow()
-        for record in self._letters.more():
-            self.add_letters(record.value)
-        for record in self._breaches.more():
-            self.add_decision(record.value)
-        for record in self._audit.more():
-            self.add_audit(record.value)
+        self._letters.read(lambda record: self.add_letters(record.value))
+        self._breaches.read(lambda record: self.add_decision(record.value))
+        self._audit.read(lambda record: self.add_audit(record.value))
 
-    def follow(self) -> None:
-        """Take in what has come to the log alone."""
-        for record in self._source.more():
-            self.add_event(record)
+    def follow(self, *, seconds: float = LONG_SECONDS) -> None:
+        """Take in what has come to the log alone.
+
+        Raises:
+            TimeoutError: its end was not reached in time; what was read is taken in all the same.
+        """
+        self._source.read(self.add_event, seconds=seconds)
 
 
 def _is_control(value: bytes) -> bool:

@@ -39,6 +39,14 @@ def idempotent(bootstrap: str) -> Producer:
     )
 
 
+def serve_until(producer: Producer, moment: float) -> None:
+    """Let a producer tell what was acknowledged until a moment of the monotonic clock; at least once."""
+    producer.poll(0)
+    # It returns as soon as there was something to tell.
+    while (left := moment - time.monotonic()) > 0:
+        producer.poll(left)
+
+
 class Sent:
     """What was acknowledged: which record lies at which offset of which partition."""
 
@@ -114,7 +122,7 @@ class Sending(Thread):
                 self._changed.notify_all()
             # After a pause the steady rate goes on; nothing is made up for.
             due = max(due + chunk / self._rate, time.monotonic() - 0.1)
-            self._producer.poll(max(0.0, due - time.monotonic()))
+            serve_until(self._producer, due)
         self.flush()
 
     def _allowed(self) -> int:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
     from confluent_kafka import Message
 
-_TIMEOUT_SECONDS = 60
-_MANY = 10_000
+#: Nobody waits longer for the end of a topic.
+LONG_SECONDS = 60.0
+_MANY = 5_000
 
 
 class Record(NamedTuple):
@@ -58,36 +59,31 @@ class Tail:
     def __exit__(self, *_: object) -> None:
         self._consumer.close()
 
-    def more(self) -> list[Record]:
-        """Every record since the last call; of each partition in the order of offsets.
+    def read(self, take: Callable[[Record], None], *, seconds: float = LONG_SECONDS) -> None:
+        """Give every record since the last call to ``take``; of each partition in the order of offsets.
 
         Raises:
-            TimeoutError: the ends were not reached within a minute.
+            TimeoutError: the ends were not reached in time; the next call goes on where this one came to.
         """
         # Assigned anew each time: the consumer then tells of each end, also where nothing has come.
         self._consumer.assign([TopicPartition(self.topic, number, offset) for number, offset in self.next.items()])
         unfinished = set(self.next)
-        found: list[Record] = []
-        deadline = time.monotonic() + _TIMEOUT_SECONDS
+        deadline = time.monotonic() + seconds
         while unfinished:
             if time.monotonic() > deadline:
-                raise TimeoutError(
-                    f"waited {_TIMEOUT_SECONDS} s for the end of partitions {unfinished} of {self.topic}"
-                )
-            self._take(self._consumer.consume(_MANY, timeout=0.05), found, unfinished)
-        return found
+                raise TimeoutError(f"waited {seconds:g} s for the end of partitions {unfinished} of {self.topic}")
+            for message in self._consumer.consume(_MANY, timeout=0.05):
+                self._take(message, take, unfinished)
 
-    def _take(self, messages: Sequence[Message], found: list[Record], unfinished: set[int]) -> None:
-        for message in messages:
-            error = message.error()
-            partition, offset = message.partition(), message.offset()
-            if error is None:
-                assert partition is not None
-                assert offset is not None
-                stamp = message.timestamp()[1]
-                found.append(Record(partition, offset, stamp, message.key() or b"", message.value() or b""))
-                self.next[partition] = offset + 1
-            elif error.code() == KafkaError._PARTITION_EOF:
-                unfinished.discard(partition)
-            elif not error.retriable() and error.fatal():
-                raise KafkaException(error)
+    def _take(self, message: Message, take: Callable[[Record], None], unfinished: set[int]) -> None:
+        error = message.error()
+        partition, offset = message.partition(), message.offset()
+        assert partition is not None
+        if error is None:
+            assert offset is not None
+            take(Record(partition, offset, message.timestamp()[1], message.key() or b"", message.value() or b""))
+            self.next[partition] = offset + 1
+        elif error.code() == KafkaError._PARTITION_EOF:
+            unfinished.discard(partition)
+        elif error.fatal():
+            raise KafkaException(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import time
@@ -12,11 +13,12 @@ from dataclasses import dataclass, field
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from confluent_kafka import KafkaException
+
 from tests.faults import broker_faults, worker_faults
-from tests.faults.exposed import Exposed
 from tests.faults.fleet import Deployment, Exit, Fleet, wait_patiently
 from tests.faults.floor import Row, event, rows
-from tests.faults.judging import Findings, judge, judge_sent
+from tests.faults.judging import Findings, judge_sent, settle
 from tests.faults.outputs import Topics
 from tests.faults.plan import Lane, Plan, Planned
 from tests.faults.producing import Sending
@@ -32,12 +34,12 @@ if TYPE_CHECKING:
 
 FAULTS = {**broker_faults.FAULTS, **worker_faults.FAULTS}
 #: Events flow for so long at least: a share of them is sent while each fault lasts.
-_FLOW_SECONDS = 20
+_FLOW_SECONDS = 15
 #: So much further than to where the next fault is to begin.
-_AHEAD = 0.03
+_AHEAD = 0.15
 _REST_SECONDS = 90
-_JUDGE_SECONDS = 25
 _RESTART_WORKERS = 1
+_READ_SECONDS = 1.0
 
 
 @dataclass
@@ -153,24 +155,24 @@ class Run:
         scene = Scene(self.site, fleet, topics, sending)
         fleet.wait_until_owned()
         self._lap("workers are up")
-        self._suffer(scene)
-        sending.send_to_each([_closing(number) for number in range(PARTITIONS)])
-        self._lap("all is sent")
         with Topics(self.site.kafka.bootstrap, topics) as outputs:
+            self._suffer(scene, outputs)
+            sending.send_to_each([_closing(number) for number in range(PARTITIONS)])
+            self._lap("all is sent")
             self._judge(scene, outputs)
 
     # -- faults -----------------------------------------------------------------------------------------------------
 
-    def _suffer(self, scene: Scene) -> None:
-        """Let the events flow, and the faults happen meanwhile."""
+    def _suffer(self, scene: Scene, outputs: Topics) -> None:
+        """Let the events flow, and the faults happen meanwhile; the oracles follow the log."""
         sending = scene.sending
         self._let(sending)
         sending.start()
         lanes = [Thread(target=self._follow, args=(scene, lane), name=lane, daemon=True) for lane in Lane]
         for thread in lanes:
             thread.start()
-        for thread in lanes:
-            thread.join()
+        while any(thread.is_alive() for thread in lanes):
+            self._follow_log(outputs)
         self._lap("faults are over")
         self.site.heal()
         self._lap("all is healed")
@@ -197,6 +199,12 @@ class Run:
             scene.fleet.note(f"{planned.kind} is over: {note}{error}")
             self.result.faults.append(Told(planned, began, time.monotonic() - self._began, note, error))
 
+    def _follow_log(self, outputs: Topics) -> None:
+        """Read on now, while there is time; where brokers are away, later."""
+        with contextlib.suppress(TimeoutError, KafkaException):
+            outputs.follow(seconds=_READ_SECONDS)
+        time.sleep(_READ_SECONDS)
+
     def _let(self, sending: Sending) -> None:
         """Let events flow to where the next fault of any lane is to begin, and a little further."""
         waiting = [one.at for one in self.plan.faults if one not in self._begun]
@@ -208,7 +216,7 @@ class Run:
     def _judge(self, scene: Scene, outputs: Topics) -> None:
         self._rest(scene.fleet)
         self._lap("workers are at rest")
-        findings = self._settled(scene.fleet, outputs)
+        findings = settle(scene.fleet, outputs)
         sent = judge_sent(scene.sending, outputs)
         self._lap("judged")
         if not findings and self.plan.seed % 2 == _RESTART_WORKERS:
@@ -232,18 +240,6 @@ class Run:
             shown = {name: [d.get("worker"), d.get("partitions")] for name, d in documents.items()}
             raise AssertionError(f"{error}: {json.dumps(shown)[:6000]}") from error
 
-    def _settled(self, fleet: Fleet, outputs: Topics) -> Findings:
-        """Judge until nothing is found. Time passes in the log meanwhile, so that once may not be enough."""
-        deadline = time.monotonic() + _JUDGE_SECONDS
-        while True:
-            outputs.more()
-            exposed = Exposed()
-            for slot in fleet.wanted:
-                exposed.add(slot.name, slot.metrics() or "")
-            findings = judge(exposed, outputs)
-            if not findings or time.monotonic() > deadline:
-                return findings
-
     def _after_a_restart(self, fleet: Fleet, outputs: Topics) -> Findings:
         """End all workers, let one go on from what they saved, and judge again."""
         first, *others = fleet.wanted
@@ -251,7 +247,7 @@ class Run:
             fleet.end(slot, for_good=True)
         fleet.end(first)
         self._rest(fleet)
-        return self._settled(fleet, outputs)
+        return settle(fleet, outputs)
 
     # -- telling ----------------------------------------------------------------------------------------------------
 

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.faults.exposed import Exposed
 from tests.faults.fleet import Fleet, Slot, wait_patiently
-from tests.faults.judging import Findings, judge
+from tests.faults.judging import Findings, settle
 from tests.faults.load import SteadyLoad
 from tests.faults.outputs import Topics
 from tests.faults.takeover import SHARE, deployment, measure_rate
@@ -130,13 +129,8 @@ def _go_on(
 
 
 def _judged(fleet: Fleet, outputs: Topics, load: SteadyLoad) -> Findings:
-    outputs.more()
-    exposed = Exposed()
-    for slot in fleet.wanted:
-        exposed.add(slot.name, slot.metrics() or "")
-    findings = judge(exposed, outputs)
-    sent = sum(load.acknowledged.values())
-    findings.add_difference("records of the log", sent, outputs.records)
+    findings = settle(fleet, outputs)
+    findings.add_difference("records of the log", sum(load.acknowledged.values()), outputs.records)
     return findings
 
 

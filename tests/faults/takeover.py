@@ -7,9 +7,8 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.faults.exposed import Exposed
 from tests.faults.fleet import Deployment, Fleet, wait_patiently
-from tests.faults.judging import judge
+from tests.faults.judging import exposed_by, settle
 from tests.faults.load import SteadyLoad, sustained
 from tests.faults.outputs import Topics
 from tests.faults.promises import PARTITIONS, standards_file
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 SHARE: Final = 0.3
 #: Seconds after the kill within which the partitions must progress again, and be exact and caught up.
 PROGRESS_SECONDS, EXACT_SECONDS = 15.0, 45.0
-_STEADY_SECONDS: Final = 20
+_STEADY_SECONDS: Final = 90
 
 
 def deployment(site: Site, topics: RunTopics, folder: Path) -> Deployment:
@@ -87,13 +86,13 @@ def _take_over(site: Site, topics: RunTopics, fleet: Fleet, rate: float, tell: C
         wait_for(lambda: _caught_up(fleet, rate), "the heir to catch up", seconds=120)
     fleet.note("caught up")
     wait_for(fleet.at_rest, "the heir to have read everything", seconds=120)
-    exposed = Exposed()
-    exposed.add("heir", fleet.wanted[0].metrics() or "")
+    exposed = exposed_by(fleet)
     exact = time.monotonic() - killed
     tell("judging")
     with Topics(site.kafka.bootstrap, topics, keep_log=False) as outputs:
-        outputs.more()
-        findings = judge(exposed, outputs)
+        findings = settle(fleet, outputs)
+        if exposed_by(fleet) != exposed:
+            findings.add("figures changed after everything had been read", wrong=1)
         findings.add("records of the log", lost=max(0, sum(load.acknowledged.values()) - outputs.records))
     return {
         "events": outputs.records,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import signal
 import time
-from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from kafka.errors import KafkaError
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]  # as its documentation has it
 
 from tests.faults.fleet import SESSION_SECONDS, wait_patiently
 from tests.faults.plan import Kind, Planned
@@ -20,12 +20,11 @@ from tests.services.waiting import wait_for
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kafka import KafkaAdminClient
-
     from tests.faults.fleet import Slot
 
-#: A frozen or cut-off worker is let go at the latest so long after its session timed out.
-_LONGEST_SECONDS: Final = SESSION_SECONDS + 6
+#: How long after its session timed out a frozen or cut-off worker is let go at the latest: in the midst of it all, or
+#: when others have taken over, as long as that does not take too long.
+_LATEST_SECONDS: Final = (0.5, 4.0)
 _WATCH_SECONDS: Final = 10
 _MOST_WORKERS: Final = 4
 _STORM: Final = 5
@@ -55,21 +54,22 @@ def frozen(scene: Scene, one: Planned) -> str:
     if not slot.send(signal.SIGSTOP):
         return f"{slot.name} had ended"
     try:
-        taken_over = _until_taken_over(scene, slot)
+        taken_over = _until_taken_over(scene, one, slot)
     finally:
         slot.send(signal.SIGCONT)
     return f"{slot.name}, {taken_over}"
 
 
-def _until_taken_over(scene: Scene, slot: Slot) -> str:
+def _until_taken_over(scene: Scene, one: Planned, slot: Slot) -> str:
     began = time.monotonic()
     least = began + SESSION_SECONDS
+    longest = SESSION_SECONDS + one.rng().choice(_LATEST_SECONDS)
 
     def over() -> bool:
         return time.monotonic() > least and scene.fleet.owned(besides=slot) >= PARTITIONS
 
     try:
-        wait_patiently(over, "others to take over", seconds=_LONGEST_SECONDS)
+        wait_patiently(over, "others to take over", seconds=longest)
     except TimeoutError:
         return "nobody took over meanwhile"
     return f"taken over after {time.monotonic() - began:.1f} s"
@@ -82,7 +82,7 @@ def cut_off(how: Cut, scene: Scene, one: Planned) -> str:
     wait_until_answers(slot)
     scene.site.proxy.cut(how)
     try:
-        return _until_taken_over(scene, slot)
+        return _until_taken_over(scene, one, slot)
     finally:
         scene.site.proxy.heal()
 
@@ -105,35 +105,37 @@ def _recovers(slot: Slot) -> bool:
 
 def killed_in_transaction(scene: Scene, one: Planned) -> str:
     """SIGKILL a worker whose transaction is open at the brokers."""
-    with closing(scene.site.kafka.admin()) as admin:
-        owners: dict[int, Slot] = {}
-        asked_at = 0.0
+    owners: dict[int, Slot] = {}
+    asked_at = 0.0
 
-        def caught() -> Slot | None:
-            nonlocal owners, asked_at
-            if time.monotonic() - asked_at > 1:
-                owners, asked_at = _owners(scene), time.monotonic()
-            return next((owners[number] for number in _in_transaction(admin, scene) if number in owners), None)
+    def caught() -> Slot | None:
+        nonlocal owners, asked_at
+        if time.monotonic() - asked_at > 1:
+            owners, asked_at = _owners(scene), time.monotonic()
+        return next((owners[number] for number in _in_transaction(scene) if number in owners), None)
 
-        victim = _soon(caught)
+    victim = _soon(caught)
     if victim is None:
         return "no open transaction was seen"
     _kill(victim)
     return victim.name
 
 
-def _in_transaction(admin: KafkaAdminClient, scene: Scene) -> set[int]:
-    """Source partitions whose transaction is open, or about to be committed."""
+def _in_transaction(scene: Scene) -> list[int]:
+    """Source partitions of which rows of state are written that are not committed yet."""
+    places = [TopicPartition(scene.topics.state, number) for number in range(PARTITIONS)]
     try:
-        listed = admin.list_transactions(state_filters=["Ongoing", "PrepareCommit"])
-    except KafkaError:
-        return set()
-    names = [one.transactional_id for of_broker in listed.values() for one in of_broker]
-    return {_partition(name) for name in names if f"/{scene.topics.source}/" in name}
+        committed = _ends(scene, places, IsolationLevel.READ_COMMITTED)
+        written = _ends(scene, places, IsolationLevel.READ_UNCOMMITTED)
+    except KafkaException:
+        return []
+    return [number for number, end in committed.items() if end < written[number]]
 
 
-def _partition(transactional_id: str) -> int:
-    return int(transactional_id.rpartition("/")[2])
+def _ends(scene: Scene, places: list[TopicPartition], level: IsolationLevel) -> dict[int, int]:
+    latest: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    found = scene.site.admin.list_offsets(dict.fromkeys(places, latest), isolation_level=level, request_timeout=2)
+    return {place.partition: answer.result().offset for place, answer in found.items()}
 
 
 def _owners(scene: Scene) -> dict[int, Slot]:
