@@ -32,13 +32,13 @@ from streams.events import (
 from streams.mapping import Mapper
 from streams.rejections import Reason
 from streams.tables import IntArray
-from streams.watermark import NO_TIMESTAMP
+from streams.watermark import LATEST_MS, NO_TIMESTAMP
 
 #: Stands for "this event carries no duration".
 ABSENT: Final = -1
 #: Event times are believed from 1970 to the year 3000: the calendar itself ends with the year 9999, and the days,
 #: periods and windows that an event belongs to have to end before that, in every time zone.
-LATEST_SECONDS: Final = 32_503_680_000.0
+LATEST_SECONDS: Final = LATEST_MS / 1_000
 
 
 @dataclass(frozen=True, slots=True)

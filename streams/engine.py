@@ -7,6 +7,7 @@ saved, `Engine.take` follows, and `restore` of `streams.saving` begins.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -182,12 +183,22 @@ class Engine:
             self.progress.next_offset = max(offset, self.progress.next_offset or 0)
 
     def _fold_new(self, batch: Batch, decoding: Decoding) -> list[DeadLetter]:
-        """Fold records that were never folded before."""
+        """Fold records that were never folded before; what follows a proposal may decode differently."""
         if not len(batch):
             return []
-        proposals = decoding.proposals()
-        if proposals and proposals[0][0] + 1 < len(batch):  # what follows a proposal may decode differently
-            return self._fold_in_parts(batch, proposals[0][0] + 1)
+        borders = [position + 1 for position, _ in decoding.proposals()]
+        if borders in ([], [len(batch)]):
+            return self._fold_part(batch, decoding)
+        letters: list[DeadLetter] = []
+        for first, after in itertools.pairwise(sorted({0, *borders, len(batch)})):
+            part = batch.between(first, after)
+            # Not endless: whatever the standards, a proposal is found at the first look or at the second.
+            letters += self._fold_new(part, self._decode(part))
+            self._ahead.append(self._advance())
+        return letters
+
+    def _fold_part(self, batch: Batch, decoding: Decoding) -> list[DeadLetter]:
+        """Fold records of which at most the last is a proposal."""
         rejected = list(decoding.rejected)
         for run, position, record in decoding.runs():
             if run.events:
@@ -201,14 +212,6 @@ class Engine:
                 self._obey(record, int(batch.offsets[position]), int(batch.timestamps[position]))
         self._note(batch, decoding, rejected)
         return dead_letters(batch, rejected)
-
-    def _fold_in_parts(self, batch: Batch, border: int) -> list[DeadLetter]:
-        """Fold up to the position ``border``, then the rest."""
-        letters: list[DeadLetter] = []
-        for part in (batch.between(0, border), batch.between(border, len(batch))):
-            letters += self._fold_new(part, self._decode(part))
-            self._ahead.append(self._advance())
-        return letters
 
     def _decode(self, batch: Batch) -> Decoding:
         return decode_values(batch.values, self.standards_log.mapper())

@@ -16,6 +16,8 @@ from streams.tables import IntArray
 
 #: Stands for "this record has no timestamp" (plain files; topics with none).
 NO_TIMESTAMP: Final = -1
+#: Event times are believed up to the year 3000, and so are ticks.
+LATEST_MS: Final = 32_503_680_000_000
 #: Before every event time.
 LOWEST_MS: Final = -(1 << 62)
 
@@ -93,7 +95,7 @@ class Watermark:
             assert self.newest is not None
             assert self.frontier_ms is not None
             passed = self.newest.time_ms + stamp_ms - self.newest.stamp_ms
-            self.frontier_ms = max(self.frontier_ms, min(passed, stamp_ms))
+            self.frontier_ms = max(self.frontier_ms, min(passed, stamp_ms, LATEST_MS))
 
     def change(self, policy: TimePolicy) -> None:
         """Judge by ``policy`` from here on; what was final stays so."""

@@ -1,0 +1,103 @@
+"""The event decoder: every record is an event, rejected or ignored; the fast path says what the careful one says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Final
+
+import msgspec
+
+from streams.columns import Decoding, decode_values, durations_us, times_ms
+from streams.events import (
+    MAX_BYTES,
+    MAX_DURATION,
+    MAX_HOLDING,
+    MAX_NUMBER,
+    MAX_TEXT,
+    BadEvent,
+    Event,
+    decode_counting,
+)
+from tests.fuzz.hostile_events import batch
+
+_FIELDS: Final = tuple(field.name for field in msgspec.structs.fields(Event))
+values_of: Final = attrgetter(*_FIELDS)
+_DEFAULTS: Final = values_of(Event(time=0.0, service="x"))
+_LIMITS: Final = {"duration": MAX_DURATION, "holds": MAX_HOLDING}
+#: Longest line that a dead letter says about its record.
+_MOST_DETAIL: Final = 700
+
+generate = batch
+
+
+def check(values: Sequence[bytes | None]) -> int:
+    """Decode ``values`` in one go, and one by one. Gives how many there are."""
+    decoding = decode_values(values)
+    filed = _filed(decoding, len(values))
+    unknown = 0
+    for raw, outcome in zip(values, filed, strict=True):
+        careful, ignored = _carefully(raw)
+        unknown += ignored
+        assert outcome == careful, f"in a batch {outcome!r}, alone {careful!r}: {raw!r}"
+        if isinstance(outcome, tuple) and len(outcome) == len(_FIELDS):
+            _is_within_bounds(outcome)
+            _is_what_it_says(raw, outcome)
+    assert decoding.unknown_fields == unknown
+    milliseconds, valid = times_ms(decoding.events)
+    assert ((milliseconds >= 0) | ~valid).all()
+    assert (durations_us(decoding.events) >= -1).all()
+    return len(values)
+
+
+def _filed(decoding: Decoding, count: int) -> list[object]:
+    """What became of each of ``count`` records; every one has one outcome."""
+    filed: list[object] = [None] * count
+    assert len(decoding.events) == len(decoding.positions)
+    assert all(a < b for a, b in zip(decoding.positions, decoding.positions[1:], strict=False))
+    for event, position in zip(decoding.events, decoding.positions, strict=True):
+        filed[position] = values_of(event)
+    for rejection in decoding.rejected:
+        assert filed[rejection.position] is None, "an event, and rejected"
+        assert len(rejection.detail) <= _MOST_DETAIL, len(rejection.detail)
+        filed[rejection.position] = rejection.reason, rejection.detail
+    for position, control in decoding.controls:
+        assert filed[position] is None, "two outcomes"
+        filed[position] = control
+    assert filed.count(None) == 0, "a record without an outcome"
+    assert decoding.ignored == len(decoding.controls)
+    return filed
+
+
+def _carefully(raw: bytes | None) -> tuple[object, int]:
+    """Outcome of one record by itself, and how many unknown fields it has."""
+    try:
+        decoded = decode_counting(raw)
+    except BadEvent as bad:
+        return (bad.reason, bad.detail), 0
+    return (values_of(decoded.event) if decoded.event else decoded.control), decoded.unknown_fields
+
+
+def _is_within_bounds(values: tuple[object, ...]) -> None:
+    """What the wire format promises of an accepted event, stated anew."""
+    for name, value, default in zip(_FIELDS, values, _DEFAULTS, strict=True):
+        if value is default or isinstance(value, bool):
+            continue
+        if isinstance(value, str):
+            assert len(value) <= MAX_TEXT, name
+            value.encode()  # no half characters
+        elif isinstance(value, float) and name not in {"time", "due"}:
+            assert 0 <= value <= _LIMITS.get(name, MAX_NUMBER), name
+    assert values[1], "a service without a name"
+
+
+def _is_what_it_says(raw: bytes | None, values: tuple[object, ...]) -> None:
+    """An accepted event is what another parser reads in it."""
+    assert raw is not None
+    assert len(raw) <= MAX_BYTES
+    document = json.loads(raw)
+    if "specversion" not in document:
+        assert document["service"] == values[1]
+        assert document.get("kind", "interaction") == values[2]
+        assert document.get("duration") == values[_FIELDS.index("duration")]

@@ -1,0 +1,162 @@
+"""Mappings and conditions that mean harm, applied to documents that mean harm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple, TypeVar
+
+from streams import mapping
+from streams.columns import decode_values
+from streams.conditions import Condition, Incomparable, Path, Scalar, predicate
+from streams.events import BadEvent, Reason, parse_document
+from streams.grammar import MAX_LENGTH, Malformed, parse_condition, parse_path
+from streams.mapping import Choice, Constant, Mapper, MappingSpec, Rule, Table, Taken, Unit, compile_mapping
+from tests.fuzz.choices import Choices, pick
+from tests.fuzz.hostile_events import GOOD, VALUES, changed, event, written
+
+Parsed = TypeVar("Parsed", Condition, Path)
+
+#: Words of conditions and paths; those of documents are among them, so that paths find something.
+_WORDS: Final = (
+    *(
+        "kind",
+        "time",
+        "service",
+        "data",
+        "duration",
+        "step",
+        "class",
+        "id",
+        "up",
+        "of",
+        "x",
+        "服务",
+        "@type",
+        "$ref",
+        "a-b",
+    ),
+    *(".", ".", "[", "]", "(", ")", ",", "==", "!=", "<", "<=", ">", ">=", "and", "or", "not", "in", "true", "null"),
+    *("0", "1", "-1", "99999999999999999999", "1e99", "1.5", "1e-9", '"x"', "'it\\'s'", '"', "'", "\\", "=", "&", "!"),
+    *("[0]", '["data"]', "[0, 1]", '["x", null]', "data.service", "data.duration >= 1", "((((((((", "not not not not"),
+    *(" ", "\n", "\x00", "🙂", "\u2028", "x" * 300, "$", "٣"),
+)
+_SCALARS: Final[tuple[Scalar, ...]] = (
+    *(None, True, False, 0, -1, 5, 2**63, 1.5, float("nan"), float("inf"), 1e308, "", "x", "x" * 201, "probe", "case"),
+    *("control", "2026-03-01T09:30:00Z", "1772438400", 1_772_438_400, "\x00", "check", "failed", "opened"),
+)
+_NAMES: Final = tuple(sorted(mapping.FIELDS))
+
+
+class Case(NamedTuple):
+    """Texts of conditions and paths, a mapping, and the records that it is applied to."""
+
+    texts: tuple[str, ...]
+    spec: MappingSpec
+    records: tuple[bytes | None, ...]
+
+
+def generate(choices: Choices) -> Case:
+    """A mapping with a few rules, good ones among them, and a few records."""
+    texts = tuple(_text(choices) for _ in range(choices.below(6)))
+    rules = {pick(choices, _NAMES): _rule(choices) for _ in range(choices.below(8))}
+    if choices.below(4):
+        rules |= {"service": Taken(Path(("service",)), otherwise="x"), "time": Taken(Path(("time",)))}
+    drops = tuple(condition for _ in range(choices.below(2)) if (condition := _condition(choices)) is not None)
+    records = tuple(_record(choices) for _ in range(1 + choices.below(8)))
+    return Case(texts, MappingSpec(rules, drops), records)
+
+
+def _record(choices: Choices) -> bytes | None:
+    if choices.below(4) == 0:
+        return event(choices)
+    inner = written(changed(choices, list(pick(choices, GOOD))))
+    extra = [(b'"data"', inner), (b'"x"', pick(choices, VALUES)), (b'"of"', b"[1,null,{}]")]
+    return written(list(pick(choices, GOOD)) + extra[: choices.below(4)])
+
+
+def _text(choices: Choices) -> str:
+    glue = pick(choices, (" ", " ", ""))
+    return glue.join(pick(choices, _WORDS) for _ in range(1 + choices.below(9)))
+
+
+def _condition(choices: Choices) -> Condition | None:
+    return _parsed(parse_condition, _text(choices))
+
+
+def _path(choices: Choices) -> Path:
+    return _parsed(parse_path, _text(choices)) or Path((pick(choices, ("data", "duration", "x", "time")),))
+
+
+def _rule(choices: Choices) -> Rule:
+    how, otherwise = choices.below(4), pick(choices, _SCALARS)
+    if how == 0:
+        return Constant(otherwise)
+    if how == 1:
+        return Taken(_path(choices), pick(choices, (None, *Unit)), otherwise)
+    if how == 2:
+        table = {pick(choices, ("1", "true", "x", "", "1.5", "ok")): pick(choices, _SCALARS) for _ in range(3)}
+        return Table(_path(choices), table, otherwise, exhaustive=bool(choices.below(2)))
+    branches = [(_condition(choices), pick(choices, _SCALARS)) for _ in range(choices.below(4))]
+    return Choice(tuple((condition, value) for condition, value in branches if condition is not None), otherwise)
+
+
+def _parsed(parse: Callable[[str], Parsed], text: str) -> Parsed | None:
+    """What ``text`` means; None where it is malformed."""
+    try:
+        return parse(text)
+    except Malformed as error:
+        told = str(error)
+    assert len(told) < MAX_LENGTH + 200, "a message as long as its text"
+    return None
+
+
+def check(case: Case) -> int:
+    """Read the texts, apply the mapping. Gives how many texts and records there are."""
+    documents = [document for raw in case.records if (document := _document(raw)) is not None]
+    for text in case.texts:
+        _reads(text, documents)
+    mapper = compile_mapping(case.spec)
+    for document in documents:
+        mapped = _mapped(mapper, document)
+        assert mapped.keys() <= case.spec.rules.keys()
+        assert None not in mapped.values()
+    decoding = decode_values(case.records, mapper)
+    assert len(decoding.events) + len(decoding.rejected) + decoding.ignored == len(case.records)
+    assert decoding.positions == sorted(set(decoding.positions))
+    assert all(one.service for one in decoding.events)
+    return len(case.texts) + len(case.records)
+
+
+def _mapped(mapper: Mapper, document: dict[str, object]) -> dict[str, object]:
+    """What the mapping makes of ``document``; nothing where it drops it or does not fit."""
+    try:
+        return mapper.map(document) or {}
+    except BadEvent as bad:
+        reason = bad.reason
+    assert reason is Reason.UNMAPPED
+    return {}
+
+
+def _document(raw: bytes | None) -> dict[str, object] | None:
+    try:
+        return parse_document(raw)
+    except BadEvent:
+        return None
+
+
+def _reads(text: str, documents: list[dict[str, object]]) -> None:
+    path = _parsed(parse_path, text)
+    assert path is None or parse_path(str(path)) == path, "a path is written as it is read"
+    condition = _parsed(parse_condition, text)
+    if condition is not None:
+        holds = predicate(condition)
+        for document in documents:
+            _asked(holds, document)
+
+
+def _asked(holds: Callable[[Mapping[str, object]], bool], document: Mapping[str, object]) -> None:
+    try:
+        told: bool | str = holds(document)
+    except Incomparable as error:
+        told = str(error)
+    assert isinstance(told, bool) or len(told) < 3 * MAX_LENGTH, "a message as long as its document"
