@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from streams.ownership import RebuildLost
 from streams.standards_log import StandardsNeeded
 from streams.texts import States
 
@@ -134,9 +135,13 @@ class Keeper:
 
     async def skip_to(self, offset: int) -> None:
         """Go on at ``offset``, for the log has lost what lies before."""
-        if not self.ended:
+        if self.ended:
+            return
+        try:
             self.ownership.skip_to(offset)
-            self._wake.set()
+        except RebuildLost as error:
+            await self._end(ConnectionError(f"{error}"))
+        self._wake.set()
 
     async def _room(self) -> None:
         self._full = not self._has_room()

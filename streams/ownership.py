@@ -27,6 +27,10 @@ from streams.watermark import TimePolicy
 _LETTER_BYTES: Final = 200
 
 
+class RebuildLost(Exception):  # noqa: N818 - says what became of it
+    """The log has lost records that damaged state was being rebuilt from: take the partition over again."""
+
+
 class LogDiffers(Exception):  # noqa: N818 - says how the log is
     """The log is not the one that saved state was made of; the message says what differs."""
 
@@ -113,7 +117,13 @@ class Ownership:
             self.skip_to(beginning)
 
     def skip_to(self, offset: int) -> None:
-        """Go on at ``offset``, for the log no longer has the records before; an audit is told."""
+        """Go on at ``offset``, for the log no longer has the records before; an audit is told.
+
+        Raises:
+            RebuildLost: they were to be folded again in place of damaged state, of which the rest is worth more.
+        """
+        if self.engine.mute_to is not None:
+            raise RebuildLost(f"records before offset {offset} are lost that state was being rebuilt from")
         detail = {"from": self.expected, "to": offset}
         self.engine.notice(Notice(NoticeType.GAP, self.expected, None, detail))
         self.engine.start_from(offset)

@@ -13,6 +13,7 @@ from streams import control
 from streams.catalogue import Caps
 from streams.columns import Batch
 from streams.engine import Advanced, DeadLetter, Engine
+from streams.ownership import RebuildLost, Start, take_over
 from streams.progress import Notice, NoticeType
 from streams.rows import Row
 from streams.saving import rebuild, restore
@@ -219,6 +220,20 @@ def test_a_gap_in_the_log_is_gone_over() -> None:
     engine.start_from(500)
     assert not engine.replaying
     assert engine.expected == 500
+
+
+def test_a_rebuild_whose_records_are_lost_gives_way_to_what_state_is_left() -> None:
+    rows = saved(events(20))
+    name = next(name for name in sorted(rows) if name.startswith(b"s/c"))
+    rows[name] = rows[name][:-1] + bytes([rows[name][-1] ^ 1])
+    start = Start("events", 0, BOOK["rich UTC"], BOOK.get)
+    ownership = take_over(rows, start, beginning=0)
+    with pytest.raises(RebuildLost):
+        ownership.skip_to(10)
+    again = take_over(rows, start, beginning=10)
+    again.check(10, 20, again.engine.saved.last if again.engine.saved else None)
+    assert again.engine.progress.records == 20
+    assert again.damaged == (name.decode(),)
 
 
 def test_other_settings_of_time_hold_for_what_is_new_and_are_told_of() -> None:
