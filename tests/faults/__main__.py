@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.status import Status
 
 from tests.faults import ledger
+from tests.faults.broken import BROKEN
 from tests.faults.plan import Plan
 from tests.faults.run import Result, Run
 from tests.faults.site import Site
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--record", action="store_true", help="append the results to the committed ledger")
     parser.add_argument("--takeover", action="store_true", help="measure a take-over instead")
     parser.add_argument("--soak", type=float, metavar="SECONDS", help="soak for so long instead")
+    parser.add_argument("--broken", choices=sorted(BROKEN), help="break a rule of the protocol: runs must fail")
     parser.add_argument("--keep", action="store_true", help="keep the logs of good runs too")
     return parser
 
@@ -63,10 +65,12 @@ def _runs(asked: argparse.Namespace, folder: Path, console: Console, status: Sta
     with Site(place) as site:
         for seed in range(asked.seed, asked.seed + asked.runs):
             plan = Plan.of(seed, asked.events, asked.faults)
-            result = Run(site, plan, folder / f"run-{seed}", _teller(status, seed, results)).go()
+            prelude = BROKEN[asked.broken] if asked.broken else ""
+            tell = _teller(status, seed, results)
+            result = Run(site, plan, folder / f"run-{seed}", tell=tell, prelude=prelude).go()
             results.append(result)
             _tell(console, asked, result, folder / f"run-{seed}")
-            if asked.record:
+            if asked.record and not asked.broken:
                 ledger.record(result.document())
     return _summary(results), all(result.good for result in results)
 

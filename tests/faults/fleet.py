@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from tests.faults.promises import PARTITIONS
 from tests.services.loopback import fetch
+from tests.services.parts import ROOT
 from tests.services.waiting import wait_for
 from tests.services.worker import SLM, Worker
 
@@ -55,14 +56,16 @@ class Exit:
 class Slot:
     """One worker's place: its name, its port and its log stay the same whenever it is started again."""
 
-    def __init__(self, worker: Worker, name: str, *, proxied: bool) -> None:
+    def __init__(self, worker: Worker, name: str, *, proxied: bool, prelude: str = "") -> None:
         self.worker, self.name, self.proxied = worker, name, proxied
         self.wanted = False
         self.asked: signal.Signals | None = None
         self.frozen = False
         self.lock = RLock()
+        self._prelude = f"import sys; sys.path.append({str(ROOT)!r})\n{prelude}" if prelude else ""
         self._ended_at: float | None = None
         self._log_at = 0  # where the log of the process that runs began
+        self.shift_clock(0)
 
     @property
     def running(self) -> bool:
@@ -154,14 +157,15 @@ class Slot:
 
     def shift_clock(self, hours: int) -> None:
         """Let processes started from now on see a clock that is ``hours`` off; 0: the right one."""
+        self._hours = hours
         service = self.worker.service
-        script = shifted(hours) + _SCRIPT if hours else _SCRIPT
+        script = (shifted(hours) if hours else "") + self._prelude + _SCRIPT
         service._command = [script if word.endswith(_SCRIPT) else word for word in service._command]
 
     @property
     def clock_is_right(self) -> bool:
         """Whether processes started from now on see the right time."""
-        return _SCRIPT in self.worker.service._command
+        return not self._hours
 
 
 _SCRIPT: Final = SLM[2]
@@ -199,7 +203,7 @@ def wait_patiently(condition: Callable[[], bool], what: str, *, seconds: float) 
 
 @dataclass
 class Deployment:
-    """What all workers of a run have in common."""
+    """What all workers of a run have in common. ``prelude`` is Python that they run before anything else."""
 
     folder: Path
     brokers: str
@@ -207,6 +211,7 @@ class Deployment:
     topic: str
     group: str
     options: Sequence[str]
+    prelude: str = ""
 
 
 @dataclass
@@ -242,7 +247,7 @@ class Fleet:
             options=[*_OPTIONS, *common.options],
             name=name,
         )
-        slot = Slot(worker, name, proxied=proxied)
+        slot = Slot(worker, name, proxied=proxied, prelude=common.prelude)
         slot.start()
         self.slots.append(slot)
         return slot

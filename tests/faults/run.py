@@ -97,10 +97,19 @@ class Run:
         plan: what is to happen.
         folder: for logs and for what was found.
         tell: is told in a few words what happens.
+        prelude: Python that workers run before anything else.
     """
 
-    def __init__(self, site: Site, plan: Plan, folder: Path, tell: Callable[[str], None] = lambda _: None) -> None:
-        self.site, self.plan, self.folder, self.tell = site, plan, folder, tell
+    def __init__(
+        self,
+        site: Site,
+        plan: Plan,
+        folder: Path,
+        *,
+        tell: Callable[[str], None] = lambda _: None,
+        prelude: str = "",
+    ) -> None:
+        self.site, self.plan, self.folder, self.tell, self._prelude = site, plan, folder, tell, prelude
         self.result = Result(plan.seed, plan.events)
         self._begun: set[Planned] = set()
         self._began = time.monotonic()
@@ -145,6 +154,7 @@ class Run:
             topics.source,
             f"faults-{topics.source}",
             [*options, *topics.options],
+            self._prelude,
         )
 
     def _in(self, topics: RunTopics, fleet: Fleet) -> None:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from tests.faults.site import Site
 
 SHARE: Final = 0.3
-#: Seconds after the kill within which the partitions must progress again, and be exact and caught up.
+#: Seconds after the kill within which the partitions must progress again, beyond where the victim had brought them, and
+#: be exact and caught up.
 PROGRESS_SECONDS, EXACT_SECONDS = 15.0, 45.0
 _STEADY_SECONDS: Final = 90
 
@@ -80,6 +81,8 @@ def _take_over(site: Site, topics: RunTopics, fleet: Fleet, rate: float, tell: C
         killed = time.monotonic()
         tell("killed")
         fleet.note(f"{victim.name} was killed")
+        wait_for(lambda: _folds(fleet, before), "the heir to fold what is open", seconds=120)
+        folds = time.monotonic() - killed
         wait_for(lambda: _progressed(fleet, before), "the partitions to progress", seconds=120)
         fleet.note("all partitions progress")
         progress = time.monotonic() - killed
@@ -97,6 +100,7 @@ def _take_over(site: Site, topics: RunTopics, fleet: Fleet, rate: float, tell: C
     return {
         "events": outputs.records,
         "decisions": len(outputs.due()),
+        "folding_seconds": round(folds, 1),
         "progress_seconds": round(progress, 1),
         "exact_seconds": round(exact, 1),
         "lost": findings.lost,
@@ -109,6 +113,12 @@ def _take_over(site: Site, topics: RunTopics, fleet: Fleet, rate: float, tell: C
 def _shared(fleet: Fleet) -> bool:
     counts = [len(slot.status().get("partitions", ())) for slot in fleet.wanted]
     return all(counts) and sum(counts) == PARTITIONS
+
+
+def _folds(fleet: Fleet, before: dict[int, int]) -> bool:
+    """Whether the heir has read the state of every partition of the victim, and folds again what is open."""
+    rows = {row["partition"]: row for row in fleet.wanted[0].status().get("partitions", ())}
+    return all(partition in rows and rows[partition]["saved_offset"] is not None for partition in before)
 
 
 def _progressed(fleet: Fleet, before: dict[int, int]) -> bool:

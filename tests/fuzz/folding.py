@@ -27,8 +27,6 @@ STANDARDS: Final = {
 _STEPS: Final = (0, 1, 900, 4_000, 9_999, 10_000, 61_000, 600_000, 7_200_000, DAY_MS, 40 * DAY_MS, 500 * DAY_MS)
 _OFF: Final = (0, 0, 0, 0, -1, -5_000, -59_999, -60_001, -DAY_MS, 299_000, 301_000, DAY_MS)
 _STAMPS: Final = (-(2**63), -2, 0, 2**63 - 1, 32_503_680_000_000)
-#: Ticks from beyond the year 3000 are believed, so far.
-_LATEST: Final = 32_503_680_000_000
 _BEGINNINGS: Final = (T0, T0, T0, 0, 1_772_953_000_000, 32_503_600_000_000)
 
 
@@ -59,7 +57,7 @@ def generate(choices: Choices) -> Log:
         raw = event(choices) if choices.below(4) == 0 else _timed(choices, max(0, clock + pick(choices, _OFF)))
         stamp = clock + choices.below(500) if stamped else NO_TIMESTAMP
         stamp = stamp if choices.below(32) else pick(choices, _STAMPS)
-        records.append(Read(offset, min(stamp, _LATEST) if b"tick" in (raw or b"") else stamp, raw))
+        records.append(Read(offset, stamp, raw))
     return Log(tuple(records), size, stops)
 
 
