@@ -200,6 +200,8 @@ def _is_found(case: Case) -> None:
         assert loaded.counts.items() <= original.counts.items()
         assert loaded.distributions.items() <= original.distributions.items()
         assert case.whole or len(loaded.counts) + len(loaded.distributions) <= 1
+        for row, found, written in zip((b"b/c", b"b/d"), loaded.beyond, original.beyond, strict=True):
+            assert found == written or (row != case.changed and not case.whole), row
         sort, row = case.changed[:3], case.changed
         if sort in {b"s/c", b"s/d"}:
             assert len(loaded.counts if sort == b"s/c" else loaded.distributions) >= 1, row

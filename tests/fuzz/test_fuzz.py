@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -13,7 +14,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams import control
+from streams import control, rows
 from streams.columns import Batch, decode_values
 from streams.conditions import Path
 from streams.engine import Engine
@@ -55,6 +56,37 @@ def test_a_target_deals_with_what_comes_at_random(name: str) -> None:
     failures = [failure for data in islice(inputs_of(target, 7), FEW[name][1]) if (failure := run.feed(data))]
     assert not failures, failures[0]
     assert run.tally.inputs >= FEW[name][1]
+
+
+# -- what targets notice ----------------------------------------------------------------------------------------------
+
+
+def trusting(name: bytes, value: bytes) -> rows._Part:
+    """A part is what its header says."""
+    _, _, number, count, _, whole = rows._HEADER.unpack_from(value.ljust(rows._HEADER.size))
+    return rows._Part(number, count, whole, value[rows._HEADER.size :])
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "instead"),
+    [
+        ("rows", "streams.rows._open_part", trusting),
+        ("events", "streams.columns.require_complete", lambda _event: None),
+        ("folding", "streams.engine.dead_letters", lambda _batch, _rejected: []),
+        ("folding", "streams.saving._restore_slices", lambda *_: None),
+        ("mappings", "streams.columns.from_document", lambda document: document["service"]),
+        ("standards", "streams.standards.errors.one_line", str),
+        ("endpoints", "agents.page.HEADERS", {}),
+        ("floods", "streams.catalogue._Admissions.room", lambda *_: True),
+    ],
+    ids=["checksums", "completeness", "dead letters", "saved slices", "a mapping", "one line", "headers", "caps"],
+)
+def test_a_target_notices_what_is_broken(
+    name: str, part: str, instead: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(part, instead)
+    run = Run(replace(TARGETS[name], seconds=60), 1)
+    assert any(run.feed(data) for data in islice(inputs_of(TARGETS[name], 3), 400))
 
 
 # -- the runner itself ------------------------------------------------------------------------------------------------
