@@ -96,7 +96,7 @@ def with_controls(records: list[Record], places: Sequence[tuple[int, str]]) -> l
 PLACES = st.lists(st.tuples(st.integers(0, 40), st.sampled_from([*BOOK, "unknown"])), max_size=3)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(logs(), PLACES, st.lists(st.integers(0, 45), max_size=6), st.sampled_from((1, 3, 100)))
 def test_an_interrupted_engine_says_what_an_undisturbed_one_says(
     records: list[Record], places: list[tuple[int, str]], stops: list[int], size: int
