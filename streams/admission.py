@@ -118,6 +118,7 @@ def _first_seen(events: list[Event], times: IntArray, fresh: BoolArray, opened: 
     for i, text in enumerate(ids):
         if text and fresh[i]:
             time_ms = int(times[i])
-            identity = xxhash.xxh3_64_intdigest(text.encode(), time_ms)
+            # Not as the seed: short texts collide under different seeds.
+            identity = xxhash.xxh3_64_intdigest(text.encode() + time_ms.to_bytes(8, "little"))
             first[i] = opened.at(slice_start(time_ms)).first_seen(identity)
     return first

@@ -20,6 +20,7 @@ saving._partition_row = _broken
 """,
     # Dead letters go out in a transaction of their own, before the one that carries the state.
     "letters-apart": """
+import asyncio
 import agents.transactions as transactions
 async def _write(self, outputs):
     letters = [output for output in outputs if output.topic.endswith("dead-letters")]
@@ -29,6 +30,7 @@ async def _write(self, outputs):
             await self._producer.begin_transaction()
             await transactions.send_all(self._producer, part)
             await self._producer.commit_transaction()
+            await asyncio.sleep(0.1)
 transactions.TransactionalWriter.write = _write
 """,
     # State is written without a transaction around it and what goes with it.

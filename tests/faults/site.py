@@ -49,7 +49,8 @@ class Site:
 
     def __init__(self, folder: Path, *, bounded: bool = True) -> None:
         self.folder = folder
-        outer, inner = free_ports(3), free_ports(3)
+        ports = free_ports(2 * len(NODES))
+        outer, inner = ports[: len(NODES)], ports[len(NODES) :]
         listeners = {
             node: Listener("PROXIED", port, advertised)
             for node, port, advertised in zip(NODES, inner, outer, strict=True)

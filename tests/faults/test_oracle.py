@@ -71,3 +71,17 @@ def test_oracle_and_engine_conclude_the_same_of_an_undisturbed_log(seed: int) ->
     assert waited == oracle.waited_us
     probes = {(s.service, s.step): (s.probes.good, s.probes.total) for s in everything.steps if s.probes.total}
     assert probes == oracle.observed()
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [((1789998690.420, "10"), (1789998690.161, "103")), ((1795574422.700, "1030200"), (1795574423.980, "1040900"))],
+    ids=["of two and three characters", "of seven characters"],
+)
+def test_events_of_different_ids_and_times_are_never_taken_for_one(
+    first: tuple[float, str], second: tuple[float, str]
+) -> None:
+    raw = [f'{{"time":{at:.3f},"service":"service-00","id":"{identity}"}}'.encode() for at, identity in (first, second)]
+    engine = Engine(load(standards_file(), file="standards.yaml"), source="events", partition=0)
+    engine.fold(Batch.of("events", 0, raw, 0, [int(second[0] * 1_000)] * 2))
+    assert (engine.progress.accepted, engine.progress.duplicates) == (2, 0)

@@ -156,7 +156,8 @@ class KafkaCluster(Kafka):
         self._java = ["java", *java_options, logging, "-cp", f"{KAFKA_LIBS}/*"]
         self._settings = dict(settings or {})
         self._listeners = dict(listeners or {})
-        ports = free_ports(2 * nodes)
+        taken = {port for one in self._listeners.values() for port in (one.port, one.advertised)}
+        ports = [port for port in free_ports(2 * nodes + len(taken)) if port not in taken]
         self._nodes = {
             number: self._node(folder / f"node-{number}", number, *ports[2 * number - 2 : 2 * number])
             for number in range(1, nodes + 1)
