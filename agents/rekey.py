@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
+from agents.consumer import consumer_options as worker_options
 from agents.exits import Exit, Fault
 from agents.partitions import Source
 from agents.rekey_counts import TROUBLE, Counts, refusal_of
@@ -32,7 +33,6 @@ from agents.rekey_offsets import Offsets, group_of
 from agents.rekey_pace import Pace
 from agents.rekey_position import Finder
 from agents.rekey_tails import StableEnds, Tails
-from agents.security import client_options_aiokafka
 
 if TYPE_CHECKING:
     from agents.settings import Settings
@@ -44,9 +44,6 @@ _CHECK_SECONDS: Final = 1.0
 _RETRY_SECONDS: Final = 1.0
 #: An error of the group that comes so often one after the other does not pass.
 _MOST_ERRORS: Final = 10
-_FETCH_WAIT_MS: Final = 100
-_REQUEST_TIMEOUT_MS: Final = 10_000
-_METADATA_AGE_MS: Final = 15_000
 #: Whether it makes progress is seen by the lag; the group would only move a trouble to somebody else.
 _POLL_INTERVAL_MS: Final = 3_600_000
 _FINISH_SECONDS: Final = 3.0
@@ -241,25 +238,13 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
 
 
 def consumer_options(settings: Settings) -> dict[str, Any]:
-    """Keyword arguments of the aiokafka consumer that reads the topics to be rekeyed."""
+    """Keyword arguments of the aiokafka consumer that reads the topics to be rekeyed: the worker's, but for these."""
     return {
-        "bootstrap_servers": list(settings.bootstrap),
-        "client_id": "service-level-monitor",
+        **worker_options(settings),
         "group_id": group_of(settings),
-        "enable_auto_commit": False,
         # Every lane seeks its place; were one lost, it shall find another, not jump.
         "auto_offset_reset": "none",
-        "isolation_level": "read_committed",
-        "max_poll_records": settings.batch_records,
-        "max_partition_fetch_bytes": settings.fetch_bytes,
-        "fetch_max_wait_ms": _FETCH_WAIT_MS,
-        "metadata_max_age_ms": _METADATA_AGE_MS,
-        "request_timeout_ms": max(_REQUEST_TIMEOUT_MS, round(settings.session_timeout * 1_000)),
-        "session_timeout_ms": round(settings.session_timeout * 1_000),
-        "heartbeat_interval_ms": round(settings.heartbeat * 1_000),
-        "rebalance_timeout_ms": round(settings.session_timeout * 3_000),
         "max_poll_interval_ms": _POLL_INTERVAL_MS,
-        **client_options_aiokafka(settings),
     }
 
 
