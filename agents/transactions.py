@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import InvalidProducerEpoch, KafkaConnectionError, KafkaError, ProducerFenced
+from aiokafka.errors import InvalidProducerEpoch, KafkaConnectionError, KafkaError, KafkaTimeoutError, ProducerFenced
 from kafka import TopicPartition as Place
 
 from agents.security import client_options_aiokafka
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 #: Kafka gives up a transaction that was not ended for so long, and refuses its producer from then on.
 TRANSACTION_SECONDS: Final = 120
+#: Its owner gives it up before that: refused, he would take himself for evicted.
+_WRITE_SECONDS: Final = 90.0
 _REQUEST_TIMEOUT_MS: Final = 10_000
 #: Room for a part of a row, or for a record of dead letters, and what surrounds it.
 _MAX_REQUEST: Final = 2 * 1024 * 1024
@@ -51,7 +53,7 @@ class Writer(Protocol):
 
         Raises:
             Fenced, Refused: see there.
-            KafkaError: anything else; who still owns the partition opens another writer.
+            KafkaError, TimeoutError: anything else; who still owns the partition opens another writer.
         """
         ...
 
@@ -152,12 +154,13 @@ class TransactionalWriter:
         return cls(settings, producer, places)
 
     async def write(self, outputs: Sequence[Output]) -> None:
-        """Write ``outputs`` in one transaction."""
+        """Write ``outputs`` in one transaction; brokers that are away are waited for while Kafka keeps it open."""
         with _told():
             await self._require_end()
-            await self._producer.begin_transaction()
-            await send_all(self._producer, outputs, self._next_mark())
-            await self._producer.commit_transaction()
+            async with asyncio.timeout(_WRITE_SECONDS):
+                await self._producer.begin_transaction()
+                await send_all(self._producer, outputs, self._next_mark())
+                await self._producer.commit_transaction()
         self._connections = tuple(self._producer.client._conns.values())  # noqa: SLF001 - nobody is told of lost ones
 
     async def _require_end(self) -> None:
@@ -223,14 +226,23 @@ async def send_all(producer: AIOKafkaProducer, outputs: Sequence[Output], mark: 
         KafkaError: one was not taken.
     """
     headers = None if mark is None else [(MARK, mark)]
-    sent = [
-        await producer.send(output.topic, output.value, key=output.key, partition=output.partition, headers=headers)
-        for output in outputs
-    ]
+    sent = [await _send(producer, output, headers) for output in outputs]
     results = await asyncio.gather(*sent, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):
             raise result
+
+
+async def _send(
+    producer: AIOKafkaProducer, output: Output, headers: list[tuple[str, bytes]] | None
+) -> asyncio.Future[Any]:
+    """Hand ``output`` over; where its partition takes nothing at present, wait for as long as the caller does."""
+    while True:
+        with contextlib.suppress(KafkaTimeoutError):  # there was no room for it: it was not taken, and may come again
+            sent: asyncio.Future[Any] = await producer.send(
+                output.topic, output.value, key=output.key, partition=output.partition, headers=headers
+            )
+            return sent
 
 
 @contextlib.contextmanager
