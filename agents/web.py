@@ -1,8 +1,14 @@
-"""Routes of the status page, its JSON, `/metrics`, `/health` and `/ready` on the worker's web server."""
+"""Routes of the status page, its JSON, `/metrics`, `/health` and `/ready` on the worker's web server.
+
+Making an answer with figures holds up folding, so each is given again for a while, however many ask.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+import weakref
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiohttp import web
 
@@ -10,33 +16,91 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from agents.status import Observed
+    from streams.engine import Engine
     from streams.texts import Language
 
 
-def mount(application: web.Application, observed: Observed) -> None:
-    """Serve ``observed`` from ``application``; only GET and HEAD are answered."""
+#: An answer with figures is given again for so many times as long as it took to make, and at most for so many seconds,
+#: while the same partitions are to be shown.
+FRESH_SHARE: Final = 9
+MOST_SECONDS: Final = 1.0
+#: Different answers that are kept: languages, and formats of the exposition.
+_MOST_KEPT: Final = 8
+
+
+def mount(application: web.Application, observed: Observed, clock: Callable[[], float] = time.monotonic) -> None:
+    """Serve ``observed`` from ``application``; only GET and HEAD are answered. ``clock`` gives seconds."""
+    figures = Figures(observed, clock)
     routes = {
         "/": _page,
-        "/api/status": _status,
-        "/metrics": _metrics,
-        "/health": _health,
-        "/ready": _ready,
+        "/api/status": figures.status,
+        "/metrics": figures.metrics,
+        "/health": lambda request: _health(observed, request),
+        "/ready": lambda request: _ready(observed, request),
     }
     for path, answer in routes.items():
-        application.router.add_get(path, _handler(answer, observed))
+        application.router.add_get(path, _handler(answer))
 
 
-def _handler(
-    answer: Callable[[Observed, web.Request], web.Response], observed: Observed
-) -> Callable[[web.Request], Awaitable[web.Response]]:
+def _handler(answer: Callable[[web.Request], web.Response]) -> Callable[[web.Request], Awaitable[web.Response]]:
     from agents import page  # noqa: PLC0415 - so that a worker without a web server does not load it
 
     async def handle(request: web.Request) -> web.Response:
-        response = answer(observed, request)
+        response = answer(request)
         response.headers.update(page.HEADERS)
         return response
 
     return handle
+
+
+class _Kept(NamedTuple):
+    """An answer, until when it is fresh (as the clock has it), and the engines whose figures it shows."""
+
+    until: float
+    engines: list[weakref.ref[Engine]]
+    body: bytes
+    content_type: str
+
+
+class Figures:
+    """Answers with figures, each made anew when it is not fresh any more, or other engines are to be shown."""
+
+    def __init__(self, observed: Observed, clock: Callable[[], float]) -> None:
+        """Show ``observed``; ``clock`` gives seconds."""
+        self._observed = observed
+        self._clock = clock
+        self._kept: OrderedDict[tuple[str, str | None], _Kept] = OrderedDict()
+
+    def status(self, request: web.Request) -> web.Response:
+        """The status document."""
+        from agents import page  # noqa: PLC0415
+
+        language = _language(request)
+        return self._answer(("status", language), lambda: (page.status_json(self._observed, language), page.JSON))
+
+    def metrics(self, request: web.Request) -> web.Response:
+        """The exposition, in the format that is asked for."""
+        from agents import exposition  # noqa: PLC0415
+
+        accept = request.headers.get("Accept")
+        return self._answer(("metrics", accept), lambda: exposition.render(self._observed, accept))
+
+    def _answer(self, key: tuple[str, str | None], make: Callable[[], tuple[bytes, str]]) -> web.Response:
+        began, engines = self._clock(), list(self._observed.engines())
+        kept = self._kept.get(key)
+        if kept is None or began >= kept.until or not _same(kept.engines, engines):
+            body, content_type = make()
+            made = self._clock()
+            until = made + min(MOST_SECONDS, FRESH_SHARE * (made - began))
+            kept = self._kept[key] = _Kept(until, list(map(weakref.ref, engines)), body, content_type)
+            self._kept.move_to_end(key)
+            while len(self._kept) > _MOST_KEPT:
+                self._kept.popitem(last=False)
+        return _response(kept.body, kept.content_type)
+
+
+def _same(kept: list[weakref.ref[Engine]], engines: list[Engine]) -> bool:
+    return len(kept) == len(engines) and all(one() is engine for one, engine in zip(kept, engines, strict=True))
 
 
 def _response(body: bytes, content_type: str, status: int = 200) -> web.Response:
@@ -50,22 +114,10 @@ def _language(request: web.Request) -> Language:
     return page.choose_language(request.query.get("lang"), request.headers.get("Accept-Language"))
 
 
-def _page(_: Observed, request: web.Request) -> web.Response:
+def _page(request: web.Request) -> web.Response:
     from agents import page  # noqa: PLC0415
 
     return _response(page.html(_language(request)), page.HTML)
-
-
-def _status(observed: Observed, request: web.Request) -> web.Response:
-    from agents import page  # noqa: PLC0415
-
-    return _response(page.status_json(observed, _language(request)), page.JSON)
-
-
-def _metrics(observed: Observed, request: web.Request) -> web.Response:
-    from agents import exposition  # noqa: PLC0415
-
-    return _response(*exposition.render(observed, request.headers.get("Accept")))
 
 
 def _health(observed: Observed, request: web.Request) -> web.Response:

@@ -15,7 +15,7 @@ from streams.engine import Engine
 from streams.standards.model import Standards
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from agents.status import Observed
 
@@ -29,11 +29,17 @@ class Seen:
 
     def __init__(self, state: State) -> None:
         self._status = replace(RUNNING, state=state)
+        self.on_status: Callable[[], None] = lambda: None
+        self.shown = [Engine(self.standards, source="events", partition=0)]
+
+    def change(self, *, started_at: float) -> None:
+        self._status = replace(self._status, started_at=started_at)
 
     def engines(self) -> Sequence[Engine]:
-        return [Engine(self.standards, source="events", partition=0)]
+        return self.shown
 
     def status(self) -> WorkerStatus:
+        self.on_status()
         return self._status
 
 
@@ -116,3 +122,45 @@ def test_reasons_come_in_the_language_asked_for(path: str, key: str) -> None:
 )
 def test_nothing_else_is_served(method: str, path: str, status: int) -> None:
     assert ask(path, method=method)[0] == status
+
+
+@pytest.mark.parametrize(("cost", "fresh"), [(0.05, 0.45), (0.2, 1.0)], ids=["nine times its cost", "at most a second"])
+@pytest.mark.parametrize("path", ["/api/status", "/api/status?lang=zh", "/metrics"])
+def test_figures_are_given_again_for_a_while_unless_others_are_to_be_shown(
+    path: str, cost: float, fresh: float
+) -> None:
+    engines = [Engine(Standards(), source="events", partition=number) for number in range(2)]
+    rounds: list[tuple[float, list[Engine]]] = [
+        (0.0, engines[:1]),
+        (0.99 * fresh, engines[:1]),
+        (0.02 * fresh, engines[:1]),
+        (0.0, engines),
+        (0.0, []),
+    ]
+    observed = Seen(State.RUNNING)
+    now = asked = 0.0
+
+    def take_time() -> None:
+        nonlocal now
+        now = asked + cost
+
+    async def asking() -> list[bytes]:
+        nonlocal now, asked
+        application, found = web.Application(), []
+        mount(application, observed, lambda: now)
+        async with TestClient(TestServer(application)) as client:
+            for number, (seconds, shown) in enumerate(rounds):
+                now = asked = now + seconds
+                observed.shown = shown
+                observed.change(started_at=float(number))
+                for engine in shown:
+                    engine.progress.accepted = number
+                found.append(await (await client.get(path)).read())
+        return found
+
+    observed.on_status = take_time
+    first, again, later, more, none = asyncio.run(asking())
+    assert first == again
+    assert again != later
+    assert later != more, "one more partition"
+    assert more != none, "what is not owned any more is not shown for another moment"

@@ -87,6 +87,11 @@ class Slot:
             return {}
         return document
 
+    def renew(self) -> None:
+        """Wait for another status document."""
+        before = self.status().get("now")
+        wait_for(lambda: self.status().get("now") != before, f"{self.name} to make a new answer")
+
     def readiness(self) -> dict[str, Any]:
         """The document of /ready, which costs the worker little; empty while nobody answers."""
         if self.frozen or not self.running:
@@ -290,6 +295,12 @@ class Fleet:
         rows = [row for document in documents for row in document.get("partitions", ())]
         ready = all(document.get("worker", {}).get("ready") for document in documents)
         return ready and len(rows) == PARTITIONS and all(row["lag"] == 0 for row in rows)
+
+    def renew(self) -> None:
+        """Wait until whatever the workers answer was made after this call: answers are given again for a while."""
+        for slot in self.wanted:
+            for _ in range(2):  # the first that is new may have been under way
+                slot.renew()
 
     def _keep(self) -> None:
         while not self._over.wait(0.05):

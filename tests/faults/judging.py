@@ -78,7 +78,7 @@ def settle(fleet: Fleet, outputs: Topics) -> Findings:
 
 
 def exposed_by(fleet: Fleet) -> Exposed:
-    """What all workers of ``fleet`` show."""
+    """What all workers of ``fleet`` show; the figures may be a second old."""
     exposed = Exposed()
     for slot in fleet.wanted:
         exposed.add(slot.name, slot.metrics() or "")
