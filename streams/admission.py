@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final, Protocol
@@ -14,7 +15,7 @@ from streams.columns import Batch, Decoding, Rejection, times_ms
 from streams.events import Event
 from streams.rejections import Reason
 from streams.slices import LENGTH_MS, OpenSlice, slice_start, slice_starts
-from streams.tables import IntArray
+from streams.tables import IntArray, run_starts
 from streams.watermark import Watermark
 
 BoolArray = npt.NDArray[np.bool_]
@@ -115,10 +116,17 @@ def _first_seen(events: list[Event], times: IntArray, fresh: BoolArray, opened: 
     ids = list(map(_id, events))
     if ids.count(None) == len(ids):
         return first
-    for i, text in enumerate(ids):
-        if text and fresh[i]:
-            time_ms = int(times[i])
-            # Not as the seed: short texts collide under different seeds.
-            identity = xxhash.xxh3_64_intdigest(text.encode() + time_ms.to_bytes(8, "little"))
-            first[i] = opened.at(slice_start(time_ms)).first_seen(identity)
+    places = np.flatnonzero(fresh & np.array([bool(text) for text in ids], np.bool_))
+    starts = slice_starts(times[places])
+    places = places[np.argsort(starts, kind="stable")]  # by slice, in each in log order
+    identities = [_identity(ids[i] or "", time_ms) for i, time_ms in zip(places, times[places].tolist(), strict=True)]
+    cuts = [*run_starts(slice_starts(times[places])).tolist(), len(places)]
+    for begin, end in itertools.pairwise(cuts):
+        start_ms = slice_start(int(times[places[begin]]))
+        first[places[begin:end]] = opened.at(start_ms).first_seen(identities[begin:end])
     return first
+
+
+def _identity(text: str, time_ms: int) -> int:
+    # The time is not the seed: short texts collide under different seeds.
+    return xxhash.xxh3_64_intdigest(text.encode() + time_ms.to_bytes(8, "little"))

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from streams.derivers.timelines import Probe
 from streams.tables import IntArray, Table, combine, join, split
@@ -96,6 +97,50 @@ class Slice:
 _NEVER_ENTERED: Final = 1 << 62
 
 
+#: Newest identities are kept in a set, about 65 bytes each; when there are so many they become a sorted array, 8 bytes
+#: each. Arrays are joined so that each is at least so many times as long as the next.
+_MOST_IN_SET: Final = 4_096
+_GROWTH: Final = 4
+
+
+class Seen:
+    """Identities that have occurred."""
+
+    __slots__ = ("_arrays", "_recent")
+
+    def __init__(self) -> None:
+        """None has."""
+        self._recent: set[int] = set()
+        self._arrays: list[npt.NDArray[np.uint64]] = []  # sorted; no identity is in two
+
+    def first(self, identities: Sequence[int]) -> list[bool]:
+        """Which of ``identities`` occur for the first time; they are remembered."""
+        new = self._new_to_arrays(identities)
+        for place, identity in enumerate(identities):
+            if new[place]:
+                new[place] = identity not in self._recent
+                self._recent.add(identity)
+        if len(self._recent) > _MOST_IN_SET:
+            self._settle()
+        return new
+
+    def _new_to_arrays(self, identities: Sequence[int]) -> list[bool]:
+        new = np.ones(len(identities), np.bool_)
+        if self._arrays:
+            wanted = np.array(identities, np.uint64)
+            for array in self._arrays:
+                new &= array[np.minimum(np.searchsorted(array, wanted), len(array) - 1)] != wanted
+        return cast("list[bool]", new.tolist())
+
+    def _settle(self) -> None:
+        settled = np.fromiter(self._recent, np.uint64, len(self._recent))
+        self._recent = set()
+        while self._arrays and len(self._arrays[-1]) <= _GROWTH * len(settled):
+            settled = np.concatenate((self._arrays.pop(), settled))
+        settled.sort()
+        self._arrays.append(settled)
+
+
 class OpenSlice:
     """A slice that may still change. What is added is only kept; it is brought together when somebody looks."""
 
@@ -109,7 +154,7 @@ class OpenSlice:
         self.cells: list[Table] = []  # weights by cell id, one column; see `streams.router` for what cells mean
         self.summaries: list[Table] = []  # as in `Distributions`
         self.buckets: list[Table] = []
-        self._seen: set[int] = set()
+        self._seen = Seen()
 
     @property
     def end_ms(self) -> int:
@@ -129,12 +174,9 @@ class OpenSlice:
         _keep(self.summaries, summaries, SUMMARIES)
         _keep(self.buckets, buckets, WEIGHTS)
 
-    def first_seen(self, identity: int) -> bool:
-        """Whether an event of this ``identity`` (64 bits) is the first in the slice; it is remembered."""
-        if identity in self._seen:
-            return False
-        self._seen.add(identity)
-        return True
+    def first_seen(self, identities: Sequence[int]) -> list[bool]:
+        """Which events are the first in the slice of their identity (64 bits), in log order; all are remembered."""
+        return self._seen.first(identities)
 
 
 #: Tables kept apart before they are brought together; bounds memory, and the cost of a look.

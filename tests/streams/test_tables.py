@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -168,8 +169,20 @@ def test_an_open_slice_brings_together_what_has_become_many_tables() -> None:
 
 def test_an_open_slice_remembers_identities() -> None:
     opened = OpenSlice(0)
-    assert [opened.first_seen(identity) for identity in (5, 6, 5)] == [True, True, False]
+    seen = [opened.first_seen(some) for some in ((5, 6, 5), (), (2**64 - 1, 6, 0), (0,))]
+    assert seen == [[True, True, False], [], [True, False, True], [False]]
     assert opened.end_ms == 10_000
+
+
+def test_identities_are_remembered_however_many_there_are_and_whatever_comes_at_once() -> None:
+    rng, opened, known = random.Random(1), OpenSlice(0), set[int]()
+    while len(known) < 40_000:
+        some = [rng.choice((rng.getrandbits(64), rng.getrandbits(14))) for _ in range(rng.choice((1, 20, 3_000)))]
+        expected = []
+        for identity in some:
+            expected.append(identity not in known)
+            known.add(identity)
+        assert opened.first_seen(some) == expected
 
 
 @pytest.mark.parametrize(
