@@ -11,7 +11,7 @@ see `Catalogue.go_back`.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
@@ -20,30 +20,32 @@ OTHER: Final = "other"
 #: Label of failures that name no fail point.
 UNSPECIFIED: Final = "unspecified"
 
-Kind = Literal["step", "failure-point", "measure"]
+Kind = Literal["step", "failure-point", "measure", "source"]
 
 
 @dataclass(frozen=True, slots=True)
 class Caps:
     """Most names that no standards declare, in one source partition.
 
-    ``services``, ``steps`` (of a service) and ``failure_points`` (of a service) bound the new ones of a day of event
-    time, in UTC; ``days`` times as many are admitted in all. ``in_all`` bounds the steps, and the fail points, of all
-    services together.
+    ``services``, ``steps`` (of a service), ``failure_points`` (of a service) and ``sources`` (of the probes of a step)
+    bound the new ones of a day of event time, in UTC; ``days`` times as many are admitted in all. ``in_all`` bounds the
+    steps, the fail points, and the sources, of all services together.
     """
 
     services: int = 1_000
     steps: int = 100
     failure_points: int = 100
+    sources: int = 20
     days: int = 10
     in_all: int = 20_000
 
 
 class Member(NamedTuple):
-    """One admission: a step of a service, a fail point of a step, or what an objective of a service measures.
+    """One admission: a step of a service, a fail point or a source of probes of a step, or what an objective measures.
 
-    ``name`` is the step, or the identity of the measure; ``day`` counts days of event time since 1970; ``offset`` is
-    that of the record that brought it; −1: it came with the standards that a partition began with.
+    ``name`` is the step, or the identity of the measure; ``point`` the fail point, or the source; ``day`` counts days
+    of event time since 1970; ``offset`` is that of the record that brought it; −1: it came with the standards that a
+    partition began with.
     """
 
     kind: Kind
@@ -69,16 +71,16 @@ class _Admissions:
     """How many names of one sort were admitted, by owner: in all, and by day."""
 
     def __init__(self) -> None:
-        self.ever: Counter[str] = Counter()
-        self.by_day: Counter[tuple[str, int]] = Counter()
+        self.ever: Counter[Hashable] = Counter()
+        self.by_day: Counter[tuple[Hashable, int]] = Counter()
         self.in_all = 0
 
-    def count(self, owner: str, day: int) -> None:
+    def count(self, owner: Hashable, day: int) -> None:
         self.ever[owner] += 1
         self.by_day[owner, day] += 1
         self.in_all += 1
 
-    def room(self, owner: str, day: int, most: int, caps: Caps) -> bool:
+    def room(self, owner: Hashable, day: int, most: int, caps: Caps) -> bool:
         return self.by_day[owner, day] < most and self.ever[owner] < most * caps.days and self.in_all < caps.in_all
 
 
@@ -100,8 +102,8 @@ class Catalogue:
 
     @property
     def met(self) -> int:
-        """How many steps and fail points there are for the record at hand; labels stay until there are more."""
-        return len(self._met)
+        """How many names there are for the record at hand; labels stay until there are more."""
+        return len(self._met) + len(self._sources)
 
     def go_to(self, offset: int) -> None:
         """What follows comes from the record at ``offset``."""
@@ -147,6 +149,15 @@ class Catalogue:
             self._add(Member("failure-point", service, step, point, day, self._offset))
         return point
 
+    def source(self, service: str, step: str, source: str, day: int) -> str:
+        """The name under which probes of ``source`` are told from others of their step, which is a member."""
+        if source in ("", OTHER) or (service, step, source) in self._sources:
+            return source
+        if not self._new_sources.room((service, step), day, self.caps.sources, self.caps):
+            return OTHER
+        self._add(Member("source", service, step, source, day, self._offset))
+        return source
+
     def measure(self, service: str, identity: str) -> int:
         """Number of the ratio that an objective of ``service`` judges by; equal measures share it."""
         if (service, identity) not in self.measures:
@@ -172,7 +183,7 @@ class Catalogue:
         elif member.kind == "failure-point":
             self.steps[member.service, member.name].failures[member.point] = self.sums
             self.sums += 1
-        else:
+        elif member.kind == "measure":
             self.measures[member.service, member.name] = self.ratios
             self.ratios += 1
         self._meet(member)
@@ -185,16 +196,21 @@ class Catalogue:
 
     def _meet_nobody(self) -> None:
         self._met: set[tuple[str, str, str | None]] = set()  # steps (no fail point), and fail points
+        self._sources: set[tuple[str, str, str]] = set()
         self._services: set[str] = set()
         self._new_services = _Admissions()
         self._new_steps = _Admissions()
         self._new_points = _Admissions()
+        self._new_sources = _Admissions()
 
     def _meet(self, member: Member) -> None:
         """Let there be ``member`` for the record at hand."""
         if member.kind == "failure-point":
             self._met.add((member.service, member.name, member.point))
             self._new_points.count(member.service, member.day)
+        elif member.kind == "source":
+            self._sources.add((member.service, member.name, member.point))
+            self._new_sources.count((member.service, member.name), member.day)
         elif member.kind == "step":
             self._met.add((member.service, member.name, None))
             self._new_steps.count(member.service, member.day)

@@ -262,6 +262,9 @@ class Engine:
             start_ms = slice_ceiling(max(frontier_ms, self.progress.newest_ms or 0) + 1)
         self.standards_log.named.append(Named(offset, record.hash, record.proposed, start_ms))
         self.catalogue.go_to(offset)
+        if len(self.eras) > 1 and self.eras.newest.start_ms == start_ms:  # those that were to hold from then on do not
+            detail = {"hash": self.eras.newest.standards.digest, "change": "replaced"}
+            self.notice(Notice(NoticeType.STANDARDS, offset, start_ms, detail))
         self.eras.add(Era.begin(standards, start_ms, self.catalogue))
         self.watermark.change(self.policy_of(standards))
         self.notice(Notice(NoticeType.STANDARDS, offset, start_ms, {"hash": record.hash, "change": "proposed"}))
@@ -275,8 +278,10 @@ class Engine:
 
     def _fold_again(self, batch: Batch) -> None:
         """Rebuild what was open behind the last record that saved state includes, and nothing else."""
-        for named, piece in self.standards_log.pieces(batch):
-            decoding = decode_values(piece.values, self.standards_log.mapper(named))
+        log = self.standards_log
+        # All are looked up before anything moves: the batch comes again where one is not there yet.
+        for mapper, piece in [(log.mapper(named), piece) for named, piece in log.pieces(batch)]:
+            decoding = decode_values(piece.values, mapper)
             admitted = admit(piece, decoding, self.watermark, self.eras, again=True)
             self.eras.place(admitted.events, admitted.times_ms, piece.offsets[admitted.positions])
         self.eras.folded()
@@ -346,7 +351,6 @@ class Engine:
         if start_ms > BEGINNING_MS:
             self._roll_up(start_ms)
         self.eras.turn()
-        self.standards_log.current += 1
         if following.standards.timezone != earlier.timezone:
             grid = Grid(following.standards.timezone)
             self.counts.change_grid(grid)
@@ -356,8 +360,7 @@ class Engine:
         changed = list(decisions.succeed(self.decisions, start_ms)) if start_ms > BEGINNING_MS else []
         self.decisions = decisions
         detail = {"hash": following.standards.digest, "change": "in force"}
-        offset = self.standards_log.named[self.standards_log.current].offset
-        self.notice(Notice(NoticeType.STANDARDS, offset, start_ms, detail))
+        self.notice(Notice(NoticeType.STANDARDS, self.standards_log.turn().offset, start_ms, detail))
         return changed
 
     def _final(self, limit_ms: int) -> Iterator[OpenSlice]:

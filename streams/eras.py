@@ -18,6 +18,7 @@ from streams.catalogue import Catalogue
 from streams.columns import durations_us
 from streams.derivers.timelines import DEFAULT_HOLD_MS, Probe, Timelines
 from streams.events import Event, Kind
+from streams.judging import RouteKey
 from streams.open_slices import OpenSlices
 from streams.router import Router
 from streams.slices import OpenSlice, slice_start, slice_starts
@@ -65,9 +66,10 @@ class Era:
             keys = np.array(sorted(weights), np.int64)
             closing.add_cells(Table(keys, np.array([[weights[cell]] for cell in keys.tolist()], np.int64)))
 
-    def _keep_probe(self, event: Event, time_ms: int, offset: int, labels: tuple[str, str]) -> None:
+    def _keep_probe(self, event: Event, time_ms: int, offset: int, labels: RouteKey) -> None:
         holds_ms = DEFAULT_HOLD_MS if event.holds is None else round(event.holds * 1_000)
-        probe = Probe(time_ms, offset, *labels, event.class_ or "", bool(event.up), holds_ms)
+        service, step, source = labels.service, labels.step or "", labels.class_ or ""
+        probe = Probe(time_ms, offset, service, step, source, bool(event.up), holds_ms)
         self.open.at(slice_start(time_ms)).transitions.append(probe)
 
 
@@ -114,7 +116,10 @@ class Eras:
         return sum(len(era.open) for era in self._eras)
 
     def add(self, era: Era) -> None:
-        """Let ``era`` follow the newest one."""
+        """Let ``era`` follow the newest one, or replace it where that was to begin at the same time."""
+        if len(self._eras) > 1 and self.newest.start_ms == era.start_ms:
+            assert not len(self.newest.open), "nothing has entered slices that the log had not spoken of"
+            del self._eras[-1]
         self._eras.append(era)
 
     def turn(self) -> None:

@@ -77,7 +77,7 @@ class Router:
         self._probe_cells: dict[tuple[str, str], tuple[int, int]] = {}
         self.folded: Counter[str] = Counter()
         self.objectives: dict[tuple[str, str], int] = {}
-        self.labels: list[tuple[str, str]] = []  # service and step, by route
+        self.labels: list[RouteKey] = []  # by route, as the catalogue has them
         self.edges: list[int] = []
         self.profile: list[int] = []  # by route
         self.cell_start: list[int] = []  # by route
@@ -139,7 +139,7 @@ class Router:
     def probe_cells(self, service: str, step: str) -> tuple[int, int]:
         """Cells that milliseconds observed as up, and as down, are counted in, for a step of the catalogue."""
         if (service, step) not in self._probe_cells:
-            self._admit_probe(service, step)
+            self._probe_cells[service, step] = self._admit_observed(service, step)
         return self._probe_cells[service, step]
 
     def ratios_of(self, cells: Table) -> Table:
@@ -182,7 +182,8 @@ class Router:
         number = self._routes.get(placed)
         if number is None:
             number = self._routes[placed] = self._admit(placed)
-        folded = tuple(name for name, field_ in _FOLDABLE if getattr(placed, field_) != getattr(route, field_))
+        foldable = _FOLDABLE_OF_PROBES if route.kind == Kind.PROBE else _FOLDABLE
+        folded = tuple(name for name, field_ in foldable if getattr(placed, field_) != getattr(route, field_))
         if len(self._remembered) + len(self._remembered_folded) >= _MOST_REMEMBERED:
             self._remembered.clear()
             self._remembered_folded.clear()
@@ -201,6 +202,8 @@ class Router:
         known = (declared is not None, step is not None)
         labels = self._catalogue.place(route.service, route.step or "", day, declared=known)
         class_ = route.class_ if labels[0] == route.service else None
+        if route.kind == Kind.PROBE:
+            class_ = self._catalogue.source(*labels, route.class_ or "", day)
         point = point_of(route)
         if point is not None:
             known_point = step is not None and point in step.failure_points
@@ -215,36 +218,32 @@ class Router:
             class_ = key.class_ if key.class_ in self._classes.get(key.service, ()) else None
             return RouteKey(key.kind, key.service, step, class_, point, key.outcome)
         if key.kind == Kind.PROBE:
-            return RouteKey(key.kind, key.service, step, None, None, "ok")
+            return RouteKey(key.kind, key.service, step, key.class_ or "", None, "ok")
         if key.kind in (Kind.CASE, Kind.CHECK) and point:
             return RouteKey("", key.service, step, None, point, "ok")
         return _NOTHING
 
     def _admit(self, route: RouteKey) -> int:
-        if route.kind == Kind.PROBE:
-            return self._admit_probe(route.service, route.step or "")
         feeds = list(self._feeds(route)) if route.kind == Kind.INTERACTION else []
         return self._add_route(route, feeds, self._failure_sum(route), self._distribution(route))
 
-    def _admit_probe(self, service: str, step: str) -> int:
-        """Admit the two routes of observed time, up and down; probes themselves are not counted. Gives the first."""
+    def _admit_observed(self, service: str, step: str) -> tuple[int, int]:
+        """Admit the two routes of observed time, up and down; probes themselves are not counted. Gives their cells."""
         ratios = [self._catalogue.steps[service, step].probes]
         ratios += [
             self.objectives[service, objective.name]
             for objective in self._objectives_of(service)
             if isinstance(objective.measure, ProbeAvailability) and objective.measure.step in (None, step)
         ]
-        route = RouteKey(Kind.PROBE, service, step, None, None, "ok")
+        route = RouteKey("", service, step, None, None, "ok")
         up, down = (
             self._add_route(route, [regardless(ratio, verdict) for ratio in ratios], -1, -1)
             for verdict in (Verdict.GOOD, Verdict.BAD)
         )
-        self._probe_cells[service, step] = self.cell_start[up], self.cell_start[down]
-        self._routes[route] = up
-        return up
+        return self.cell_start[up], self.cell_start[down]
 
     def _add_route(self, route: RouteKey, feeds: Sequence[Feed], failure_sum: int, distribution: int) -> int:
-        self.labels.append((route.service, route.step or ""))
+        self.labels.append(route)
         limits = sorted({min(limit, LONGEST_US) for feed in feeds for limit in feed.limits})
         self.profile.append(self._profile(tuple(limits)))
         self.cell_start.append(self.cells)
@@ -298,6 +297,7 @@ class Router:
 _NOTHING: Final = RouteKey("", "", None, None, None, "ok")
 #: What the caps can replace, by the name under which that is counted.
 _FOLDABLE: Final = (("service", "service"), ("step", "step"), ("failure-point", "failure_point"))
+_FOLDABLE_OF_PROBES: Final = (("service", "service"), ("step", "step"), ("source", "class_"))
 
 
 def _summed(ids: IntArray, values: IntArray) -> Table:

@@ -74,14 +74,24 @@ class StandardsLog:
 
     @property
     def in_use(self) -> list[Named]:
-        """Those in force, and those that are about to be."""
-        return self.named[self.current :]
+        """Those in force, and those that are about to be; not those that others replace before they hold."""
+        *earlier, newest = self.named[self.current :]
+        later = [one for one, after in itertools.pairwise([*earlier[1:], newest]) if one.start_ms < after.start_ms]
+        return [*earlier[:1], *later, newest]
 
     @property
     def latest(self) -> ProposedStandards:
         """The newest, in force or about to be."""
         newest = self.named[-1]
         return ProposedStandards(newest.hash, newest.proposed_ms)
+
+    def turn(self) -> Named:
+        """Let the next ones be in force, and give them."""
+        start_ms = self.named[self.current + 1].start_ms
+        self.current += 1
+        while self.current + 1 < len(self.named) and self.named[self.current + 1].start_ms == start_ms:
+            self.current += 1
+        return self.named[self.current]
 
     def look_up(self, digest: str) -> Standards | None:
         """The standards of ``digest``, if there are such. Raises `StandardsNeeded`."""

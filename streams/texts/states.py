@@ -75,3 +75,4 @@ class States(Phrase):
     FOLDED_SERVICE = Text("services", "服务")
     FOLDED_STEP = Text("steps", "环节")
     FOLDED_FAILURE_POINT = Text("fail points", "失败点")
+    FOLDED_SOURCE = Text("probe sources", "探测来源")

@@ -67,8 +67,9 @@ class Warnings(Phrase):
         "请授予工作进程写入来源主题的权限。",
     )
     LABELS_FOLDED = Text(
-        en="More services, steps or fail points occurred than a partition admits; the others are counted together as "
-        "“other”. Look for names that are made of ids or free text, and declare those that matter in the standards.",
-        zh="出现的服务、环节或失败点多于一个分区所能容纳，多出的合并计入“other”。"
+        en="More services, steps, fail points or probe sources occurred than a partition admits; the others are "
+        "counted together as “other”. Look for names that are made of ids or free text, and declare those that "
+        "matter in the standards.",
+        zh="出现的服务、环节、失败点或探测来源多于一个分区所能容纳，多出的合并计入“other”。"
         "请检查是否有由编号或自由文本构成的名称，并在标准文件中声明重要的名称。",
     )

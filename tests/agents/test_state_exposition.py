@@ -93,7 +93,7 @@ def test_names_that_were_folded_are_counted_by_kind_from_zero_on() -> None:
     folded = floor.progress(folded=Counter({"step": 4, "a kind to come": 2}))
     found = samples(Floor(fakes=[FakeEngine(progress=folded)]))
     told = {s.labels["kind"]: s.value for s in found[conventions.PIPELINE_FOLDED_LABELS.name]}
-    assert told == {"service": 0, "step": 4, "failure-point": 0, "a kind to come": 2}
+    assert told == {"service": 0, "step": 4, "failure-point": 0, "source": 0, "a kind to come": 2}
 
 
 def test_standards_in_force_are_told_by_partition_and_the_file_s_by_worker() -> None:

@@ -94,7 +94,7 @@ def _row(rng: random.Random, moods: list[_Mood], made: list[Row], number: int, t
     elif fate == "out-of-order":
         time_ms -= rng.randint(0, 50_000)
     # One event in ten has no id: it cannot be told from its repetition, and counts twice.
-    identity = f',"id":"e-{number:06x}"' if rng.random() < 0.9 else ""
+    identity = f',"id":"{number}"' if rng.random() < 0.9 else ""
     return Row(SERVICES[place].encode(), event(rng, SERVICES[place], time_ms, bad=bad, identity=identity))
 
 

@@ -13,7 +13,7 @@ from tests.fuzz.choices import Choices, pick
 from tests.fuzz.folding import STANDARDS
 from tests.streams.logs import T0
 
-CAPS: Final = Caps(services=100, steps=20, failure_points=20, days=2, in_all=1_500)
+CAPS: Final = Caps(services=100, steps=20, failure_points=20, sources=20, days=2, in_all=1_500)
 #: Events at once.
 SIZE: Final = 2_000
 #: Event time that passes from one to the next; slices close, and with them what is only in memory.
@@ -31,6 +31,7 @@ KINDS: Final[dict[str, Make]] = {
         f'"service":"desk","kind":"check","item":"i{n}","passed":false,"failure_point":"p{n}"'
     ),
     "probed services": lambda n: f'"service":"p{n}","kind":"probe","up":true,"holds":5',
+    "probe sources": lambda n: f'"service":"hotline","kind":"probe","up":true,"holds":5,"class":"c{n}"',
     "classes": lambda n: f'"service":"hotline","class":"c{n}"',
     "customers": lambda n: f'"service":"hotline","customer":"c{n}","case":"k{n}"',
     "ids": lambda n: f'"service":"hotline","id":"i{n}"',
@@ -59,7 +60,7 @@ class Flooded:
 
 def most_members(caps: Caps) -> int:
     """How many members a catalogue can have under ``caps``, with those that the standards here declare."""
-    return 2 * caps.in_all + 2 * caps.services * caps.days + 100
+    return 3 * caps.in_all + 2 * caps.services * caps.days + 100
 
 
 @functools.cache

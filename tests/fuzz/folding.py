@@ -19,7 +19,7 @@ from tests.fuzz.choices import Choices, pick
 from tests.fuzz.hostile_events import GOOD, Member, changed, event, written
 from tests.streams.logs import T0, rich_standards, rolling
 
-CAPS: Final = Caps(services=3, steps=2, failure_points=2, days=2)
+CAPS: Final = Caps(services=3, steps=2, failure_points=2, sources=2, days=2)
 STANDARDS: Final = {
     name: replace(rich_standards(zone), digest=name)
     for name, zone in (("utc", "UTC"), ("ny", "America/New_York"), ("cn", "Asia/Shanghai"))

@@ -133,7 +133,7 @@ class Oracle:
             return
         if abs(self.newest - self.newest_stamp) <= 5 * MINUTE:
             assert self.frontier is not None
-            self.frontier = max(self.frontier, min(self.newest + stamp - self.newest_stamp, stamp))
+            self.frontier = max(self.frontier, min(self.newest + stamp - self.newest_stamp, stamp, YEAR_3000))
 
     @property
     def final(self) -> int:

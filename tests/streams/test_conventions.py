@@ -64,13 +64,15 @@ def test_exposed_bounds_lie_on_the_fine_grid_so_that_exposed_counts_are_exact(bo
 
 def test_whatever_is_counted_under_other_has_its_kind() -> None:
     """The kinds are the names that `streams.router` may replace; each is there before it first occurs."""
-    caps = Caps(services=1, steps=1, failure_points=1)
+    caps = Caps(services=1, steps=1, failure_points=1, sources=1)
     engine = Engine(Standards(), source="t", partition=0, caps=caps)
     names = [("a", "x", "p"), ("a", "x", "q"), ("a", "y", "p"), ("b", "x", "p")]
     events = [
         {"service": service, "step": step, "time": 1_700_000_000, "outcome": "failed", "failure_point": point}
         for service, step, point in names
     ]
+    probe = {"kind": "probe", "service": "a", "step": "x", "time": 1_700_000_000, "up": True}
+    events += [probe | {"class": source} for source in ("m", "n")]
     engine.fold(Batch.of("t", 0, [json.dumps(event).encode() for event in events]))
     assert set(engine.progress.folded) == set(conventions.FOLDED_KINDS)
 

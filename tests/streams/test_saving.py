@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import pytest
 from hypothesis import given, settings
@@ -23,7 +24,8 @@ from streams.state import StateUnusable, load
 from tests.streams.logs import HOUR, T0, S, logs, raw, rich_standards, rolling
 from tests.streams.oracle import Record
 
-CAPS = Caps(services=3, steps=2, failure_points=1, days=2)
+T = TypeVar("T")
+CAPS = Caps(services=3, steps=2, failure_points=1, sources=1, days=2)
 BOOK: Mapping[str, Standards] = {
     f"rich {zone}": replace(rich_standards(zone), digest=f"rich {zone}", lateness_ms=lateness)
     for zone, lateness in (("UTC", {}), ("Asia/Shanghai", {"events": 5 * S}), ("America/New_York", {}))
@@ -211,6 +213,33 @@ def test_standards_that_are_to_be_looked_up_are_asked_for_and_nothing_has_change
     engine.fold(batch)
     assert engine.progress.accepted == 6
     assert engine.latest_standards == ("rich UTC", 1)
+
+
+def test_records_folded_again_count_once_though_standards_are_looked_up_in_between() -> None:
+    """The first batch again holds records behind several standards, none of which is known yet to the heir."""
+    names = ("none", "rich Asia/Shanghai", "rich America/New_York", "none")
+    records = events(2, gap_ms=100)
+    for name in names:
+        records += [Record(control.standards(name, 1), T0), *events(2, gap_ms=100)]
+    rows, known = saved(records), set[str]()
+
+    def book(digest: str) -> Standards | None:
+        if digest not in known:
+            raise StandardsNeeded(digest)
+        return BOOK[digest]
+
+    def patiently(act: Callable[[], T]) -> T:
+        while True:
+            try:
+                return act()
+            except StandardsNeeded as needed:
+                known.add(needed.hash)
+
+    engine = patiently(lambda: restore(rows, source="events", partition=0, book=book, caps=CAPS)).engine
+    batch = Batch.of("events", 0, [r.raw for r in records], 0, [r.stamp for r in records])
+    patiently(lambda: engine.fold(batch))
+    assert not engine.replaying
+    assert sum(step.ok for step in engine.cumulative().steps) == 10
 
 
 def test_a_gap_in_the_log_is_gone_over() -> None:

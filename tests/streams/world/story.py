@@ -26,7 +26,7 @@ from tests.streams.oracle import Record
 
 SOURCE: Final = "events"
 #: So small that every flood meets them.
-CAPS: Final = Caps(services=3, steps=2, failure_points=1, days=2)
+CAPS: Final = Caps(services=3, steps=2, failure_points=1, sources=1, days=2)
 
 _MAPPING: Final = MappingSpec(
     {
