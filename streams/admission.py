@@ -83,7 +83,7 @@ def admit(batch: Batch, decoding: Decoding, watermark: Watermark, opened: Opened
 def _timing(batch: Batch, events: list[Event], positions: IntArray, watermark: Watermark, *, again: bool) -> _Timing:
     times, valid = times_ms(events)
     stamps = batch.timestamps[positions]
-    future = valid & watermark.is_future(times, stamps)
+    future = valid & watermark.is_future(times, stamps, batch.offsets[positions])
     late = np.zeros(len(times), np.bool_)
     fits = valid & ~future
     # An event is late if the watermark had passed its slice before its record was read. The record itself cannot

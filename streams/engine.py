@@ -266,7 +266,7 @@ class Engine:
             detail = {"hash": self.eras.newest.standards.digest, "change": "replaced"}
             self.notice(Notice(NoticeType.STANDARDS, offset, start_ms, detail))
         self.eras.add(Era.begin(standards, start_ms, self.catalogue))
-        self.watermark.change(self.policy_of(standards))
+        self.watermark.change(self.policy_of(standards), offset + 1)
         self.notice(Notice(NoticeType.STANDARDS, offset, start_ms, {"hash": record.hash, "change": "proposed"}))
 
     def notice(self, notice: Notice) -> None:
@@ -297,7 +297,7 @@ class Engine:
         self.progress.open_slices = self.eras.open_slices
         policy = self.policy_of(self.eras.newest.standards)
         if policy != self.watermark.policy:
-            self.watermark.change(policy)
+            self.watermark.change(policy, self.progress.next_offset or 0)
             detail = {"lateness_ms": policy.lateness_ms, "max_ahead_ms": policy.max_ahead_ms}
             self.notice(Notice(NoticeType.POLICY, self.progress.next_offset or 0, None, detail))
 

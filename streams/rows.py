@@ -138,6 +138,9 @@ Moment = Annotated[int, msgspec.Meta(ge=-(10**13), le=10**14)]
 #: A length of time in milliseconds, as settings have it.
 Length = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
 
+#: A place in a log.
+Offset = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
+
 
 class _Shape(msgspec.Struct, forbid_unknown_fields=True):
     """How a table lies in the bytes that follow: rows, columns, and the widths of keys' differences and of values."""

@@ -16,7 +16,7 @@ from streams.rows import Row, assemble
 from streams.slices import Counts, Distributions, slice_start
 from streams.standards_log import Book, StandardsLog, StandardsLost
 from streams.state import COUNTS, DISTRIBUTIONS, QUARANTINE, Loaded, PartitionRow, StateUnusable, Writer, load, peek
-from streams.watermark import Newest, TimePolicy
+from streams.watermark import Limit, Newest, TimePolicy
 
 if TYPE_CHECKING:
     from streams.engine import Engine
@@ -59,7 +59,7 @@ def _partition_row(engine: Engine) -> PartitionRow:
         resume=reached if first_open is None else first_open,
         first=engine.first,
         lateness_ms=watermark.policy.lateness_ms,
-        max_ahead_ms=watermark.policy.max_ahead_ms,
+        limits=[(limit.offset, limit.max_ahead_ms) for limit in watermark.limits],
         frontier_ms=watermark.frontier_ms,
         floor_ms=watermark.floor_ms,
         newest=watermark.newest,
@@ -130,6 +130,8 @@ def rebuild(
     engine = _engine(StandardsLog(source, book, row.standards[:1]), row, policy, caps, ())
     engine.saved = _point(row)
     engine.mute_to = row.offset
+    engine.watermark.limits = [Limit(*limit) for limit in row.limits]
+    engine.watermark.change(engine.watermark.policy, row.reached)
     engine.writer = Writer(assemble(records).parts, replace=True)
     return engine
 
@@ -175,7 +177,8 @@ def _restore_slices(engine: Engine, loaded: Loaded) -> None:
 
 def _restore_position(engine: Engine, row: PartitionRow) -> None:
     watermark = engine.watermark
-    watermark.policy = TimePolicy(row.lateness_ms, row.max_ahead_ms)
+    watermark.limits = [Limit(*limit) for limit in row.limits]
+    watermark.policy = TimePolicy(row.lateness_ms, watermark.limits[-1].max_ahead_ms)
     watermark.frontier_ms, watermark.floor_ms = row.frontier_ms, row.floor_ms
     watermark.newest = Newest(*row.newest) if row.newest else None
     engine.timelines.restore(row.passed_ms, row.held)

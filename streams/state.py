@@ -22,6 +22,7 @@ from streams.rows import (
     Damaged,
     Length,
     Moment,
+    Offset,
     Row,
     assemble,
     decode_block,
@@ -59,7 +60,7 @@ class PartitionRow(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     resume: int
     first: int
     lateness_ms: Length
-    max_ahead_ms: Length
+    limits: Annotated[list[tuple[Offset, Length]], msgspec.Meta(min_length=1)]
     frontier_ms: Moment | None
     floor_ms: Annotated[int, msgspec.Meta(le=10**14)]
     newest: tuple[Moment, int] | None

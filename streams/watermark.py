@@ -41,6 +41,13 @@ class Newest(NamedTuple):
     stamp_ms: int
 
 
+class Limit(NamedTuple):
+    """How far ahead of their records events may claim to be, from the record at ``offset`` on."""
+
+    offset: int
+    max_ahead_ms: int
+
+
 class Watermark:
     """The watermark of one source partition. It only ever moves forward."""
 
@@ -50,6 +57,7 @@ class Watermark:
         self.frontier_ms: int | None = None  # largest min(event time, record timestamp) so far, or what ticks told
         self.floor_ms = LOWEST_MS  # what it had reached when the policy changed
         self.newest: Newest | None = None
+        self.limits = [Limit(0, policy.max_ahead_ms)]  # all there ever were, for records that are read again
 
     @property
     def value_ms(self) -> int | None:
@@ -62,10 +70,14 @@ class Watermark:
         newest = self.newest
         return newest is not None and newest.stamp_ms >= 0 and abs(newest.time_ms - newest.stamp_ms) <= PRESENT_MS
 
-    def is_future(self, times: IntArray, stamps: IntArray) -> npt.NDArray[np.bool_]:
-        """Which events claim a time too far beyond their record's timestamp."""
+    def is_future(self, times: IntArray, stamps: IntArray, offsets: IntArray) -> npt.NDArray[np.bool_]:
+        """Which events claim a time too far beyond their record's timestamp, by what held for the record's offset."""
+        most = np.array([limit.max_ahead_ms for limit in self.limits], np.int64)
+        if len(most) > 1:
+            since = np.array([limit.offset for limit in self.limits[1:]], np.int64)
+            most = most[np.searchsorted(since, offsets, side="right")]
         # Times are bounded, stamps are not where producers set them: adding to those could overflow.
-        future: npt.NDArray[np.bool_] = (stamps != NO_TIMESTAMP) & (times - self.policy.max_ahead_ms > stamps)
+        future: npt.NDArray[np.bool_] = (stamps != NO_TIMESTAMP) & (times - most > stamps)
         return future
 
     def advance(self, times: IntArray, stamps: IntArray) -> IntArray:
@@ -97,7 +109,9 @@ class Watermark:
             passed = self.newest.time_ms + stamp_ms - self.newest.stamp_ms
             self.frontier_ms = max(self.frontier_ms, min(passed, stamp_ms, LATEST_MS))
 
-    def change(self, policy: TimePolicy) -> None:
-        """Judge by ``policy`` from here on; what was final stays so."""
+    def change(self, policy: TimePolicy, offset: int) -> None:
+        """Judge by ``policy`` from the record at ``offset`` on; what was final stays so."""
+        if policy.max_ahead_ms != self.limits[-1].max_ahead_ms:
+            self.limits.append(Limit(offset, policy.max_ahead_ms))
         self.floor_ms = self.floor_ms if self.value_ms is None else self.value_ms
         self.policy = policy

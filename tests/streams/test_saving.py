@@ -21,6 +21,7 @@ from streams.saving import rebuild, restore
 from streams.standards.model import DAY_MS, Standards
 from streams.standards_log import StandardsNeeded
 from streams.state import StateUnusable, load
+from streams.watermark import TimePolicy
 from tests.streams.logs import HOUR, T0, S, logs, raw, rich_standards, rolling
 from tests.streams.oracle import Record
 
@@ -242,6 +243,27 @@ def test_records_folded_again_count_once_though_standards_are_looked_up_in_betwe
     assert sum(step.ok for step in engine.cumulative().steps) == 10
 
 
+def test_records_folded_again_are_judged_by_what_was_believed_of_the_future_then() -> None:
+    """A record that was a dead letter stays one, though more is believed of what came after it."""
+    records = [
+        Record(raw({"service": "hotline", "step": "ring"}, T0 + ahead_s * S), T0)
+        for ahead_s in (0, 20, 50, 20, 50, 20, 50)
+    ]
+    policies = [TimePolicy(max_ahead_ms=seconds * S) for seconds in (30, 100, 10)]
+    engine = Engine(BOOK["none"], source="events", partition=0, policy=policies[0])
+    letters, rows = list[DeadLetter](), dict[bytes, bytes]()
+    for policy, first, after in zip(policies, (0, 3, 5), (3, 5, 7), strict=True):
+        if rows:
+            engine = restore(rows, source="events", partition=0, book=BOOK.get, policy=policy).engine
+        part = records[:after]  # read again as far as the engine likes
+        letters += engine.fold(Batch.of("events", 0, [r.raw for r in part], 0, [r.stamp for r in part]))
+        engine.advance()
+        assert engine.progress.accepted == sum(step.ok for step in engine.cumulative().steps), first
+        rows = {name: value for name, value in [*rows.items(), *engine.take()] if value is not None}
+    assert [letter.offset for letter in letters] == [2, 5, 6]
+    assert engine.progress.accepted == 4
+
+
 def test_a_gap_in_the_log_is_gone_over() -> None:
     rows = saved(events(20))
     engine = restore(rows, source="events", partition=0, book=BOOK.get).engine
@@ -266,8 +288,6 @@ def test_a_rebuild_whose_records_are_lost_gives_way_to_what_state_is_left() -> N
 
 
 def test_other_settings_of_time_hold_for_what_is_new_and_are_told_of() -> None:
-    from streams.watermark import TimePolicy  # noqa: PLC0415 - here alone
-
     records = events(20)
     rows = saved(records)
     policy = TimePolicy(lateness_ms=1 * S)
