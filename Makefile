@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 CACHE := .cache
 KAFKA_LIBS := $(CACHE)/kafka/libs
 AXE := $(CACHE)/axe
+PEERS := $(CACHE)/peers
 AXE_VERSION := 4.14.1
 
 # Settings of single targets, all optional: make test ARGS='-k windows', make faults RUNS=50 SEED=7.
@@ -56,6 +57,13 @@ $(VENV)/.demo: pyproject.toml $(VENV)/.pip
 
 $(VENV)/.test: pyproject.toml $(VENV)/.demo
 	$(BIN)/python -m pip install --quiet --group test
+	@touch $@
+
+# The peers have an environment of their own, so that what they ask for changes nothing of ours.
+$(PEERS)/.complete: pyproject.toml $(VENV)/.pip
+	$(BIN)/python -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --upgrade pip
+	$(PEERS)/bin/python -m pip install --quiet --group peers
 	@touch $@
 
 $(VENV)/.lint: pyproject.toml $(VENV)/.test
@@ -122,11 +130,9 @@ rules: ## Prometheus rules: syntax, and the tests in tests/rules
 	for file in tests/rules/*.yml; do test ! -e "$$file" || promtool test rules "$$file" || exit 1; done
 
 faults: $(VENV)/.test ## crash, stall and cut off workers on a real cluster (RUNS=, SEED=)
-	@test -e tests/faults/__main__.py || { echo >&2 "make: there is no tests/faults/__main__.py to run"; exit 1; }
 	$(BIN)/python -m tests.faults $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-bench: $(VENV)/.test ## measure the published figures (FIGURE= one of them)
-	@test -e tests/bench/__main__.py || { echo >&2 "make: there is no tests/bench/__main__.py to run"; exit 1; }
+bench: $(VENV)/.test $(PEERS)/.complete ## measure the published figures (FIGURE= one of them)
 	$(BIN)/python -m tests.bench $(if $(FIGURE),--figure $(FIGURE)) $(ARGS)
 
 clean: ## remove what builds and tests left

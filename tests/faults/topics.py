@@ -10,6 +10,8 @@ from agents import topics
 from tests.faults.promises import PARTITIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.services.kafka import Kafka
 
 _REPLICAS = 3
@@ -34,25 +36,34 @@ class RunTopics:
     rekeyed: str
 
     @classmethod
-    def create(cls, kafka: Kafka, prefix: str, *, source_settings: dict[str, str] | None = None) -> Self:
+    def create(
+        cls,
+        kafka: Kafka,
+        prefix: str,
+        *,
+        source_settings: dict[str, str] | None = None,
+        partitions: int = PARTITIONS,
+        replicas: int = _REPLICAS,
+        state_settings: Sequence[topics.Wanted] = _BUSY_CLEANER,
+    ) -> Self:
         """Create them, with names that begin with ``prefix``."""
         made = cls(**{row.name: f"{prefix}-{row.name.replace('_', '-')}" for row in fields(cls)})
         further = tuple(topics.Wanted(name, value) for name, value in (source_settings or {}).items())
         source = topics.source(made.source)
         state = replace(topics.STATE, name=made.state)
         wanted = [
-            (replace(source, settings=(*source.settings, *further)), PARTITIONS),
-            (replace(state, settings=(*state.settings, *_BUSY_CLEANER)), PARTITIONS),
+            (replace(source, settings=(*source.settings, *further)), partitions),
+            (replace(state, settings=(*state.settings, *state_settings)), partitions),
             (replace(topics.BREACHES, name=made.breaches), 1),
             (replace(topics.AUDIT, name=made.audit), 1),
             (replace(topics.DEAD_LETTERS, name=made.dead_letters), 1),
             (replace(topics.CONTROL, name=made.control), 1),
-            (replace(topics.REKEYED, name=made.rekeyed), PARTITIONS),
+            (replace(topics.REKEYED, name=made.rekeyed), partitions),
         ]
         with closing(kafka.admin()) as admin:
             cluster = topics.Cluster(admin)
-            for topic, partitions in wanted:
-                cluster.create(topic, partitions, _REPLICAS)
+            for topic, number in wanted:
+                cluster.create(topic, number, replicas)
         return made
 
     @property

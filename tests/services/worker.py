@@ -49,6 +49,7 @@ class Worker:
         options: Sequence[str] = (),
         name: str = "worker",
     ) -> None:
+        self.group = group
         (self.port,) = free_ports(1)
         self.url = f"http://{HOST}:{self.port}"
         named = [word for topic in topics for word in ("--topic", topic)]

@@ -1,0 +1,153 @@
+"""Every figure by its name: how it is measured, against what, and what it is to reach."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from tests.bench import live, memory, offline, recovery, scraping
+from tests.bench.floor import Floor
+from tests.bench.result import Measured, Result, Target
+from tests.services.kafka import KafkaCluster
+from tests.services.parts import ROOT
+
+#: Python of the environment that `make` makes for the peers.
+PEERS: Final = ROOT / ".cache/peers/bin/python"
+PER_SECOND: Final = "events/s"
+PER_CPU_SECOND: Final = "events/s of processor time"
+
+
+@dataclass
+class Bench:
+    """What the figures of one run have in common: a broker, topics full of events, and what was measured already."""
+
+    kafka: KafkaCluster
+    folder: Path
+    rounds: int = 5
+    events: int = 1_500_000
+    tell: Callable[[str], None] = print
+    _filled: dict[tuple[Floor, int, str], live.Filled] = field(default_factory=dict)
+    _ran: dict[tuple[str, int], list[live.Ran]] = field(default_factory=dict)
+
+    def filled(self, floor: Floor, partitions: int = live.PARTITIONS, codec: str = "lz4") -> live.Filled:
+        """A topic with the events of ``floor``."""
+        key = floor, partitions, codec
+        if key not in self._filled:
+            self.tell(f"writing {floor.count:,} events")
+            self._filled[key] = live.fill(self.kafka, floor, partitions=partitions, codec=codec)
+        return self._filled[key]
+
+    def runs(self, filled: live.Filled, workers: int = 1, rounds: int | None = None) -> Iterator[live.Ran]:
+        """Ours, round after round; what was measured before in this run is not measured again."""
+        known = self._ran.setdefault((filled.topic, workers), [])
+        for number in range(rounds or self.rounds):
+            if number == len(known):
+                self.tell(f"our worker, round {number + 1}")
+                known.append(live.run(filled, self.folder, count=workers))
+            yield known[number]
+
+    def peer(self, name: str, filled: live.Filled, count: int) -> float:
+        """Events a second of the program ``name`` on the first ``count`` events.
+
+        Raises:
+            WrongResultError: it counted something else.
+        """
+        python = PEERS if name in {"quix", "wax"} else sys.executable
+        command = [str(python), "-m", f"tests.bench.peers.{name}", filled.kafka.bootstrap, filled.topic, str(count)]
+        ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+        if ran.returncode:
+            raise live.WrongResultError(f"{name} ended with code {ran.returncode}: {ran.stderr[-2_000:]}")
+        document = json.loads(ran.stdout.splitlines()[-1])
+        whole = count == filled.floor.count
+        sums = {"events": count} | ({"microseconds": filled.floor.waited_us()} if whole and name != "fetch" else {})
+        for what, due in sums.items():
+            if document[what] < due if name == "fetch" else document[what] != due:
+                raise live.WrongResultError(f"{name}: {what}: due {due}, found {document[what]}")
+        return float(document["events"] / document["seconds"])
+
+
+def main_floor(bench: Bench) -> Floor:
+    """What the main figures are measured on."""
+    return Floor(bench.events)
+
+
+def _against(name: str, peer: str, least: float, peer_events: int | None = None) -> Callable[[Bench], Result]:
+    """Ours against a program that reads the same topic, or the beginning of it as a topic of its own."""
+
+    def measure(bench: Bench) -> Result:
+        filled = bench.filled(main_floor(bench))
+        other = filled if peer_events is None else bench.filled(Floor(peer_events))
+        ours, peers = [], []
+        for number, ran in enumerate(bench.runs(filled)):
+            ours.append(ran.per_second)
+            bench.tell(f"{peer}, round {number + 1}")
+            peers.append(bench.peer(peer, other, other.floor.count))
+        return Result(name, Measured(ours, PER_SECOND), Measured(peers, PER_SECOND), Target(least=least))
+
+    return measure
+
+
+def _variant(
+    name: str, least: float, change: Callable[[Bench], live.Filled], rounds: int = 3
+) -> Callable[[Bench], Result]:
+    """Ours on other events, or another topic, against ours on the main ones."""
+
+    def measure(bench: Bench) -> Result:
+        other, filled = change(bench), bench.filled(main_floor(bench))
+        pairs = zip(bench.runs(other, rounds=rounds), bench.runs(filled, rounds=rounds), strict=True)
+        ours, main = zip(*((a.per_second, b.per_second) for a, b in pairs), strict=True)
+        return Result(name, Measured(ours, PER_SECOND), Measured(main, PER_SECOND), Target(least=least))
+
+    return measure
+
+
+def _two_workers(bench: Bench) -> Result:
+    filled = bench.filled(main_floor(bench))
+    pairs = zip(bench.runs(filled, workers=2), bench.runs(filled), strict=True)
+    two, one = zip(*((a.per_cpu_second, b.per_cpu_second) for a, b in pairs), strict=True)
+    return Result("two_workers", Measured(two, PER_CPU_SECOND), Measured(one, PER_CPU_SECOND), Target(least=0.9))
+
+
+def _startup(bench: Bench) -> Result:
+    def seconds(command: list[str]) -> float:
+        began = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=bench.folder)
+        return time.perf_counter() - began
+
+    slm = str(Path(sys.executable).with_name("slm"))
+    shown = subprocess.run([slm, "--help"], check=True, capture_output=True, text=True).stdout
+    if "replay" not in shown:
+        raise live.WrongResultError(f"slm --help shows {shown!r}")
+    pairs = [(seconds([slm, "--help"]), seconds([sys.executable, "-c", "pass"])) for _ in range(4 * bench.rounds)]
+    ours, bare = zip(*pairs, strict=True)
+    return Result("startup", Measured(ours, "s"), Measured(bare, "s"), Target(most=6))
+
+
+FIGURES: Final[dict[str, Callable[[Bench], Result]]] = {
+    "startup": _startup,
+    "replay_vs_parse": lambda bench: offline.replay_vs_parse(bench.folder, bench.events, bench.rounds, bench.tell),
+    "live_vs_fetch_limit": _against("live_vs_fetch_limit", "fetch", 0.55),
+    "live_vs_stock_faust": _against("live_vs_stock_faust", "stock_faust", 15, 50_000),
+    "live_vs_quix": _against("live_vs_quix", "quix", 5, 100_000),
+    "live_vs_bytewax": _against("live_vs_bytewax", "wax", 5, 100_000),
+    "many_series": _variant("many_series", 0.8, lambda bench: bench.filled(Floor(bench.events, services=2_000))),
+    "two_workers": _two_workers,
+    "scrape_pause": lambda bench: scraping.scrape_pause(bench.filled(Floor(bench.events, services=160)), bench),
+    "freshness": scraping.freshness,
+    "recovery": recovery.measure,
+    "memory_per_series": lambda bench: memory.measure(bench.folder, bench.tell),
+    "one_partition": _variant("one_partition", 0.5, lambda bench: bench.filled(main_floor(bench), partitions=1)),
+    "one_busy_service": _variant("one_busy_service", 0.5, lambda bench: bench.filled(Floor(bench.events, busiest=0.9))),
+    "all_with_ids": _variant("all_with_ids", 0.5, lambda bench: bench.filled(Floor(bench.events, ids=True))),
+    "malformed": _variant("malformed", 0.667, lambda bench: bench.filled(Floor(bench.events, malformed=0.1))),
+}
+#: Measured only when asked for by name.
+ONLY_ASKED_FOR: Final[dict[str, Callable[[Bench], Result]]] = {
+    "growth": lambda bench: memory.growth(bench.folder, bench.tell),
+}

@@ -1,0 +1,204 @@
+"""A real Kafka with a topic full of events, and workers that read it: how fast, and whether rightly."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from confluent_kafka import Producer
+
+from tests.faults.topics import RunTopics
+from tests.services.kafka import KafkaCluster
+from tests.services.waiting import wait_for
+from tests.services.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.bench.floor import Floor
+
+PARTITIONS: Final = 4
+_BATCH_BYTES: Final = 262_144
+_SECONDS: Final = 300
+#: A look at a worker costs it something: so often, seconds.
+_LOOK_SECONDS: Final = 0.5
+#: What is left out at the beginning: joining the group, and the first calls of everything.
+_WARM: Final = 0.1
+
+
+@contextmanager
+def broker(folder: Path) -> Iterator[KafkaCluster]:
+    """One Kafka node with Java's own settings."""
+    place = folder / "kafka"
+    place.mkdir()
+    with KafkaCluster(place, java_options=()) as kafka:
+        yield kafka
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A source topic with the events of ``floor``, the first of them at ``began_s``."""
+
+    kafka: KafkaCluster
+    topic: str
+    partitions: int
+    floor: Floor
+    began_s: float
+
+
+def fill(kafka: KafkaCluster, floor: Floor, *, partitions: int = PARTITIONS, codec: str = "lz4") -> Filled:
+    """A new topic with all events of ``floor``, which end a minute ago."""
+    topic = kafka.create_topic(
+        f"bench-{uuid.uuid4().hex[:8]}", partitions=partitions, settings={"message.timestamp.type": "LogAppendTime"}
+    )
+    began_s = round(time.time() - floor.span_s - 60)
+    producer = Producer(
+        {
+            "bootstrap.servers": kafka.bootstrap,
+            "compression.type": codec,
+            "linger.ms": 50,
+            "batch.size": _BATCH_BYTES,
+            "partitioner": "murmur2_random",
+            "queue.buffering.max.messages": 1_000_000,
+            "acks": "all",
+            "enable.idempotence": True,
+        }
+    )
+    for number, row in enumerate(floor.rows(began_s)):
+        while True:
+            try:
+                producer.produce(topic, row.value, row.key)
+                break
+            except BufferError:
+                producer.poll(0.1)
+        if number % 10_000 == 0:
+            producer.poll(0)
+    if producer.flush(_SECONDS):
+        raise TimeoutError("the broker did not take all events")
+    return Filled(kafka, topic, partitions, floor, began_s)
+
+
+class WrongResultError(Exception):
+    """What was measured did not do its work."""
+
+
+@dataclass
+class Ran:
+    """How fast workers were: events a second of the clock, events a second of their processors' time."""
+
+    per_second: float
+    per_cpu_second: float
+    samples: list[tuple[float, int]] = field(default_factory=list)
+
+
+@contextmanager
+def workers(filled: Filled, folder: Path, count: int = 1, options: tuple[str, ...] = ()) -> Iterator[list[Worker]]:
+    """So many workers that begin to read ``filled``, with topics and a group of their own."""
+    name = f"run-{uuid.uuid4().hex[:8]}"
+    folder = folder / name
+    folder.mkdir(parents=True)
+    own = RunTopics.create(filled.kafka, name, partitions=filled.partitions, replicas=1, state_settings=())
+    standards = folder / "standards.yaml"
+    standards.write_text(filled.floor.standards_file(), "utf-8")
+    words = [*own.options, "--standards", str(standards), "--tick-interval", "1h", *options]
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(
+                Worker(folder, filled.kafka.bootstrap, [filled.topic], group=name, options=words, name=f"worker-{i}")
+            )
+            for i in range(count)
+        ]
+
+
+def run(
+    filled: Filled,
+    folder: Path,
+    *,
+    count: int = 1,
+    options: tuple[str, ...] = (),
+    beside: Callable[[list[Worker]], Any] | None = None,
+) -> Ran:
+    """Let workers read all of ``filled``.
+
+    Args:
+        filled: what is read.
+        folder: for their logs.
+        count: how many workers.
+        options: further options of theirs.
+        beside: is called again and again while they read.
+
+    Raises:
+        WrongResultError: their figures are not what follows from the events.
+    """
+    wanted = filled.floor.count
+    with workers(filled, folder, count, options) as started:
+        samples: list[tuple[float, int, float]] = []
+
+        def looked() -> bool:
+            if beside is not None:
+                beside(started)
+            time.sleep(_LOOK_SECONDS)  # the interval of the measurement
+            sample = _sample(started)
+            if sample is not None:
+                samples.append(sample)
+            return bool(samples) and samples[-1][1] >= wanted
+
+        wait_for(looked, "the workers to have read everything", seconds=_SECONDS)
+        check(started, filled.floor)
+    used = [one for one in samples if wanted * _WARM <= one[1] < wanted]
+    if len(used) < 3:
+        raise WrongResultError(f"too few events for a measurement: {samples}")
+    (begin, first, first_cpu), (end, last, last_cpu) = used[0], used[-1]
+    read = last - first
+    return Ran(read / (end - begin), read / (last_cpu - first_cpu), [one[:2] for one in samples])
+
+
+def _sample(started: list[Worker]) -> tuple[float, int, float] | None:
+    """When, how many records had been folded then, and the processors' time that this took."""
+    documents = [worker.status() for worker in started]
+    if not all(document.get("events") for document in documents):
+        return None
+    records = sum(document["events"]["records"] for document in documents)
+    return max(document["now"] for document in documents), records, sum(map(cpu_seconds, started))
+
+
+def cpu_seconds(worker: Worker) -> float:
+    """Processor time that a worker's process has taken so far."""
+    fields = Path(f"/proc/{worker.service.pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+_SAMPLE: Final = re.compile(r"^slm_interactions_total\{(?P<labels>.*)\} (?P<value>\S+)$", re.MULTILINE)
+_LABEL: Final = re.compile(r'(\w+)="([^"]*)"')
+
+
+def check(started: list[Worker], floor: Floor) -> None:
+    """Make sure that the workers' figures follow from the events. Raises `WrongResultError`."""
+    due = {key: count for key, count in floor.interactions().items() if count}
+
+    def right() -> bool:
+        return _interactions(started) == due
+
+    try:
+        wait_for(right, "right figures", seconds=15)
+    except TimeoutError:
+        found = _interactions(started)
+        wrong = {
+            key: (due.get(key), found.get(key)) for key in due.keys() | found.keys() if due.get(key) != found.get(key)
+        }
+        raise WrongResultError(f"{len(wrong)} figures are wrong, as {next(iter(wrong.items()))} (due, found)") from None
+
+
+def _interactions(started: list[Worker]) -> dict[tuple[str, str, str], int]:
+    found: dict[tuple[str, str, str], int] = {}
+    for worker in started:
+        for match in _SAMPLE.finditer(worker.answer("/metrics")[1].decode()):
+            labels = dict(_LABEL.findall(match["labels"]))
+            key = labels["service"], labels["step"], labels["outcome"]
+            found[key] = found.get(key, 0) + round(float(match["value"]))
+    return {key: count for key, count in found.items() if count}

@@ -1,0 +1,56 @@
+"""What a series takes in memory after a hundred days, and how that grows."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from tests.bench.live import WrongResultError
+from tests.bench.result import Measured, Result, Target
+from tests.services.parts import ROOT
+
+_DAYS: Final = 100
+_FLAT_FROM: Final = 40
+_MOST_GROWTH: Final = 1.1
+
+
+def measure(folder: Path, tell: Callable[[str], None]) -> Result:
+    """Resident bytes a series: one distribution to four ratios, one event a second each, after a hundred days."""
+    tell("a hundred days, one event a second a step")
+    sizes = _simulate(folder, steps=4, days=_DAYS)
+    found = sizes[_DAYS]
+    growth = found / sizes[_FLAT_FROM]
+    more = {
+        "bytes_by_day": {day: round(size) for day, size in sizes.items()},
+        "growth_from_day_40": round(growth, 3),
+        "flat": growth <= _MOST_GROWTH,
+    }
+    if growth > _MOST_GROWTH:
+        raise WrongResultError(f"memory grows from day {_FLAT_FROM} on: {more}")
+    return Result("memory_per_series", Measured([found], "bytes"), None, Target(most=100_000), more)
+
+
+def growth(folder: Path, tell: Callable[[str], None]) -> Result:
+    """How resident memory grows with the days and with the series: exponents, and the curve."""
+    curve = {}
+    for steps in (10, 100, 1_000):
+        tell(f"{5 * steps} series")
+        curve[5 * steps] = _simulate(folder, steps=steps, days=10, every_s=max(1, steps // 10))
+    few, many = min(curve), max(curve)
+    exponent = math.log(curve[many][10] * many / (curve[few][10] * few)) / math.log(many / few)
+    more = {"curve": {series: {day: round(b) for day, b in sizes.items()} for series, sizes in curve.items()}}
+    return Result("growth", Measured([exponent], "exponent by series"), None, Target(most=1.1), more)
+
+
+def _simulate(folder: Path, *, steps: int, days: int, every_s: int = 1) -> dict[int, float]:
+    """Resident bytes a series by day, from a process of its own."""
+    command = [sys.executable, "-m", "tests.bench.simulate", str(steps), str(days), str(every_s)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        raise WrongResultError(f"the simulation ended with code {ran.returncode}: {ran.stderr[-2_000:]}")
+    return {int(day): size for day, size in json.loads(ran.stdout).items()}
