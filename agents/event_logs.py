@@ -12,6 +12,7 @@ import sys
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
@@ -94,11 +95,12 @@ class EventLog:
     def batches(self) -> Iterator[Batch]:
         """All lines that are not blank as batches of partition 0: offsets are line numbers, there are no timestamps."""
         for first, lines in self.blocks():
-            kept = [(number, raw) for number, raw in enumerate(lines, first) if raw and not raw.isspace()]
-            if kept:
-                offsets = np.fromiter((number for number, _ in kept), np.int64, len(kept))
-                stamps = np.full(len(kept), NO_TIMESTAMP, np.int64)
-                yield Batch(self.name, 0, [raw for _, raw in kept], offsets, stamps)
+            offsets = np.arange(first, first + len(lines))
+            if not all(lines) or any(map(bytes.isspace, lines)):
+                kept = [bool(raw) and not raw.isspace() for raw in lines]
+                lines, offsets = list(compress(lines, kept)), offsets[kept]  # noqa: PLW2901 - what is left of them
+            if lines:
+                yield Batch(self.name, 0, lines, offsets, np.full(len(lines), NO_TIMESTAMP, np.int64))
 
     def sha256(self) -> str:
         """Hash of the uncompressed content, so that a log is the same whether compressed or not. Reads it all."""

@@ -42,6 +42,7 @@ def command(  # noqa: PLR0917 - the options of the command line
 
     FILE is JSON Lines, plain, gzip or zstd; - is standard input. Files are read one after the other as one log.
     """
+    from agents import garbage
     from agents.event_logs import EventLog
     from agents.files import read_standards
     from agents.letters_file import LettersFile
@@ -50,6 +51,7 @@ def command(  # noqa: PLR0917 - the options of the command line
     from streams.texts import Language
     from streams.watermark import TimePolicy
 
+    garbage.collect_rarely()
     logs = [EventLog(name) for name in files]
     compiled = read_standards(standards)
     with LettersFile.to(dead_letters) as letters, record_progress(logs) as advance:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -24,10 +23,6 @@ if TYPE_CHECKING:
     from agents.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-#: Fetched records are made by the thousand and hold no cycles: Python's default of 700 has the garbage collector look
-#: at them again and again, a tenth of the time while a log is read.
-_COLLECT_EVERY: Final = 50_000
 
 _ENDS: Final = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.DONE}
 
@@ -98,11 +93,10 @@ def _notice(line: str) -> None:
 
 
 def _run(settings: Settings, file: StandardsFile) -> int:
-    from agents import log
+    from agents import garbage, log
 
     log.configure()
-    gc.freeze()
-    gc.set_threshold(_COLLECT_EVERY)
+    garbage.collect_rarely()
     try:
         return asyncio.run(_serve(settings, file))
     except click.ClickException as fault:
