@@ -27,7 +27,7 @@ from agents.status import Recoveries, State, Transactions, WorkerStatus
 from agents.transactions import PlainWriter, TransactionalWriter
 from agents.upkeep import Upkeep
 from agents.watch import Watch
-from agents.web import mount
+from agents.web import address, mount
 from agents.worker import Worker
 from streams.texts import Warnings
 from streams.watermark import TimePolicy
@@ -116,9 +116,7 @@ class MonitorApp:
     @property
     def url(self) -> str:
         """Address of the status page."""
-        host = self.settings.web_host
-        shown = f"[{host}]" if ":" in host else host
-        return f"http://{shown}:{self.settings.web_port}/"
+        return address(self.settings)
 
     @property
     def standards(self) -> Standards:

@@ -89,6 +89,9 @@ class Settings:
     standards: Path | None = _setting(Kind.FILE, None, "Standards file; without one everything is measured by default.")
     web_host: str = _setting(Kind.TEXT, "127.0.0.1", "Address on which the status page and /metrics are served.")
     web_port: int = _setting(Kind.PORT, "9464", "Port of the status page and /metrics.", least=1)
+    workers: int = _setting(
+        Kind.COUNT, "1", "Processes that share the work; each has the next port, and this one a page for all.", least=1
+    )
     lateness: float = _setting(
         Kind.DURATION, "60s", "How late an event may arrive; a topic's own in the standards wins."
     )

@@ -15,6 +15,7 @@ from aiohttp import web
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from agents.settings import Settings
     from agents.status import Observed
     from streams.engine import Engine
     from streams.texts import Language
@@ -39,13 +40,18 @@ def mount(application: web.Application, observed: Observed, clock: Callable[[], 
         "/ready": lambda request: _ready(observed, request),
     }
     for path, answer in routes.items():
-        application.router.add_get(path, _handler(answer))
+        application.router.add_get(path, handler(answer))
 
 
-def _handler(answer: Callable[[web.Request], web.Response]) -> Callable[[web.Request], Awaitable[web.Response]]:
+def handler(
+    answer: Callable[[web.Request], web.Response], before: Callable[[], Awaitable[None]] | None = None
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """A handler that gives ``answer`` with the headers that all have; ``before`` is waited for first."""
     from agents import page  # noqa: PLC0415 - so that a worker without a web server does not load it
 
     async def handle(request: web.Request) -> web.Response:
+        if before is not None:
+            await before()
         response = answer(request)
         response.headers.update(page.HEADERS)
         return response
@@ -75,7 +81,7 @@ class Figures:
         """The status document."""
         from agents import page  # noqa: PLC0415
 
-        language = _language(request)
+        language = language_of(request)
         return self._answer(("status", language), lambda: (page.status_json(self._observed, language), page.JSON))
 
     def metrics(self, request: web.Request) -> web.Response:
@@ -96,19 +102,28 @@ class Figures:
             self._kept.move_to_end(key)
             while len(self._kept) > _MOST_KEPT:
                 self._kept.popitem(last=False)
-        return _response(kept.body, kept.content_type)
+        return respond(kept.body, kept.content_type)
 
 
 def _same(kept: list[weakref.ref[Engine]], engines: list[Engine]) -> bool:
     return len(kept) == len(engines) and all(one() is engine for one, engine in zip(kept, engines, strict=True))
 
 
-def _response(body: bytes, content_type: str, status: int = 200) -> web.Response:
-    # As a header, since aiohttp's own argument takes no parameters such as the version of the exposition format.
+def address(settings: Settings) -> str:
+    """URL of the status page."""
+    host = settings.web_host
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{settings.web_port}/"
+
+
+def respond(body: bytes, content_type: str, status: int = 200) -> web.Response:
+    """An answer. ``content_type`` may have parameters, such as the version of the exposition format."""
+    # As a header, since aiohttp's own argument takes no parameters.
     return web.Response(body=body, status=status, headers={"Content-Type": content_type})
 
 
-def _language(request: web.Request) -> Language:
+def language_of(request: web.Request) -> Language:
+    """The language that a request asks for."""
     from agents import page  # noqa: PLC0415
 
     return page.choose_language(request.query.get("lang"), request.headers.get("Accept-Language"))
@@ -117,18 +132,18 @@ def _language(request: web.Request) -> Language:
 def _page(request: web.Request) -> web.Response:
     from agents import page  # noqa: PLC0415
 
-    return _response(page.html(_language(request)), page.HTML)
+    return respond(page.html(language_of(request)), page.HTML)
 
 
 def _health(observed: Observed, request: web.Request) -> web.Response:
     from agents import page  # noqa: PLC0415
 
-    status, body = page.health(observed, _language(request))
-    return _response(body, page.JSON, status)
+    status, body = page.health(observed, language_of(request))
+    return respond(body, page.JSON, status)
 
 
 def _ready(observed: Observed, request: web.Request) -> web.Response:
     from agents import page  # noqa: PLC0415
 
-    status, body = page.ready(observed, _language(request))
-    return _response(body, page.JSON, status)
+    status, body = page.ready(observed, language_of(request))
+    return respond(body, page.JSON, status)

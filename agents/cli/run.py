@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
@@ -19,6 +20,7 @@ from agents.exits import Exit
 from agents.settings import SETTINGS, Kind, Setting
 
 if TYPE_CHECKING:
+    from agents.app import MonitorApp
     from agents.files import StandardsFile
     from agents.settings import Settings
 
@@ -67,7 +69,8 @@ def command(*, config: Path | None, **options: object) -> None:
         signal.signal(number, _end_at_once)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to read again
     settings = resolve(options, config)
-    code = _run(settings, _prepare(settings))
+    file = _prepare(settings)
+    code = _run(settings, file) if settings.workers == 1 else _supervise(settings, file)
     sys.stderr.flush()
     # Not sys.exit: threads that wait for a broker that is away must not keep the process.
     os._exit(code)
@@ -83,7 +86,8 @@ def _prepare(settings: Settings) -> StandardsFile:
     from agents.files import read_standards_file
 
     file = read_standards_file(settings.standards)
-    preflight.check_port(settings)
+    for number in range(settings.workers + 1 if settings.workers > 1 else 1):
+        preflight.check_port(replace(settings, web_port=settings.web_port + number))
     preflight.check_broker(settings, _notice)
     return file
 
@@ -104,6 +108,14 @@ def _run(settings: Settings, file: StandardsFile) -> int:
         return fault.exit_code
 
 
+def _supervise(settings: Settings, file: StandardsFile) -> int:
+    from agents import log
+    from agents.supervisor import Supervisor
+
+    log.configure()
+    return asyncio.run(Supervisor(settings, file.standards, sys.argv[1:], _notice).run())
+
+
 def _read_again(settings: Settings) -> StandardsFile | str:
     """The standards file as it is now, written now for whoever asks; or what is wrong with it."""
     from agents.files import read_standards_file
@@ -113,6 +125,29 @@ def _read_again(settings: Settings) -> StandardsFile | str:
     except click.ClickException as error:
         return error.format_message()
     return replace(file, written_ms=max(file.written_ms, time.time_ns() // 1_000_000))
+
+
+@contextlib.asynccontextmanager
+async def _supervised(monitor: MonitorApp, stop: asyncio.Event) -> AsyncIterator[None]:
+    """Tell a supervisor, where there is one, and stop when it is gone."""
+    from agents import supervised
+
+    path = supervised.socket_path()
+    if path is None:
+        yield
+        return
+
+    async def end_with_it() -> None:
+        await supervised.supervisor_gone()
+        stop.set()
+
+    server = await supervised.serve(monitor, path)
+    watching = asyncio.create_task(end_with_it(), name="supervisor")
+    try:
+        yield
+    finally:
+        watching.cancel()
+        server.close()
 
 
 async def _serve(settings: Settings, file: StandardsFile) -> int:
@@ -132,5 +167,6 @@ async def _serve(settings: Settings, file: StandardsFile) -> int:
     monitor = build(settings, file)
     loop.add_signal_handler(signal.SIGHUP, lambda: monitor.reload(_read_again(settings)))
     _notice(f"status page: {monitor.url}")
-    await monitor.run(stop)
+    async with _supervised(monitor, stop):
+        await monitor.run(stop)
     return ended_by[0] if ended_by else Exit.DONE

@@ -43,6 +43,7 @@ SETTINGS_ZH: Final[dict[str, str]] = {
     "standards": "标准文件；不给出时按默认指标度量全部服务。",
     "web_host": "状态页和 /metrics 的监听地址。",
     "web_port": "状态页和 /metrics 的端口。",
+    "workers": "分担工作的进程数；每个进程依次占用其后的一个端口，本进程为全部进程提供状态页。",
     "lateness": "允许事件迟到的时长；标准文件中为主题单独设定的优先。",
     "max_ahead": "事件时间最多可超前其记录时间戳多少；超过即为死信。",
     "start_timeout": "启动时尝试连接 Kafka 及其主题的时限。",

@@ -30,6 +30,14 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
+def free_row(count: int) -> int:
+    """Return the first of ``count`` loopback ports in a row that nobody listens on."""
+    while True:
+        (first,) = free_ports(1)
+        if all(_is_free(port) for port in range(first, first + count)):
+            return first
+
+
 def fetch(url: str, *, body: object = None, seconds: float = 10) -> bytes:
     """Return what ``url`` answers: to a GET, or to a POST of ``body`` as JSON.
 

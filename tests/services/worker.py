@@ -8,7 +8,7 @@ import sys
 import urllib.error
 from typing import TYPE_CHECKING, Any, Self
 
-from tests.services.loopback import HOST, fetch, fetch_json, free_ports
+from tests.services.loopback import HOST, fetch, fetch_json, free_row
 from tests.services.parts import ROOT
 from tests.services.process import Service
 from tests.services.waiting import wait_for
@@ -37,6 +37,7 @@ class Worker:
         group: consumer group.
         options: further options of ``slm run``.
         name: of the log.
+        ports: how many in a row it takes.
     """
 
     def __init__(
@@ -48,9 +49,10 @@ class Worker:
         group: str,
         options: Sequence[str] = (),
         name: str = "worker",
+        ports: int = 1,
     ) -> None:
         self.group = group
-        (self.port,) = free_ports(1)
+        self.port = free_row(ports)
         self.url = f"http://{HOST}:{self.port}"
         named = [word for topic in topics for word in ("--topic", topic)]
         where = ["--broker", broker, "--group", group, "--web-port", str(self.port)]

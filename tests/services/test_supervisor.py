@@ -1,0 +1,99 @@
+"""`slm run --workers N` on a real Kafka: one page for all, workers that come again, and none left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import uuid
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.services.loopback import HOST, fetch_json, listening
+from tests.services.test_run import events, send
+from tests.services.waiting import wait_for
+from tests.services.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.services.kafka import Kafka
+
+PARTITIONS = 4
+
+
+@pytest.fixture
+def start(kafka: Kafka, tmp_path: Path) -> Iterator[Callable[[str], Worker]]:
+    """Start two workers under a supervisor that read the topic given."""
+    kafka.create_own_topics()
+    with ExitStack() as stack:
+
+        def start_two(topic: str) -> Worker:
+            group = f"group-{uuid.uuid4().hex[:8]}"
+            options = ["--workers", "2"]
+            return stack.enter_context(
+                Worker(tmp_path, kafka.bootstrap, [topic], group=group, options=options, ports=3)
+            )
+
+        yield start_two
+
+
+def accepted(url: str) -> int:
+    try:
+        return int(fetch_json(f"{url}/api/status")["events"]["accepted"])
+    except OSError:
+        return -1
+
+
+def children(worker: Worker) -> dict[int, int]:
+    """Process ids of the workers by their ports."""
+    found = {}
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            words = status.with_name("cmdline").read_bytes().split(b"\0")
+            ours = f"PPid:\t{worker.service.pid}\n" in status.read_text("utf-8")
+        except OSError:
+            continue
+        if ours and b"--web-port" in words:
+            last = len(words) - 1 - words[::-1].index(b"--web-port")
+            found[int(words[last + 1])] = int(status.parent.name)
+    return found
+
+
+def test_two_workers_share_the_work_and_come_again_and_one_page_shows_them_all(
+    kafka: Kafka, start: Callable[[str], Worker]
+) -> None:
+    topic = kafka.create_topic(partitions=PARTITIONS, settings={"message.timestamp.type": "LogAppendTime"})
+    send(kafka.bootstrap, topic, events(5_000))
+    supervisor = start(topic)
+    each = [f"http://{HOST}:{supervisor.port + number}" for number in (1, 2)]
+    wait_for(lambda: accepted(supervisor.url) == 5_000, "the page to show all events", seconds=60)
+    wait_for(lambda: all(accepted(url) > 0 for url in each), "both workers to have a share", seconds=60)
+    wait_for(supervisor.ready, "all to be ready", seconds=60)
+    document = supervisor.status()
+    assert [row["partition"] for row in document["partitions"]] == list(range(PARTITIONS))
+    assert len(document["services"]) == 11
+    assert supervisor.answer("/metrics")[0] == 404
+    before = children(supervisor)
+    assert sorted(before) == [supervisor.port + 1, supervisor.port + 2]
+
+    os.kill(before[supervisor.port + 1], signal.SIGKILL)
+    send(kafka.bootstrap, topic, events(1_000))
+    wait_for(lambda: len(children(supervisor)) == 2 and children(supervisor) != before, "it to be started again")
+    wait_for(lambda: accepted(supervisor.url) == 6_000, "everything to be shown again", seconds=60)
+    assert "Worker 1 ended with code -9; it is started again in 1 s." in supervisor.service.tail()
+
+    assert supervisor.end(signal.SIGTERM, seconds=20) == 0
+    assert not any(listening(supervisor.port + number) for number in range(3))
+
+
+def test_workers_end_when_their_supervisor_is_killed(kafka: Kafka, start: Callable[[str], Worker]) -> None:
+    topic = kafka.create_topic(partitions=PARTITIONS, settings={"message.timestamp.type": "LogAppendTime"})
+    supervisor = start(topic)
+    wait_for(lambda: len(children(supervisor)) == 2, "both workers to be started")
+    found = children(supervisor)
+    wait_for(lambda: all(listening(port) for port in found), "both to serve their pages", seconds=60)
+    os.kill(supervisor.service.pid, signal.SIGKILL)
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in found.values()), "them to end", seconds=20)
