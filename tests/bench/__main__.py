@@ -14,6 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +23,6 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import live
 from tests.bench.figures import FIGURES, ONLY_ASKED_FOR, Bench
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ def main(words: list[str] | None = None) -> int:
     results: list[Result] = []
     began = time.monotonic()
     try:
-        with console.status("starting Kafka") as status, live.broker(folder) as kafka:
-            bench = Bench(kafka, folder, rounds=asked.rounds, events=asked.events)
+        with console.status("") as status, ExitStack() as parts:
+            bench = Bench(folder, parts, rounds=asked.rounds, events=asked.events)
             for name in asked.figure or FIGURES:
                 bench.tell = partial(_tell, status, name)
                 result = known[name](bench)

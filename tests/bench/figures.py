@@ -7,7 +7,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -25,15 +27,24 @@ PER_CPU_SECOND: Final = "events/s of processor time"
 
 @dataclass
 class Bench:
-    """What the figures of one run have in common: a broker, topics full of events, and what was measured already."""
+    """What the figures of one run have in common: a broker, topics full of events, and what was measured already.
 
-    kafka: KafkaCluster
+    ``parts`` ends what was started.
+    """
+
     folder: Path
+    parts: ExitStack
     rounds: int = 5
     events: int = 1_500_000
     tell: Callable[[str], None] = print
     _filled: dict[tuple[Floor, int, str], live.Filled] = field(default_factory=dict)
     _ran: dict[tuple[str, int], list[live.Ran]] = field(default_factory=dict)
+
+    @cached_property
+    def kafka(self) -> KafkaCluster:
+        """One broker, started for the first figure that needs it."""
+        self.tell("starting Kafka")
+        return self.parts.enter_context(live.broker(self.folder))
 
     def filled(self, floor: Floor, partitions: int = live.PARTITIONS, codec: str = "lz4") -> live.Filled:
         """A topic with the events of ``floor``."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 import uuid
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,10 +26,6 @@ if TYPE_CHECKING:
 PARTITIONS: Final = 4
 _BATCH_BYTES: Final = 262_144
 _SECONDS: Final = 300
-#: A look at a worker costs it something: so often, seconds.
-_LOOK_SECONDS: Final = 0.5
-#: What is left out at the beginning: joining the group, and the first calls of everything.
-_WARM: Final = 0.1
 
 
 @contextmanager
@@ -87,13 +84,12 @@ class WrongResultError(Exception):
     """What was measured did not do its work."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Ran:
     """How fast workers were: events a second of the clock, events a second of their processors' time."""
 
     per_second: float
     per_cpu_second: float
-    samples: list[tuple[float, int]] = field(default_factory=list)
 
 
 @contextmanager
@@ -135,36 +131,39 @@ def run(
     Raises:
         WrongResultError: their figures are not what follows from the events.
     """
-    wanted = filled.floor.count
     with workers(filled, folder, count, options) as started:
-        samples: list[tuple[float, int, float]] = []
+        wait_for(lambda: any(_state(worker) in _READING for worker in started), "a worker to read", seconds=60)
+        began, cpu = time.perf_counter(), sum(map(cpu_seconds, started))
 
-        def looked() -> bool:
+        seconds = used = 0.0
+
+        def done() -> bool:
+            nonlocal seconds, used
             if beside is not None:
                 beside(started)
-            time.sleep(_LOOK_SECONDS)  # the interval of the measurement
-            sample = _sample(started)
-            if sample is not None:
-                samples.append(sample)
-            return bool(samples) and samples[-1][1] >= wanted
+            if not all(worker.ready() for worker in started):
+                return False
+            seconds, used = time.perf_counter() - began, sum(map(cpu_seconds, started)) - cpu
+            return _read(started) >= filled.floor.count
 
-        wait_for(looked, "the workers to have read everything", seconds=_SECONDS)
+        wait_for(done, "the workers to have read everything", seconds=_SECONDS)
         check(started, filled.floor)
-    used = [one for one in samples if wanted * _WARM <= one[1] < wanted]
-    if len(used) < 3:
-        raise WrongResultError(f"too few events for a measurement: {samples}")
-    (begin, first, first_cpu), (end, last, last_cpu) = used[0], used[-1]
-    read = last - first
-    return Ran(read / (end - begin), read / (last_cpu - first_cpu), [one[:2] for one in samples])
+    return Ran(filled.floor.count / seconds, filled.floor.count / used)
 
 
-def _sample(started: list[Worker]) -> tuple[float, int, float] | None:
-    """When, how many records had been folded then, and the processors' time that this took."""
-    documents = [worker.status() for worker in started]
-    if not all(document.get("events") for document in documents):
-        return None
-    records = sum(document["events"]["records"] for document in documents)
-    return max(document["now"] for document in documents), records, sum(map(cpu_seconds, started))
+#: States in which a worker has its partitions.
+_READING: Final = {"running", "recovering"}
+
+
+def _state(worker: Worker) -> str:
+    """What a worker does; looking costs it next to nothing."""
+    body = worker.answer("/ready")[1]
+    return str(json.loads(body)["state"]) if body else ""
+
+
+def _read(started: list[Worker]) -> int:
+    """How many records the workers have folded; looking costs them something."""
+    return sum(worker.status().get("events", {}).get("records", 0) for worker in started)
 
 
 def cpu_seconds(worker: Worker) -> float:
@@ -181,17 +180,19 @@ def check(started: list[Worker], floor: Floor) -> None:
     """Make sure that the workers' figures follow from the events. Raises `WrongResultError`."""
     due = {key: count for key, count in floor.interactions().items() if count}
 
+    found: dict[tuple[str, str, str], int] = {}
+
     def right() -> bool:
-        return _interactions(started) == due
+        nonlocal found
+        found = _interactions(started)
+        return found == due
 
     try:
-        wait_for(right, "right figures", seconds=15)
+        wait_for(right, "right figures", seconds=60)
     except TimeoutError:
-        found = _interactions(started)
-        wrong = {
-            key: (due.get(key), found.get(key)) for key in due.keys() | found.keys() if due.get(key) != found.get(key)
-        }
-        raise WrongResultError(f"{len(wrong)} figures are wrong, as {next(iter(wrong.items()))} (due, found)") from None
+        wrong = {key: (due.get(key), found.get(key)) for key in due.keys() | found.keys()}
+        differing = {key: both for key, both in wrong.items() if both[0] != both[1]}
+        raise WrongResultError(f"{len(differing)} figures differ (due, found): {list(differing.items())[:3]}") from None
 
 
 def _interactions(started: list[Worker]) -> dict[tuple[str, str, str], int]:
