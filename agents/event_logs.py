@@ -95,12 +95,12 @@ class EventLog:
     def batches(self) -> Iterator[Batch]:
         """All lines that are not blank as batches of partition 0: offsets are line numbers, there are no timestamps."""
         for first, lines in self.blocks():
-            offsets = np.arange(first, first + len(lines))
+            offsets, values = np.arange(first, first + len(lines)), lines
             if not all(lines) or any(map(bytes.isspace, lines)):
                 kept = [bool(raw) and not raw.isspace() for raw in lines]
-                lines, offsets = list(compress(lines, kept)), offsets[kept]  # noqa: PLW2901 - what is left of them
-            if lines:
-                yield Batch(self.name, 0, lines, offsets, np.full(len(lines), NO_TIMESTAMP, np.int64))
+                offsets, values = offsets[kept], list(compress(lines, kept))
+            if values:
+                yield Batch(self.name, 0, values, offsets, np.full(len(values), NO_TIMESTAMP, np.int64))
 
     def sha256(self) -> str:
         """Hash of the uncompressed content, so that a log is the same whether compressed or not. Reads it all."""

@@ -60,8 +60,13 @@ def render(observed: Observed, accept: str | None) -> tuple[bytes, str]:
     registry.register(ServiceLevelCollector(observed))
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)
-    encode, content_type = choose_encoder(accept or "")
-    return encode(registry), content_type
+    encode, type_ = choose_encoder(accept or "")
+    return encode(registry), type_
+
+
+def content_type(accept: str | None) -> str:
+    """The content type that `render` gives for the Accept header ``accept``: one of few."""
+    return choose_encoder(accept or "")[1]
 
 
 class ServiceLevelCollector(Collector):

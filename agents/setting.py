@@ -13,6 +13,7 @@ from streams.standards import quantities
 
 #: Of environment variables.
 PREFIX: Final = "SLM_"
+LAST_PORT: Final = 65_535
 
 
 class Kind(enum.StrEnum):
@@ -102,8 +103,8 @@ def _count(setting: Setting, value: object) -> int:
 
 def _port(setting: Setting, value: object) -> int:
     number = _count(setting, value)
-    if number > 65_535:  # noqa: PLR2004 - the largest port
-        message = "write a port from 1 to 65535"
+    if number > LAST_PORT:
+        message = f"write a port from 1 to {LAST_PORT}"
         raise ValueError(message)
     return number
 

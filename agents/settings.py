@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import enum
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
 from agents.exits import Fault
-from agents.setting import PREFIX, Kind, Setting, parse
+from agents.setting import LAST_PORT, PREFIX, Kind, Setting, parse
 
 # ruff: noqa: RUF009 - the calls are the rows of the table; what they give is immutable
 
@@ -133,6 +133,11 @@ class Settings:
     sasl_username: str | None = _setting(Kind.TEXT, None, "Name to log in with.")
     sasl_password: str | None = _setting(Kind.TEXT, None, "Password to log in with.", secret=True)
     sasl_password_file: Path | None = _setting(Kind.FILE, None, "File that holds the password to log in with.")
+
+    @property
+    def ports(self) -> Sequence[int]:
+        """The port of the status page and, behind it, those of the workers where there are several."""
+        return range(self.web_port, self.web_port + 1 + (self.workers if self.workers > 1 else 0))
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -289,6 +294,11 @@ def _check_together(settings: Settings) -> None:
         raise Fault(
             f"heartbeat is {settings.heartbeat:g}s, more than a third of session_timeout,"
             f' {settings.session_timeout:g}s; write heartbeat = "{settings.session_timeout / 4:g}s"'
+        )
+    if settings.ports[-1] > LAST_PORT:
+        raise Fault(
+            f"web_port: found {settings.web_port} for {settings.workers} workers, which take the ports behind it;"
+            f" write at most {LAST_PORT - settings.workers}"
         )
     # Tabs part the keys of saved rows.
     if not settings.group.isprintable():

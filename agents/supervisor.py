@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -123,7 +123,7 @@ async def _ask(child: Child) -> Told | None:
 
 def _together(known: Sequence[WorkerStatus], silent: int, started_at: float, broker: str) -> WorkerStatus:
     states = [one.state for one in known] + [State.STARTING] * bool(silent)
-    found = WorkerStatus(
+    return WorkerStatus(
         state=min(states, key=_WORST.index, default=State.STARTING),
         started_at=started_at,
         broker=broker,
@@ -136,7 +136,6 @@ def _together(known: Sequence[WorkerStatus], silent: int, started_at: float, bro
         waits=next((one.waits for one in known if one.waits), None),
         refused_standards=next((one.refused_standards for one in known if one.refused_standards), None),
     )
-    return replace(found, rekeying=next((one.rekeying for one in known if one.rekeying), None))
 
 
 def _transactions(parts: Iterable[Transactions]) -> Transactions:
@@ -175,9 +174,10 @@ class Supervisor:
         code: list[Exit] = []
 
         def end(number: signal.Signals, exit_code: Exit) -> None:
+            # Asked twice: at once.
+            self._pass_on(signal.SIGKILL if self._stopping.is_set() else number)
             code.append(exit_code)
             self._stopping.set()
-            self._pass_on(number)
 
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, end, signal.SIGTERM, Exit.DONE)
@@ -185,8 +185,8 @@ class Supervisor:
         loop.add_signal_handler(signal.SIGHUP, self._pass_on, signal.SIGHUP)
         with tempfile.TemporaryDirectory(prefix="slm-") as folder:  # mode 0700
             self.children = [
-                Child(number, self.settings.web_port + number, Path(folder) / f"{number}.sock")
-                for number in range(1, self.settings.workers + 1)
+                Child(number, port, Path(folder) / f"{number}.sock")
+                for number, port in enumerate(self.settings.ports[1:], 1)
             ]
             together = Together(self.children, self.standards, self.settings.broker)
             runner = await self._serve(together)
@@ -248,15 +248,15 @@ class Supervisor:
         def metrics(_: web.Request) -> web.Response:
             return web.Response(status=404, text=f"each worker has its own /metrics: ports {ports}\n")
 
-        routes: dict[str, Callable[[web.Request], web.Response]] = {
-            "/": lambda request: respond(page.html(language_of(request)), page.HTML),
+        told: dict[str, Callable[[web.Request], web.Response]] = {
             "/api/status": lambda request: respond(page.status_json(together, language_of(request)), page.JSON),
             "/health": lambda request: _judged(page.health(together, language_of(request))),
             "/ready": lambda request: _judged(page.ready(together, language_of(request))),
-            "/metrics": metrics,
         }
-        for path, answer in routes.items():
+        for path, answer in told.items():
             application.router.add_get(path, handler(answer, together.refresh))
+        application.router.add_get("/", handler(lambda request: respond(page.html(language_of(request)), page.HTML)))
+        application.router.add_get("/metrics", handler(metrics))
         runner = web.AppRunner(application, access_log=None)
         await runner.setup()
         await web.TCPSite(runner, self.settings.web_host, self.settings.web_port).start()

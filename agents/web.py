@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiohttp import web
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 #: while the same partitions are to be shown.
 FRESH_SHARE: Final = 9
 MOST_SECONDS: Final = 1.0
-#: Different answers that are kept: languages, and formats of the exposition.
-_MOST_KEPT: Final = 8
 
 
 def mount(application: web.Application, observed: Observed, clock: Callable[[], float] = time.monotonic) -> None:
@@ -75,23 +72,23 @@ class Figures:
         """Show ``observed``; ``clock`` gives seconds."""
         self._observed = observed
         self._clock = clock
-        self._kept: OrderedDict[tuple[str, str | None], _Kept] = OrderedDict()
+        self._kept: dict[str, _Kept] = {}  # by language, or content type
 
     def status(self, request: web.Request) -> web.Response:
         """The status document."""
         from agents import page  # noqa: PLC0415
 
         language = language_of(request)
-        return self._answer(("status", language), lambda: (page.status_json(self._observed, language), page.JSON))
+        return self._answer(language, lambda: (page.status_json(self._observed, language), page.JSON))
 
     def metrics(self, request: web.Request) -> web.Response:
         """The exposition, in the format that is asked for."""
         from agents import exposition  # noqa: PLC0415
 
         accept = request.headers.get("Accept")
-        return self._answer(("metrics", accept), lambda: exposition.render(self._observed, accept))
+        return self._answer(exposition.content_type(accept), lambda: exposition.render(self._observed, accept))
 
-    def _answer(self, key: tuple[str, str | None], make: Callable[[], tuple[bytes, str]]) -> web.Response:
+    def _answer(self, key: str, make: Callable[[], tuple[bytes, str]]) -> web.Response:
         began, engines = self._clock(), list(self._observed.engines())
         kept = self._kept.get(key)
         if kept is None or began >= kept.until or not _same(kept.engines, engines):
@@ -99,9 +96,6 @@ class Figures:
             made = self._clock()
             until = made + min(MOST_SECONDS, FRESH_SHARE * (made - began))
             kept = self._kept[key] = _Kept(until, list(map(weakref.ref, engines)), body, content_type)
-            self._kept.move_to_end(key)
-            while len(self._kept) > _MOST_KEPT:
-                self._kept.popitem(last=False)
         return respond(kept.body, kept.content_type)
 
 

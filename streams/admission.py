@@ -14,7 +14,7 @@ import xxhash
 from streams.columns import Batch, Decoding, Rejection, times_ms
 from streams.events import Event
 from streams.rejections import Reason
-from streams.slices import LENGTH_MS, OpenSlice, slice_start, slice_starts
+from streams.slices import LENGTH_MS, OpenSlice, slice_starts
 from streams.tables import IntArray, run_starts
 from streams.watermark import Watermark
 
@@ -117,13 +117,11 @@ def _first_seen(events: list[Event], times: IntArray, fresh: BoolArray, opened: 
     if ids.count(None) == len(ids):
         return first
     places = np.flatnonzero(fresh & np.array([bool(text) for text in ids], np.bool_))
+    places = places[np.argsort(slice_starts(times[places]), kind="stable")]  # by slice, in each in log order
     starts = slice_starts(times[places])
-    places = places[np.argsort(starts, kind="stable")]  # by slice, in each in log order
-    identities = [_identity(ids[i] or "", time_ms) for i, time_ms in zip(places, times[places].tolist(), strict=True)]
-    cuts = [*run_starts(slice_starts(times[places])).tolist(), len(places)]
-    for begin, end in itertools.pairwise(cuts):
-        start_ms = slice_start(int(times[places[begin]]))
-        first[places[begin:end]] = opened.at(start_ms).first_seen(identities[begin:end])
+    identities = list(map(_identity, map(ids.__getitem__, places.tolist()), times[places].tolist()))
+    for begin, end in itertools.pairwise([*run_starts(starts).tolist(), len(places)]):
+        first[places[begin:end]] = opened.at(int(starts[begin])).first_seen(identities[begin:end])
     return first
 
 

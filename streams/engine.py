@@ -262,10 +262,9 @@ class Engine:
             start_ms = slice_ceiling(max(frontier_ms, self.progress.newest_ms or 0) + 1)
         self.standards_log.named.append(Named(offset, record.hash, record.proposed, start_ms))
         self.catalogue.go_to(offset)
-        if len(self.eras) > 1 and self.eras.newest.start_ms == start_ms:  # those that were to hold from then on do not
-            detail = {"hash": self.eras.newest.standards.digest, "change": "replaced"}
+        if replaced := self.eras.add(Era.begin(standards, start_ms, self.catalogue)):
+            detail = {"hash": replaced.standards.digest, "change": "replaced"}
             self.notice(Notice(NoticeType.STANDARDS, offset, start_ms, detail))
-        self.eras.add(Era.begin(standards, start_ms, self.catalogue))
         self.watermark.change(self.policy_of(standards), offset + 1)
         self.notice(Notice(NoticeType.STANDARDS, offset, start_ms, {"hash": record.hash, "change": "proposed"}))
 

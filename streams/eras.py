@@ -115,12 +115,14 @@ class Eras:
         """Number of open slices of all eras."""
         return sum(len(era.open) for era in self._eras)
 
-    def add(self, era: Era) -> None:
-        """Let ``era`` follow the newest one, or replace it where that was to begin at the same time."""
+    def add(self, era: Era) -> Era | None:
+        """Let ``era`` follow the newest one, or replace it where that was to begin at the same time; gives that one."""
+        replaced = None
         if len(self._eras) > 1 and self.newest.start_ms == era.start_ms:
-            assert not len(self.newest.open), "nothing has entered slices that the log had not spoken of"
-            del self._eras[-1]
+            replaced = self._eras.pop()
+            assert not len(replaced.open), "nothing has entered slices that the log had not spoken of"
         self._eras.append(era)
+        return replaced
 
     def turn(self) -> None:
         """Let the next era be in force; nothing of the one before may be open."""

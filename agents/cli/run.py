@@ -86,8 +86,8 @@ def _prepare(settings: Settings) -> StandardsFile:
     from agents.files import read_standards_file
 
     file = read_standards_file(settings.standards)
-    for number in range(settings.workers + 1 if settings.workers > 1 else 1):
-        preflight.check_port(replace(settings, web_port=settings.web_port + number))
+    for port in settings.ports:
+        preflight.check_port(replace(settings, web_port=port))
     preflight.check_broker(settings, _notice)
     return file
 
@@ -151,13 +151,14 @@ async def _supervised(monitor: MonitorApp, stop: asyncio.Event) -> AsyncIterator
 
 
 async def _serve(settings: Settings, file: StandardsFile) -> int:
+    from agents import supervised
     from agents.app import build
 
     stop, ended_by = asyncio.Event(), []
 
     def end(number: signal.Signals) -> None:
-        if stop.is_set():
-            os._exit(_ENDS[number])  # asked twice: at once
+        if stop.is_set() and supervised.socket_path() is None:
+            os._exit(_ENDS[number])  # asked twice: at once; a supervisor sees to that itself, and others may ask too
         ended_by.append(_ENDS[number])
         stop.set()
 

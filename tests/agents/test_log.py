@@ -33,7 +33,7 @@ def configured() -> Iterator[None]:
     yield
     root.setLevel(level)
     root.handlers[:], server.filters[:] = handlers, filters
-    for name in ("faust", "mode", "aiokafka", "kafka", "asyncio", "agents.worker", "agents.consumer"):
+    for name in log._QUIET:
         logging.getLogger(name).setLevel(logging.NOTSET)
 
 

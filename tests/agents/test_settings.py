@@ -74,6 +74,10 @@ def test_an_option_that_was_not_used_leaves_the_topics_alone() -> None:
         ('sasl_password = ""', "slm.toml: sasl_password: found a value; write a text that is not empty"),
         ('group = "a\\tb"', r"group: found 'a\tb'; write a name without tabs"),
         ('heartbeat = "4s"', "heartbeat is 4s, more than a third of session_timeout, 10s"),
+        (
+            "web_port = 65533\nworkers = 3",
+            "web_port: found 65533 for 3 workers, which take the ports behind it; write at most 65532",
+        ),
         ('security_protocol = "SASL_SSL"', "which needs a login; set sasl_username, and sasl_password_file"),
         ('sasl_username = "me"', "which has no login; set security_protocol to SASL_SSL"),
         ('ssl_certfile = "cert.pem"', "the connection is not encrypted; set security_protocol to SSL"),

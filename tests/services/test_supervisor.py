@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import uuid
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,14 +25,14 @@ PARTITIONS = 4
 
 
 @pytest.fixture
-def start(kafka: Kafka, tmp_path: Path) -> Iterator[Callable[[str], Worker]]:
+def start(kafka: Kafka, tmp_path: Path) -> Iterator[Callable[..., Worker]]:
     """Start two workers under a supervisor that read the topic given."""
     kafka.create_own_topics()
     with ExitStack() as stack:
 
-        def start_two(topic: str) -> Worker:
+        def start_two(topic: str, *words: str) -> Worker:
             group = f"group-{uuid.uuid4().hex[:8]}"
-            options = ["--workers", "2"]
+            options = ["--workers", "2", *words]
             return stack.enter_context(
                 Worker(tmp_path, kafka.bootstrap, [topic], group=group, options=options, ports=3)
             )
@@ -63,7 +63,7 @@ def children(worker: Worker) -> dict[int, int]:
 
 
 def test_two_workers_share_the_work_and_come_again_and_one_page_shows_them_all(
-    kafka: Kafka, start: Callable[[str], Worker]
+    kafka: Kafka, start: Callable[..., Worker]
 ) -> None:
     topic = kafka.create_topic(partitions=PARTITIONS, settings={"message.timestamp.type": "LogAppendTime"})
     send(kafka.bootstrap, topic, events(5_000))
@@ -89,7 +89,49 @@ def test_two_workers_share_the_work_and_come_again_and_one_page_shows_them_all(
     assert not any(listening(supervisor.port + number) for number in range(3))
 
 
-def test_workers_end_when_their_supervisor_is_killed(kafka: Kafka, start: Callable[[str], Worker]) -> None:
+def members(kafka: Kafka, group: str) -> int:
+    with closing(kafka.admin()) as admin:
+        found: dict[str, Any] = admin.describe_groups([group])
+    return len(found[group]["members"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_workers_leave_their_group_though_others_tell_them_to_end_too(
+    kafka: Kafka, start: Callable[..., Worker], number: signal.Signals
+) -> None:
+    """As systemd does, which sends SIGTERM to every process of a unit."""
+    topic = kafka.create_topic(partitions=PARTITIONS, settings={"message.timestamp.type": "LogAppendTime"})
+    supervisor = start(topic)
+    wait_for(lambda: members(kafka, supervisor.group) == 2, "both workers to be members", seconds=60)
+    wait_for(supervisor.ready, "all to be ready", seconds=60)
+    found = children(supervisor)
+    os.kill(supervisor.service.pid, number)
+    for pid in found.values():
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+    assert supervisor.exit_code(seconds=20) == {signal.SIGTERM: 0, signal.SIGINT: 130}[number]
+    assert members(kafka, supervisor.group) == 0, "they would stay members for a session time-out"
+
+
+def test_a_hangup_lets_every_worker_read_the_standards_again(
+    kafka: Kafka, start: Callable[..., Worker], tmp_path: Path
+) -> None:
+    topic = kafka.create_topic(partitions=PARTITIONS, settings={"message.timestamp.type": "LogAppendTime"})
+    standards = tmp_path / "standards.yaml"
+    standards.write_text("version: 1\nservices: {desk: {}}\n", "utf-8")
+    supervisor = start(topic, "--standards", str(standards))
+    wait_for(supervisor.ready, "all to be ready", seconds=60)
+    each = [f"http://{HOST}:{supervisor.port + number}" for number in (0, 1, 2)]
+    standards.write_text("services: [", "utf-8")
+    os.kill(supervisor.service.pid, signal.SIGHUP)
+
+    def refused(url: str) -> bool:
+        return bool(fetch_json(f"{url}/api/status")["worker"]["refused_standards"])
+
+    wait_for(lambda: all(map(refused, each)), "every page to tell of the refusal")
+
+
+def test_workers_end_when_their_supervisor_is_killed(kafka: Kafka, start: Callable[..., Worker]) -> None:
     topic = kafka.create_topic(partitions=PARTITIONS, settings={"message.timestamp.type": "LogAppendTime"})
     supervisor = start(topic)
     wait_for(lambda: len(children(supervisor)) == 2, "both workers to be started")

@@ -263,6 +263,11 @@ def test_records_folded_again_are_judged_by_what_was_believed_of_the_future_then
     assert [letter.offset for letter in letters] == [2, 5, 6]
     assert engine.progress.accepted == 4
 
+    again = rebuild(rows, source="events", partition=0, book=BOOK.get, policy=TimePolicy(max_ahead_ms=100 * S))
+    part = [*records, records[-1]]
+    assert again.fold(Batch.of("events", 0, [r.raw for r in part], 0, [r.stamp for r in part])) == []
+    assert again.progress.accepted == 4 + 1, "those before as they were judged, the new one as things are now"
+
 
 def test_a_gap_in_the_log_is_gone_over() -> None:
     rows = saved(events(20))
