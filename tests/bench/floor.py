@@ -13,7 +13,7 @@ import numpy as np
 STEPS: Final = ("greet", "ask", "solve", "bill", "leave")
 _POOL: Final = 20_000
 _FAILED, _ABANDONED = 0.02, 0.03
-_CHUNK: Final = 50_000
+_HOUR_S: Final = 3_600
 
 
 class Row(NamedTuple):
@@ -37,6 +37,7 @@ class _Ending(NamedTuple):
 class Floor:
     """A service floor: ``services`` with ``steps`` each, ``rate`` events a second of event time, ``count`` in all.
 
+    ``burst``: so many of them at a time, and the next ones an hour later; 0: all in a row.
     ``busiest`` is the share of the events that the first service has beyond its part; ``ids``: every event has an id;
     ``malformed`` is the share of records that are no events.
     """
@@ -45,6 +46,7 @@ class Floor:
     services: int = 50
     steps: int = 5
     rate: int = 20_000
+    burst: int = 0
     busiest: float = 0.0
     ids: bool = False
     malformed: float = 0.0
@@ -58,7 +60,7 @@ class Floor:
     @property
     def span_s(self) -> float:
         """Event time that passes."""
-        return self.count / self.rate
+        return self._after_s(self.count - 1)
 
     def rows(self, began_s: float) -> Iterator[Row]:
         """The records, in order; the first event's time is ``began_s`` (seconds since 1970)."""
@@ -69,8 +71,13 @@ class Floor:
             if broken:
                 yield Row(keys[place], b'{"time":"?",' + texts[place])
                 continue
-            head = b'{"time":%.3f,' % (began_s + number / self.rate)
+            head = b'{"time":%.3f,' % (began_s + self._after_s(number))
             yield Row(keys[place], head + (b'"id":"%d",' % number if self.ids else b"") + texts[place])
+
+    def _after_s(self, number: int) -> float:
+        """How long after the first event the one with this ``number`` happens."""
+        bursts, number = divmod(number, self.burst or self.count)
+        return bursts * _HOUR_S + number / self.rate
 
     def interactions(self) -> Counter[tuple[str, str, str]]:
         """How many events count, by service, step and outcome."""

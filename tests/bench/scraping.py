@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import statistics
+import subprocess
+import sys
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -14,17 +17,20 @@ from tests.bench import live
 from tests.bench.floor import Floor
 from tests.bench.result import Measured, Result, Target
 from tests.services.loopback import fetch
+from tests.services.parts import ROOT
 from tests.services.waiting import wait_for
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.bench.figures import Bench
     from tests.services.worker import Worker
 
 _SCRAPE_SECONDS: Final = 5.0
 _SAMPLES: Final = 20_000
-#: How often the exposition is looked at while waiting for an event to show.
-_LOOK_SECONDS: Final = 0.02
 _MARKS: Final = 120
+#: Share of the wanted rate that is good enough.
+_KEPT_UP: Final = 0.95
 
 
 def scrape_pause(filled: live.Filled, bench: Bench) -> Result:
@@ -55,67 +61,52 @@ def freshness(bench: Bench) -> Result:
     most = statistics.median(ran.per_second for ran in bench.runs(bench.filled(Floor(bench.events)), rounds=3))
     rate = most / 2
     empty = live.fill(bench.kafka, Floor(1_000))
-    delays: list[float] = []
     with live.workers(empty, bench.folder) as (worker,):
         worker.wait_until_ready(partitions=empty.partitions)
-        producer = Producer({"bootstrap.servers": bench.kafka.bootstrap, "compression.type": "lz4", "linger.ms": 5})
-        sending = _Sending(producer, empty.topic, rate)
         bench.tell(f"{rate:,.0f} events a second")
-        for number in range(_MARKS):
-            sent = sending.mark()
-            wait_for(partial(_shows, sending, worker, number + 1), "the event to show", seconds=30)
-            delays.append(time.monotonic() - sent)
-        producer.flush(30)
+        with _load(bench.kafka.bootstrap, empty.topic, rate):
+            delays = _delays(bench.kafka.bootstrap, empty.topic, worker)
     percentile = statistics.quantiles(delays, n=100)[98]
-    more = {"rate": round(rate), "median_seconds": round(statistics.median(delays), 3), "sent": sending.count}
+    more = {"rate": round(rate), "median_seconds": round(statistics.median(delays), 3)}
     return Result("freshness", Measured([percentile], "s"), Measured([1.0], "s"), Target(most=1.5), more)
 
 
-class _Sending:
-    """Sends events of the present at a rate, between other things."""
+@contextmanager
+def _load(broker: str, topic: str, rate: float) -> Iterator[None]:
+    """A process beside this one that sends so many events a second. Raises `WrongResultError` if it cannot."""
+    command = [sys.executable, "-m", "tests.bench.sending", broker, topic, str(rate)]
+    sending = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield
+        shown, _ = sending.communicate("", timeout=60)
+    finally:
+        sending.kill()
+        sending.wait()
+    found = json.loads(shown)
+    if found["sent"] < _KEPT_UP * rate * found["seconds"]:
+        raise live.WrongResultError(f"{rate:,.0f} events a second were to be sent: {found}")
 
-    def __init__(self, producer: Producer, topic: str, rate: float) -> None:
-        self._producer, self._topic, self._rate = producer, topic, rate
-        self._rows = list(Floor(20_000).rows(0))
-        self._began = time.monotonic()
-        self.count = 0
 
-    def go_on(self) -> None:
-        """Send what is due by now."""
-        due = int((time.monotonic() - self._began) * self._rate)
-        now = b'{"time":%.3f,' % time.time()
-        for number in range(self.count, due):
-            row = self._rows[number % len(self._rows)]
-            self._put(now + row.value.partition(b",")[2], row.key)
-        self.count = max(due, self.count)
-        time.sleep(_LOOK_SECONDS)  # the interval of the measurement
-
-    def mark(self) -> float:
-        """Send an event that can be told from the others, and say when."""
-        self.go_on()
+def _delays(broker: str, topic: str, worker: Worker) -> list[float]:
+    """Seconds from sending an event that can be told from all others until it shows, one after the other."""
+    producer = Producer({"bootstrap.servers": broker, "linger.ms": 0})
+    delays = []
+    for number in range(_MARKS):
+        sent = time.monotonic()
         text = b'{"time":%.3f,"service":"service-0000","step":"mark","duration":0.001}' % time.time()
-        self._put(text, b"service-0000")
-        return time.monotonic()
-
-    def _put(self, value: bytes, key: bytes) -> None:
-        while True:
-            try:
-                self._producer.produce(self._topic, value, key)
-            except BufferError:
-                self._producer.poll(0.01)
-            else:
-                self._producer.poll(0)
-                return
+        producer.produce(topic, text, b"service-0000")
+        producer.flush(30)
+        wait_for(partial(_shows, worker, number + 1), "the event to show", seconds=30)
+        delays.append(time.monotonic() - sent)
+    return delays
 
 
-def _shows(sending: _Sending, worker: Worker, number: int) -> bool:
-    """Whether so many marks show, while events go on."""
-    sending.go_on()
+def _shows(worker: Worker, number: int) -> bool:
     return _marks(worker) >= number
 
 
 def _marks(worker: Worker) -> int:
-    start = b'slm_interactions_total{service="service-0000",step="mark",outcome="ok"} '
+    start = b'slm_interactions_total{outcome="ok",service="service-0000",step="mark"} '
     for line in worker.answer("/metrics")[1].splitlines():
         if line.startswith(start):
             return int(float(line[len(start) :]))
