@@ -23,6 +23,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from agents.fetching import fetch_columns
 from agents.partitions import Bounds, Source
 from agents.security import client_options_aiokafka
 
@@ -40,6 +41,8 @@ log = logging.getLogger("slm.consumer")
 #: others of its broker, since one request at a time is under way to each.
 _FETCH_WAIT_MS = 100
 _REQUEST_TIMEOUT_MS = 10_000
+#: Most batches taken from aiokafka in one go. It reads on in a partition only once all that it has of that is taken.
+_MOST_BATCHES = 4
 #: A topic that was made anew, or has got more partitions, is noticed after so long.
 _METADATA_AGE_MS = 15_000
 _BOUNDS_SECONDS = 4.0
@@ -57,7 +60,7 @@ def consumer_options(settings: Settings) -> dict[str, Any]:
         # Only where a log has lost what was to be read next: the seek to the beginning is the partitions' own.
         "auto_offset_reset": "earliest",
         "isolation_level": "read_committed",
-        "max_poll_records": settings.batch_records,
+        "max_poll_records": _MOST_BATCHES,
         "max_partition_fetch_bytes": settings.fetch_bytes,
         "fetch_max_wait_ms": _FETCH_WAIT_MS,
         "metadata_max_age_ms": _METADATA_AGE_MS,
@@ -78,8 +81,9 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         return AIOKafkaConsumer(**consumer_options(cast("Worker", self.app).settings))
 
     async def on_start(self) -> None:
-        """Start aiokafka's consumer, and watch its heartbeats."""
+        """Start aiokafka's consumer, have it return batches, and watch its heartbeats."""
         await super().on_start()
+        fetch_columns(self._ensure_consumer(), cast("Worker", self.app).settings.batch_records)
         coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001 - there is no public way to see heartbeats
         coordinator._do_heartbeat = self._watched(coordinator._do_heartbeat)  # noqa: SLF001
 
@@ -161,7 +165,7 @@ class Consumer(driver.Consumer):
         for owned in self._partitions.owned():
             tp = TP(*owned.source)
             fetched = records.get(tp)
-            delivered = fetched[-1].offset + 1 if fetched else None
+            delivered = fetched[-1].end if fetched else None
             self._partitions.fetched(*tp, delivered=delivered, position=self._thread.position(tp))
         return records
 

@@ -13,7 +13,7 @@ from faust.app.base import BootStrategy
 from faust.web.drivers import aiohttp as web_driver
 from yarl import URL
 
-from agents.batches import BatchScheduling, BatchSchema
+from agents.batches import BatchSchema
 from agents.consumer import Consumer, Transport
 
 if TYPE_CHECKING:
@@ -110,7 +110,6 @@ class Worker(faust.App):
 def _options(settings: Settings) -> dict[str, Any]:
     return {
         "broker": [URL(f"kafka://{address}") for address in settings.bootstrap],
-        "ConsumerScheduler": BatchScheduling.of(settings.sources),
         "autodiscover": False,
         "datadir": Path(tempfile.gettempdir()),
         "store": "memory://",

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import xxhash
 
 from streams.columns import Batch, Decoding, Rejection, times_ms
-from streams.events import Event
+from streams.events import Interaction
 from streams.rejections import Reason
 from streams.slices import LENGTH_MS, OpenSlice, slice_starts
 from streams.tables import IntArray, run_starts
@@ -29,7 +29,7 @@ class Admitted:
     """
 
     positions: IntArray
-    events: list[Event]
+    events: list[Interaction]
     times_ms: IntArray
     duplicates: int
     newest_ms: int | None
@@ -65,8 +65,8 @@ def admit(batch: Batch, decoding: Decoding, watermark: Watermark, opened: Opened
     Moves ``watermark``, and remembers ids in the ``opened`` slices. ``again``: the watermark has passed these records
     before and stands where it stood behind the last of them; what is open then is to be had again.
     """
-    positions = np.array(decoding.positions, np.int64)
-    timing = _timing(batch, decoding.events, positions, watermark, again=again)
+    positions = decoding.positions
+    timing = _timing(batch, decoding, watermark, again=again)
     _reject(decoding, timing, watermark.policy.max_ahead_ms)
     fresh = timing.fresh
     first = _first_seen(decoding.events, timing.times, fresh, opened)
@@ -80,10 +80,10 @@ def admit(batch: Batch, decoding: Decoding, watermark: Watermark, opened: Opened
     return Admitted(positions[counted], events, timing.times[counted], duplicates, newest_ms)
 
 
-def _timing(batch: Batch, events: list[Event], positions: IntArray, watermark: Watermark, *, again: bool) -> _Timing:
-    times, valid = times_ms(events)
-    stamps = batch.timestamps[positions]
-    future = valid & watermark.is_future(times, stamps, batch.offsets[positions])
+def _timing(batch: Batch, decoding: Decoding, watermark: Watermark, *, again: bool) -> _Timing:
+    times, valid = times_ms(decoding.events)
+    stamps = batch.timestamps[decoding.positions]
+    future = valid & watermark.is_future(times, stamps, batch.offsets[decoding.positions])
     late = np.zeros(len(times), np.bool_)
     fits = valid & ~future
     # An event is late if the watermark had passed its slice before its record was read. The record itself cannot
@@ -103,14 +103,14 @@ def _reject(decoding: Decoding, timing: _Timing, max_ahead_ms: int) -> None:
             detail = f"time: {ahead_s:,} s after its record's; at most {max_ahead_ms / 1_000:g} s are believed"
         else:
             reason, detail = Reason.LATE, "time: its slice was final already; see the allowed lateness"
-        decoding.rejected.append(Rejection(decoding.positions[i], reason, detail))
+        decoding.rejected.append(Rejection(int(decoding.positions[i]), reason, detail))
 
 
 _RANGE_RULE: Final = "seconds since 1970 (not milliseconds), before the year 3000"
 _id: Final = attrgetter("id")
 
 
-def _first_seen(events: list[Event], times: IntArray, fresh: BoolArray, opened: Opened) -> BoolArray:
+def _first_seen(events: list[Interaction], times: IntArray, fresh: BoolArray, opened: Opened) -> BoolArray:
     """Which events do not repeat the id and time of an event in an open slice."""
     first = np.ones(len(events), np.bool_)
     ids = list(map(_id, events))

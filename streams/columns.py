@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import repeat
+from itertools import compress, islice, repeat
 from operator import attrgetter
 from typing import Final, Self
 
@@ -20,10 +19,11 @@ from streams.events import (
     BadEvent,
     Control,
     Decoded,
-    Event,
+    Interaction,
     Kind,
     control_of,
     decode_counting,
+    decode_interaction,
     decode_strict,
     from_document,
     parse_document,
@@ -93,14 +93,18 @@ class Rejection:
 
 @dataclass(slots=True)
 class Decoding:
-    """What the records of one batch say. ``positions`` gives each event's record; both are in log order."""
+    """What the records of one batch say. ``positions`` gives each event's record; both are in log order.
 
-    events: list[Event] = field(default_factory=list)
-    positions: list[int] = field(default_factory=list)
+    Events of other kinds than interactions are of type `Event`.
+    """
+
+    events: list[Interaction] = field(default_factory=list)
+    positions: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
     rejected: list[Rejection] = field(default_factory=list)
     controls: list[tuple[int, Control]] = field(default_factory=list)  # with their positions
     unknown_fields: int = 0
     ignored: int = 0  # control records, and records that a mapping drops
+    various: bool = False  # whether there may be other events than interactions
 
     def proposals(self) -> list[tuple[int, Control]]:
         """The control records that name standards, with their positions."""
@@ -110,7 +114,7 @@ class Decoding:
         """The events before each control record, with that record and its position; at last those behind them all."""
         done = 0
         for position, control in self.controls:
-            after = bisect_left(self.positions, position, done)
+            after = int(np.searchsorted(self.positions, position))
             yield Decoding(self.events[done:after], self.positions[done:after]), position, control
             done = after
         rest = (self.events[done:], self.positions[done:]) if done else (self.events, self.positions)
@@ -121,36 +125,52 @@ def decode_values(values: Sequence[bytes | None], mapper: Mapper | None = None) 
     """Decode every record; nothing that a record contains raises."""
     decoding = Decoding()
     if mapper is None:
-        _decode_fast(values, decoding)
+        absent = _decode_fast(values, decoding)
     else:
-        decoder = _mapped(mapper)
-        for position, raw in enumerate(values):
-            _take(position, raw, decoder, decoding)
-    _drop_incomplete(decoding)
+        decoder, decoding.various = _mapped(mapper), True
+        absent = [position for position, raw in enumerate(values) if not _take(position, raw, decoder, decoding)]
+    decoding.positions = np.arange(len(values))
+    if absent:
+        decoding.positions = np.delete(decoding.positions, absent)
+    if decoding.various:
+        _drop_incomplete(decoding)
     return decoding
 
 
-def _decode_fast(values: Sequence[bytes | None], decoding: Decoding) -> None:
-    """Run the strict decoder over the batch; look closely only at what it refuses.
+#: Beyond so many records that are no plain interactions, and such a part of all, the rest is decoded as any event.
+_FEW, _PART = 16, 16
+
+
+def _decode_fast(values: Sequence[bytes | None], decoding: Decoding) -> list[int]:
+    """Run the narrowest decoder over the batch; look closer only at what it refuses. Gives the places without an event.
 
     `list.extend` keeps what an iterator gave before it raised, and the iterator goes on behind the culprit: one turn
     of the loop for each refused record, no Python statement for the others.
     """
-    decoded = map(decode_strict, _without_oversized(values))
-    position = 0
+    checked = _without_oversized(values)
+    decode, decoded = decode_interaction, map(decode_interaction, checked)
+    events, absent, refused = decoding.events, list[int](), 0
     while True:
-        before = len(decoding.events)
         try:
-            decoding.events.extend(decoded)
-            finished = True
+            events.extend(decoded)
         except _REFUSALS:
-            finished = False
-        following = position + len(decoding.events) - before
-        decoding.positions.extend(range(position, following))
-        if finished:
-            return
-        _take(following, values[following], decode_counting, decoding)
-        position = following + 1
+            refused, decoding.various = refused + 1, True
+        else:
+            return absent
+        position = len(events) + len(absent)
+        added = decode is decode_interaction and _add_strictly(checked[position], events)
+        if not added and not _take(position, values[position], decode_counting, decoding):
+            absent.append(position)
+        if decode is decode_interaction and refused > max(_FEW, position // _PART):
+            decode, decoded = decode_strict, map(decode_strict, islice(checked, position + 1, None))
+
+
+def _add_strictly(raw: bytes, events: list[Interaction]) -> bool:
+    try:
+        events.append(decode_strict(raw))
+    except _REFUSALS:
+        return False
+    return True
 
 
 _REFUSALS: Final = (msgspec.MsgspecError, UnicodeDecodeError, TypeError)
@@ -158,28 +178,32 @@ _REFUSALS: Final = (msgspec.MsgspecError, UnicodeDecodeError, TypeError)
 
 def _without_oversized(values: Sequence[bytes | None]) -> Sequence[bytes]:
     """The records with those that are too large made empty, so that the decoder refuses them like tombstones."""
-    if max(map(len, filter(None, values)), default=0) > MAX_BYTES:
+    try:
+        longest = max(map(len, values), default=0)  # type: ignore[arg-type]  # a tombstone raises
+    except TypeError:
+        longest = max(map(len, filter(None, values)), default=0)
+    if longest > MAX_BYTES:
         values = [None if raw is not None and len(raw) > MAX_BYTES else raw for raw in values]
     return values  # type: ignore[return-value]  # a tombstone makes the decoder raise, which is what is wanted
 
 
 def _take(
     position: int, raw: bytes | None, decoder: Callable[[bytes | None], Decoded | None], decoding: Decoding
-) -> None:
-    """Decode one record with care and file it where it belongs."""
+) -> bool:
+    """Decode one record with care and file it where it belongs; whether it is an event."""
     try:
         decoded = decoder(raw)
     except BadEvent as bad:
         decoding.rejected.append(Rejection(position, bad.reason, bad.detail))
-        return
+        return False
     if decoded is not None and decoded.control is not None:
         decoding.controls.append((position, decoded.control))
     if decoded is None or decoded.event is None:
         decoding.ignored += 1
-        return
+        return False
     decoding.events.append(decoded.event)
-    decoding.positions.append(position)
     decoding.unknown_fields += decoded.unknown_fields
+    return True
 
 
 def _mapped(mapper: Mapper) -> Callable[[bytes | None], Decoded | None]:
@@ -210,16 +234,16 @@ def _drop_incomplete(decoding: Decoding) -> None:
     kinds = list(map(_kind, decoding.events))
     if kinds.count(Kind.INTERACTION.value) == len(kinds):
         return
-    events, positions = decoding.events, decoding.positions
-    decoding.events, decoding.positions = [], []
-    for event, position in zip(events, positions, strict=True):
+    complete = np.ones(len(kinds), np.bool_)
+    for place in [place for place, kind in enumerate(kinds) if kind != Kind.INTERACTION.value]:
         try:
-            require_complete(event)
+            require_complete(decoding.events[place])
         except BadEvent as bad:
-            decoding.rejected.append(Rejection(position, bad.reason, bad.detail))
-        else:
-            decoding.events.append(event)
-            decoding.positions.append(position)
+            decoding.rejected.append(Rejection(int(decoding.positions[place]), bad.reason, bad.detail))
+            complete[place] = False
+    if not complete.all():
+        decoding.events = list(compress(decoding.events, complete.tolist()))
+        decoding.positions = decoding.positions[complete]
 
 
 _kind: Final = attrgetter("kind")
@@ -227,7 +251,7 @@ _time: Final = attrgetter("time")
 _duration: Final = attrgetter("duration")
 
 
-def times_ms(events: Sequence[Event]) -> tuple[IntArray, npt.NDArray[np.bool_]]:
+def times_ms(events: Sequence[Interaction]) -> tuple[IntArray, npt.NDArray[np.bool_]]:
     """Event times in integer milliseconds (half to even), and which of them lie between 1970 and the year 3000.
 
     Times outside are 0 in the first array.
@@ -243,7 +267,7 @@ def times_ms(events: Sequence[Event]) -> tuple[IntArray, npt.NDArray[np.bool_]]:
     return milliseconds, valid
 
 
-def durations_us(events: Sequence[Event]) -> IntArray:
+def durations_us(events: Sequence[Interaction]) -> IntArray:
     """Durations in integer microseconds (half to even); `ABSENT` where an event has none."""
     seconds = np.array(list(map(_duration, events)), np.float64)  # None becomes NaN, which no event can contain
     absent = np.isnan(seconds)

@@ -22,9 +22,28 @@ BOUNDS: Final[IntArray] = np.array((0, *BOUNDS_US), np.int64)
 LONGEST_US: Final = 400 * 86_400 * 1_000_000
 
 
+def _leading_of_floats() -> tuple[int, IntArray]:
+    """Least leading bits of a duration, and by them, from there on, the first bucket that one may lie in."""
+    least = int(np.array(1.0).view(np.int64)) >> _DROPPED_BITS
+    most = int(np.array(float(LONGEST_US)).view(np.int64)) >> _DROPPED_BITS
+    lowest = (np.arange(least, most + 1) << _DROPPED_BITS).view(np.float64)
+    first = np.searchsorted(BOUNDS, np.ceil(lowest), side="left")
+    first[0] = 0  # where zero is sought too
+    return least, first
+
+
+#: Of the 52 bits behind a float's exponent as many stay as there are to be less than one bound between two.
+_DROPPED_BITS: Final = 52 - 7
+_LEAST, _FIRST_BUCKETS = _leading_of_floats()
+
+
 def buckets_of(durations_us: IntArray) -> IntArray:
     """Bucket number of each duration (integer microseconds in [0, `LONGEST_US`])."""
-    found: IntArray = np.searchsorted(BOUNDS, durations_us, side="left")
+    # A number's leading bits say between which bounds it may lie, and there is one at most; to look there takes a
+    # third of the time of a search. Up to 400 days in microseconds are exact as floats.
+    leading = durations_us.astype(np.float64).view(np.int64) >> _DROPPED_BITS
+    found: IntArray = _FIRST_BUCKETS[np.maximum(leading - _LEAST, 0)]
+    found += durations_us > BOUNDS[found]
     return found
 
 

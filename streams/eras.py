@@ -17,7 +17,7 @@ import numpy as np
 from streams.catalogue import Catalogue
 from streams.columns import durations_us
 from streams.derivers.timelines import DEFAULT_HOLD_MS, Probe, Timelines
-from streams.events import Event, Kind
+from streams.events import Event, Interaction
 from streams.judging import RouteKey
 from streams.open_slices import OpenSlices
 from streams.router import Router
@@ -41,18 +41,17 @@ class Era:
         router = Router(standards, catalogue)
         return cls(standards, start_ms, router, OpenSlices(router))
 
-    def place(self, events: Sequence[Event], times: IntArray, offsets: IntArray) -> None:
+    def place(self, events: Sequence[Interaction], times: IntArray, offsets: IntArray) -> None:
         """Add events to their open slices: probes as transitions, everything else as observations."""
         routes = self.router.routes(events, times, offsets)
         starts = slice_starts(times)
         self.open.enter(starts, offsets)
-        kinds = [event.kind for event in events]
-        if Kind.PROBE.value in kinds:
-            probes = np.array([kind == Kind.PROBE.value for kind in kinds], np.bool_)
+        probes = self.router.columns.probe[routes]
+        if probes.any():
             for i in np.flatnonzero(probes).tolist():
                 self._keep_probe(events[i], int(times[i]), int(offsets[i]), self.router.labels[int(routes[i])])
             routes, starts = routes[~probes], starts[~probes]
-            events = [event for event in events if event.kind != Kind.PROBE.value]
+            events = list(itertools.compress(events, (~probes).tolist()))
         self.open.add(starts, routes, durations_us(events))
 
     def observe(self, closing: OpenSlice, timelines: Timelines) -> None:
@@ -66,7 +65,8 @@ class Era:
             keys = np.array(sorted(weights), np.int64)
             closing.add_cells(Table(keys, np.array([[weights[cell]] for cell in keys.tolist()], np.int64)))
 
-    def _keep_probe(self, event: Event, time_ms: int, offset: int, labels: RouteKey) -> None:
+    def _keep_probe(self, event: Interaction, time_ms: int, offset: int, labels: RouteKey) -> None:
+        assert isinstance(event, Event)
         holds_ms = DEFAULT_HOLD_MS if event.holds is None else round(event.holds * 1_000)
         service, step, source = labels.service, labels.step or "", labels.class_ or ""
         probe = Probe(time_ms, offset, service, step, source, bool(event.up), holds_ms)
@@ -137,7 +137,7 @@ class Eras:
         """Offset of the first record that entered an open slice."""
         return min((first for era in self._eras if (first := era.open.first_offset()) is not None), default=None)
 
-    def place(self, events: Sequence[Event], times: IntArray, offsets: IntArray) -> None:
+    def place(self, events: Sequence[Interaction], times: IntArray, offsets: IntArray) -> None:
         """Add events, in log order, to the open slices of their eras."""
         if len(self._eras) == 1:
             self.now.place(events, times, offsets)

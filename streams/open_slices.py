@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
+from typing import Final
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from streams.columns import ABSENT
 from streams.distribution import buckets_of
 from streams.router import Router
 from streams.slices import BUCKET_BITS, LENGTH_MS, SUMMARIES, WEIGHTS, Counts, Distributions, OpenSlice
-from streams.tables import IntArray, Table, group, join, run_starts, split
+from streams.tables import IntArray, Table, join, reduce_runs, run_ends, run_starts, sorting, split
 
 
 class OpenSlices:
@@ -55,52 +56,43 @@ class OpenSlices:
 
     def enter(self, starts: IntArray, offsets: IntArray) -> None:
         """Open the slices at ``starts`` into which records at ``offsets``, in log order, enter."""
+        if len(starts) and (starts == starts[0]).all():
+            self.at(int(starts[0])).enter(int(offsets[0]))
+            return
         found, first = np.unique(starts, return_index=True)
         for start_ms, offset in zip(found.tolist(), offsets[first].tolist(), strict=True):
             self.at(start_ms).enter(offset)
 
     def add(self, starts: IntArray, routes: IntArray, durations_us: IntArray) -> None:
-        """Count observations: the start of each one's slice, its route, and its duration (or `ABSENT`)."""
+        """Take in observations: the start of each one's slice, its route, and its duration (or `ABSENT`)."""
         if not len(starts):
             return
-        origin = int(starts.min())
-        places = (starts - origin) // LENGTH_MS
-        self._add_cells(origin, places, self._router.cells_of(routes, durations_us))
-        distributions = self._router.columns.distribution[routes]
-        measured = (distributions >= 0) & (durations_us != ABSENT)
-        if measured.any():
-            self._add_durations(origin, places[measured], distributions[measured], durations_us[measured])
+        places = (starts - starts.min()) // LENGTH_MS
+        if not places.any():
+            self._add(int(starts[0]), routes, durations_us)
+            return
+        order = sorting(places)
+        places, starts, routes, durations_us = places[order], starts[order], routes[order], durations_us[order]
+        begins = run_starts(places)
+        for begin, end in zip(begins.tolist(), run_ends(begins, len(places)).tolist(), strict=True):
+            part = slice(begin, end)
+            # A copy, so that a few observations of a slice that stays open do not keep all of the batch.
+            self._add(int(starts[begin]), routes[part].copy(), durations_us[part].copy())
 
-    def _add_cells(self, origin: int, places: IntArray, cells: IntArray) -> None:
-        width = self._router.cells
-        keys, weights = _counted(places * width + cells, (int(places.max()) + 1) * width)
-        for place, start, end in _spans(keys // width):
-            self.at(origin + place * LENGTH_MS).add_cells(
-                Table(keys[start:end] - place * width, weights[start:end, np.newaxis])
-            )
+    def _add(self, start_ms: int, routes: IntArray, durations_us: IntArray) -> None:
+        one = self.at(start_ms)
+        one.observe(routes, durations_us)
+        if one.waiting > _MOST_PENDING:
+            _settle(self._router, [one])
 
-    def _add_durations(self, origin: int, places: IntArray, distributions: IntArray, durations_us: IntArray) -> None:
-        width = self._router.distributions
-        bucketed = ((places * width + distributions) << BUCKET_BITS) | buckets_of(durations_us)
-        order = np.argsort(bucketed, kind="stable")
-        bucketed, durations_us = bucketed[order], durations_us[order]
-        series = bucketed >> BUCKET_BITS
-        ones = np.ones(len(series), np.int64)
-        stacked = np.stack((ones, durations_us, durations_us, durations_us), axis=1)
-        summaries = group(series, stacked, SUMMARIES)
-        buckets = group(bucketed, ones[:, np.newaxis], WEIGHTS)
-        bucket_ends = np.searchsorted(buckets.keys, (summaries.keys + 1) << BUCKET_BITS)
-        for place, start, end in _spans(summaries.keys // width):
-            first = int(bucket_ends[start - 1]) if start else 0
-            shift, last = place * width, int(bucket_ends[end - 1])
-            self.at(origin + place * LENGTH_MS).add_durations(
-                Table(summaries.keys[start:end] - shift, summaries.values[start:end]),
-                Table(buckets.keys[first:last] - (shift << BUCKET_BITS), buckets.values[first:last]),
-            )
+
+#: Observations that wait in a slice to be counted, 16 bytes each. Counting many at once takes less for each.
+_MOST_PENDING: Final = 65_536
 
 
 def contents(router: Router, slices: Sequence[OpenSlice]) -> tuple[list[Counts], list[Distributions]]:
     """What each of ``slices`` holds, by series. All are worked out in one pass, for most hold little."""
+    _settle(router, slices)
     count, distributions = len(slices), router.distributions
     cells = join([one.cells for one in slices], router.cells, WEIGHTS)
     ratios = split(router.ratios_of(cells), router.ratios, count)
@@ -111,22 +103,59 @@ def contents(router: Router, slices: Sequence[OpenSlice]) -> tuple[list[Counts],
     return list(map(Counts, ratios, sums)), list(map(Distributions, summaries, buckets))
 
 
-#: Up to so many possible keys per observation, counting into a dense array is cheaper than sorting.
-_DENSE = 8
+def _settle(router: Router, slices: Sequence[OpenSlice]) -> None:
+    """Count what is pending in ``slices``, all in one pass."""
+    waiting = [one for one in slices if one.waiting]
+    if not waiting:
+        return
+    count, distributions = len(waiting), router.distributions
+    places = np.repeat(np.arange(count), [one.waiting for one in waiting])
+    pending = [part for one in waiting for part in one.taken()]
+    routes = np.concatenate([part.routes for part in pending])
+    durations_us = np.concatenate([part.durations_us for part in pending])
+    cells = split(_cells(router, places, routes, durations_us), router.cells, count)
+    summaries, buckets = _distributions(router, places, routes, durations_us)
+    for one, *tables in zip(
+        waiting,
+        cells,
+        split(summaries, distributions, count),
+        split(buckets, distributions << BUCKET_BITS, count),
+        strict=True,
+    ):
+        one.add_cells(tables[0])
+        one.add_durations(tables[1], tables[2])
 
 
-def _counted(keys: IntArray, limit: int) -> tuple[IntArray, IntArray]:
-    """Distinct ``keys`` (all below ``limit``), sorted, and how often each occurs."""
+def _cells(router: Router, places: IntArray, routes: IntArray, durations_us: IntArray) -> Table:
+    """Weights under the keys place · number of cells + cell."""
+    keys = places * router.cells + router.cells_of(routes, durations_us)
+    limit = (int(places[-1]) + 1) * router.cells
     if limit <= _DENSE * len(keys):
         occurrences = np.bincount(keys, minlength=limit)
         distinct = np.flatnonzero(occurrences)
-        return distinct, occurrences[distinct]
-    distinct, occurrences = np.unique(keys, return_counts=True)
-    return distinct, occurrences
+        return Table(distinct, occurrences[distinct, np.newaxis])
+    keys = keys[sorting(keys)]
+    starts = run_starts(keys)
+    return Table(keys[starts], (run_ends(starts, len(keys)) - starts)[:, np.newaxis])
 
 
-def _spans(places: IntArray) -> Iterator[tuple[int, int, int]]:
-    """Each distinct value of sorted ``places`` with where it starts and ends."""
-    starts = run_starts(places)
-    ends = [*starts[1:].tolist(), len(places)]
-    return zip(places[starts].tolist(), starts.tolist(), ends, strict=True)
+#: Up to so many possible keys per observation, counting into a dense array is cheaper than sorting.
+_DENSE: Final = 8
+
+
+def _distributions(router: Router, places: IntArray, routes: IntArray, durations_us: IntArray) -> tuple[Table, Table]:
+    """Summaries and buckets, as in `Distributions`, under the keys place · number of distributions + distribution."""
+    distributions = router.columns.distribution[routes]
+    measured = (distributions >= 0) & (durations_us != ABSENT)
+    keys, durations_us = (places * router.distributions + distributions)[measured], durations_us[measured]
+    if not len(keys):
+        return Table.empty(len(SUMMARIES)), Table.empty(len(WEIGHTS))
+    keys = (keys << BUCKET_BITS) | buckets_of(durations_us)
+    order = sorting(keys)
+    keys, durations_us = keys[order], durations_us[order]
+    starts = run_starts(keys)
+    buckets = Table(keys[starts], (run_ends(starts, len(keys)) - starts)[:, np.newaxis])
+    keys >>= BUCKET_BITS
+    starts = run_starts(keys)
+    totals = [reduce_runs(operation, durations_us, starts) for operation in SUMMARIES[1:]]
+    return Table(keys[starts], np.stack((run_ends(starts, len(keys)) - starts, *totals), axis=1)), buckets

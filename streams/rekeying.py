@@ -22,7 +22,7 @@ import msgspec
 import orjson
 
 from streams.columns import Batch, Rejection, decode_values
-from streams.events import MAX_BYTES, Event
+from streams.events import MAX_BYTES, Event, Interaction
 from streams.mapping import Mapper
 from streams.progress import record_digest
 from streams.rejections import Reason
@@ -103,7 +103,7 @@ def rekey(batch: Batch, mapper: Mapper | None = None) -> Rekeying:
     decoding = decode_values(batch.values, mapper)
     stamps, offsets = batch.timestamps.tolist(), batch.offsets.tolist()
     found: list[Rekeyed | None] = [None] * len(batch)
-    for position, event in zip(decoding.positions, decoding.events, strict=True):
+    for position, event in zip(decoding.positions.tolist(), decoding.events, strict=True):
         value = batch.values[position] if mapper is None else encode(event)
         found[position] = Rekeyed(offsets[position], stamps[position], event.service.encode(), value)
     key = place_of(batch.source, batch.partition).encode()
@@ -131,9 +131,9 @@ def _rejections(raw: bytes | None) -> list[Rejection]:
 _FIELDS: Final = tuple((one.name, one.encode_name, one.default) for one in msgspec.structs.fields(Event))
 
 
-def encode(event: Event) -> bytes:
+def encode(event: Interaction) -> bytes:
     """``event`` in the wire format; fields that have their default are left out."""
-    values = ((name, getattr(event, field), default) for field, name, default in _FIELDS)
+    values = ((name, getattr(event, field, default), default) for field, name, default in _FIELDS)
     return orjson.dumps({name: value for name, value, default in values if value is not default and value != default})
 
 

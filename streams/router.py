@@ -18,7 +18,7 @@ import numpy as np
 from streams.catalogue import Catalogue
 from streams.columns import ABSENT
 from streams.distribution import LONGEST_US
-from streams.events import Event, Kind
+from streams.events import Interaction, Kind
 from streams.judging import AVAILABLE, Feed, RouteKey, classes_told_apart, identity, judge, point_of, regardless
 from streams.standards.model import (
     DAY_MS,
@@ -27,7 +27,7 @@ from streams.standards.model import (
     Standards,
     Verdict,
 )
-from streams.tables import IntArray, Table, group
+from streams.tables import IntArray, Table, group, sorting
 
 #: Durations need 45 bits; an edge is `profile << EDGE_BITS | limit`.
 EDGE_BITS: Final = 46
@@ -50,6 +50,7 @@ class Columns:
         self.edge_count = np.searchsorted(self.edges, profiles + (1 << EDGE_BITS)) - self.edge_start
         self.cell_start = np.array(router.cell_start, np.int64)
         self.distribution = np.array(router.distribution_of, np.int64)
+        self.probe = np.array([route.kind == Kind.PROBE for route in router.labels], np.bool_)
         self.feed_start = np.array(router.feed_start, np.int64)
         self.feed_ratio = np.array(router.feed_ratio, np.int64)
         self.feed_good = np.array(router.feed_good, np.int64)
@@ -70,6 +71,7 @@ class Router:
         # Those whose labels the caps replaced, by day; as long as the catalogue has met nobody new.
         self._remembered_folded: dict[tuple[int, tuple[object, ...]], tuple[int, tuple[str, ...]]] = {}
         self._remembered_met = 0
+        self._texts: dict[object, object] = {}  # of what is remembered
         self._routes: dict[RouteKey, int] = {}
         self._profiles: dict[tuple[int, ...], int] = {}
         self._classes = {service.name: classes_told_apart(service) for service in standards.services.values()}
@@ -117,7 +119,7 @@ class Router:
         """Number of cells."""
         return len(self.failure_sum)
 
-    def routes(self, events: Sequence[Event], times_ms: IntArray, offsets: IntArray) -> IntArray:
+    def routes(self, events: Sequence[Interaction], times_ms: IntArray, offsets: IntArray) -> IntArray:
         """Route of each event, with its time and its record's offset; unknown ones are admitted in order."""
         keys = list(map(_route_key, events))
         found = list(map(self._remembered.get, keys))
@@ -177,6 +179,8 @@ class Router:
 
     def _look_up(self, key: tuple[object, ...], day: int) -> tuple[int, tuple[str, ...]]:
         """Route of ``key`` on ``day``, and which of its labels the caps replaced."""
+        # The same text is the same object in all keys: most of what looking up a route reads is then in the cache.
+        key = tuple(self._texts.setdefault(part, part) for part in key)
         route = self._significant(RouteKey(*key))  # type: ignore[arg-type]  # as the attribute getter gives it
         placed = self._placed(route, day)
         number = self._routes.get(placed)
@@ -187,6 +191,7 @@ class Router:
         if len(self._remembered) + len(self._remembered_folded) >= _MOST_REMEMBERED:
             self._remembered.clear()
             self._remembered_folded.clear()
+            self._texts.clear()
         if folded:
             self._remembered_folded[day, key] = number, folded
         else:
@@ -301,5 +306,5 @@ _FOLDABLE_OF_PROBES: Final = (("service", "service"), ("step", "step"), ("source
 
 
 def _summed(ids: IntArray, values: IntArray) -> Table:
-    order = np.argsort(ids, kind="stable")
+    order = sorting(ids)
     return group(ids[order], values[order], (np.add, np.add))

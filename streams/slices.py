@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -94,6 +94,13 @@ class Slice:
     distributions: Distributions
 
 
+class Observed(NamedTuple):
+    """Observations one after the other: the route of each, and its duration in microseconds (`ABSENT` for none)."""
+
+    routes: IntArray
+    durations_us: IntArray
+
+
 _NEVER_ENTERED: Final = 1 << 62
 
 
@@ -144,13 +151,25 @@ class Seen:
 class OpenSlice:
     """A slice that may still change. What is added is only kept; it is brought together when somebody looks."""
 
-    __slots__ = ("_seen", "buckets", "cells", "first_offset", "start_ms", "summaries", "transitions")
+    __slots__ = (
+        "_seen",
+        "buckets",
+        "cells",
+        "first_offset",
+        "pending",
+        "start_ms",
+        "summaries",
+        "transitions",
+        "waiting",
+    )
 
     def __init__(self, start_ms: int) -> None:
         """Start empty, at ``start_ms``."""
         self.start_ms = start_ms
         self.first_offset = _NEVER_ENTERED  # of the first record that entered
         self.transitions: list[Probe] = []
+        self.pending: list[Observed] = []  # what is not counted yet
+        self.waiting = 0  # how many observations that is
         self.cells: list[Table] = []  # weights by cell id, one column; see `streams.router` for what cells mean
         self.summaries: list[Table] = []  # as in `Distributions`
         self.buckets: list[Table] = []
@@ -164,6 +183,16 @@ class OpenSlice:
     def enter(self, offset: int) -> None:
         """Note that the record at ``offset`` entered; to have the slice again, the log is read again from the first."""
         self.first_offset = min(self.first_offset, offset)
+
+    def observe(self, routes: IntArray, durations_us: IntArray) -> None:
+        """Take in observations, to be counted later."""
+        self.pending.append(Observed(routes, durations_us))
+        self.waiting += len(routes)
+
+    def taken(self) -> list[Observed]:
+        """What was pending, and is not any more."""
+        pending, self.pending, self.waiting = self.pending, [], 0
+        return pending
 
     def add_cells(self, cells: Table) -> None:
         """Count observations: weight by cell id."""

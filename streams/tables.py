@@ -97,8 +97,26 @@ def join(groups: Sequence[Sequence[Table]], width: int, how: Sequence[np.ufunc])
         keys = keys + np.repeat(places * width, [len(table) for _, table in filled])
     if len(filled) == 1:
         return Table(keys, values)
-    order = np.argsort(keys, kind="stable")
+    order = sorting(keys)
     return group(keys[order], values[order], how)
+
+
+#: From so many keys on, counting digits of 16 bits is faster than comparing.
+_MANY: Final = 1_024
+_DIGIT: Final = 16
+#: Keys of more digits are compared: each digit is another pass over them.
+_MOST_DIGITS: Final = 3
+
+
+def sorting(keys: IntArray) -> IntArray:
+    """The order in which non-negative ``keys`` are sorted; equal ones stay as they are."""
+    if len(keys) < _MANY or (largest := int(keys.max())) >> (_MOST_DIGITS * _DIGIT):
+        return np.argsort(keys, kind="stable")
+    order = np.argsort(keys.astype(np.uint16), kind="stable")  # numpy counts where there are 16 bits
+    for shift in range(_DIGIT, largest.bit_length(), _DIGIT):
+        digits = (keys >> shift).astype(np.uint16)
+        order = order[np.argsort(digits[order], kind="stable")]
+    return order
 
 
 def split(joined: Table, width: int, count: int) -> list[Table]:
@@ -116,7 +134,7 @@ def group(keys: IntArray, values: IntArray, how: Sequence[np.ufunc]) -> Table:
     starts = run_starts(keys)
     if len(starts) == len(keys):
         return Table(keys, values)
-    columns = [_reduce(operation, values[:, i], starts) for i, operation in enumerate(how)]
+    columns = [reduce_runs(operation, values[:, i], starts) for i, operation in enumerate(how)]
     return Table(keys[starts], np.stack(columns, axis=1))
 
 
@@ -127,7 +145,15 @@ def run_starts(keys: IntArray) -> IntArray:
     return np.flatnonzero(begins)
 
 
-def _reduce(operation: np.ufunc, column: IntArray, starts: IntArray) -> IntArray:
+def run_ends(starts: IntArray, length: int) -> IntArray:
+    """Where the runs end that begin at ``starts``, of which there is at least one, in a column of ``length``."""
+    ends = np.empty_like(starts)
+    ends[:-1], ends[-1] = starts[1:], length
+    return ends
+
+
+def reduce_runs(operation: np.ufunc, column: IntArray, starts: IntArray) -> IntArray:
+    """Each run of ``column``, of which one begins at each of ``starts``, reduced by ``operation``; sums saturate."""
     if operation is _ADD and not _sums_fit(column):
         return _saturating_sums(column, starts)
     reduced: IntArray = operation.reduceat(column, starts)

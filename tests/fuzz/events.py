@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Sequence
 from operator import attrgetter
@@ -18,18 +19,23 @@ from streams.events import (
     MAX_TEXT,
     BadEvent,
     Event,
+    Interaction,
     decode_counting,
 )
 from tests.fuzz.hostile_events import batch
 
 _FIELDS: Final = tuple(field.name for field in msgspec.structs.fields(Event))
-values_of: Final = attrgetter(*_FIELDS)
-_DEFAULTS: Final = values_of(Event(time=0.0, service="x"))
+_DEFAULTS: Final = attrgetter(*_FIELDS)(Event(time=0.0, service="x"))
 _LIMITS: Final = {"duration": MAX_DURATION, "holds": MAX_HOLDING}
 #: Longest line that a dead letter says about its record.
 _MOST_DETAIL: Final = 700
 
 generate = batch
+
+
+def values_of(event: Interaction) -> tuple[object, ...]:
+    """All fields of an event of any kind."""
+    return tuple(getattr(event, name, default) for name, default in zip(_FIELDS, _DEFAULTS, strict=True))
 
 
 def check(values: Sequence[bytes | None]) -> int:
@@ -55,8 +61,9 @@ def _filed(decoding: Decoding, count: int) -> list[object]:
     """What became of each of ``count`` records; every one has one outcome."""
     filed: list[object] = [None] * count
     assert len(decoding.events) == len(decoding.positions)
-    assert all(a < b for a, b in zip(decoding.positions, decoding.positions[1:], strict=False))
-    for event, position in zip(decoding.events, decoding.positions, strict=True):
+    positions = decoding.positions.tolist()
+    assert all(a < b for a, b in itertools.pairwise(positions))
+    for event, position in zip(decoding.events, positions, strict=True):
         filed[position] = values_of(event)
     for rejection in decoding.rejected:
         assert filed[rejection.position] is None, "an event, and rejected"

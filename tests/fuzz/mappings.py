@@ -122,7 +122,7 @@ def check(case: Case) -> int:
         assert None not in mapped.values()
     decoding = decode_values(case.records, mapper)
     assert len(decoding.events) + len(decoding.rejected) + decoding.ignored == len(case.records)
-    assert decoding.positions == sorted(set(decoding.positions))
+    assert decoding.positions.tolist() == sorted(set(decoding.positions.tolist()))
     assert all(one.service for one in decoding.events)
     return len(case.texts) + len(case.records)
 

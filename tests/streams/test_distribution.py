@@ -164,3 +164,13 @@ def test_a_sum_that_overflows_stays_there() -> None:
     full = Distribution(1, SATURATED - 1, 0, 1, Table(np.array([1]), np.array([[1]])))
     assert (full + full).sum_us == (full + (full + full)).sum_us == SATURATED
     assert (full + full).count == 2
+
+
+def test_buckets_are_those_that_a_search_of_the_bounds_finds() -> None:
+    near = np.concatenate([BOUNDS + shift for shift in (-1, 0, 1)])
+    powers = np.array([(1 << bit) + shift for bit in range(45) for shift in (-1, 0, 1)])
+    halves = np.arange(1, 200_000)
+    durations = np.concatenate((near, powers, halves, np.random.default_rng(1).integers(0, LONGEST_US, 100_000)))
+    durations = durations[(durations >= 0) & (durations <= LONGEST_US)]
+    assert (buckets_of(durations) == np.searchsorted(BOUNDS, durations, side="left")).all()
+    assert buckets_of(np.empty(0, np.int64)).tolist() == []

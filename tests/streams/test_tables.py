@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.slices import PAIRS, SUMMARIES, Counts, Distributions, OpenSlice, slice_ceiling, slice_start, slice_starts
-from streams.tables import SATURATED, Table, combine, group, join, run_starts, split, total
+from streams.tables import SATURATED, Table, combine, group, join, run_starts, sorting, split, total
 
 _NUMBERS = st.one_of(st.integers(0, 300), st.integers(0, 2**40), st.integers(SATURATED - 3, SATURATED))
 _ROWS = st.dictionaries(st.integers(0, 40) | st.integers(0, 2**45), st.tuples(_NUMBERS, _NUMBERS), max_size=12)
@@ -199,3 +199,10 @@ def test_identities_are_remembered_however_many_there_are_and_whatever_comes_at_
 def test_slices_are_half_open_and_begin_at_whole_tens_of_seconds(time: int, start: int, ceiling: int) -> None:
     assert slice_start(time) == slice_starts(np.array([time]))[0] == start
     assert slice_ceiling(time) == ceiling
+
+
+@pytest.mark.parametrize("most", [9, 200, 70_000, 1 << 33, 1 << 50])
+@pytest.mark.parametrize("count", [0, 1, 1_023, 5_000])
+def test_keys_are_sorted_and_equal_ones_keep_their_order(count: int, most: int) -> None:
+    keys = np.random.default_rng(count).integers(0, most, count)
+    assert sorting(keys).tolist() == np.argsort(keys, kind="stable").tolist()

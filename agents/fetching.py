@@ -1,0 +1,154 @@
+"""What aiokafka has fetched, as columns: no Python object for each record but its value.
+
+aiokafka makes two objects of every record, which takes longer than to decode and count it. Here one list of values is
+made for each batch of the log; offsets and timestamps follow from the batch's head where they can. Only this module
+reaches into aiokafka's fetcher: it replaces the iterator over a partition's fetched bytes, and nothing else.
+`tests/agents/test_fetching.py` compares what comes out with what aiokafka's own iterator gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import numpy as np
+from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
+from aiokafka.errors import CorruptRecordException
+
+from agents.batches import Fetched
+from streams.columns import Batch
+from streams.watermark import NO_TIMESTAMP
+
+if TYPE_CHECKING:
+    from aiokafka import AIOKafkaConsumer
+
+#: Kafka's code for timestamps that the producer wrote; 1 is LogAppendTime.
+_CREATE_TIME: Final = 0
+#: The format of batches whose head says everything; before Kafka 0.11 there were others.
+_MAGIC: Final = 2
+
+_value: Final = attrgetter("value")
+_offset: Final = attrgetter("offset")
+_timestamp: Final = attrgetter("timestamp")
+
+
+def fetch_columns(consumer: AIOKafkaConsumer, most_records: int) -> None:
+    """Let ``consumer``, which has been started, return `Fetched` of at most so many records where it returned records.
+
+    Its own bound, ``max_poll_records``, then counts those.
+    """
+    fetcher: Any = consumer._fetcher  # noqa: SLF001 - see above
+    process = fetcher._proc_fetch_request  # noqa: SLF001
+
+    async def process_as_columns(*args: Any) -> bool:  # noqa: ANN401 - handed on
+        # Nothing awaits between aiokafka's own processing and this.
+        wakeup: bool = await process(*args)
+        for result in fetcher._records.values():  # noqa: SLF001
+            if isinstance(result, FetchResult) and type(result._partition_records) is PartitionRecords:  # noqa: SLF001
+                result._partition_records = PartitionColumns.of(result._partition_records, most_records)  # noqa: SLF001
+        return wakeup
+
+    fetcher._proc_fetch_request = process_as_columns  # noqa: SLF001
+
+
+class PartitionColumns(PartitionRecords):  # type: ignore[misc]  # aiokafka is not typed here
+    """The records of one partition out of one answer, as `Fetched`; ``next_fetch_offset`` follows the last given."""
+
+    most_records: int
+    next_fetch_offset: int
+
+    @classmethod
+    def of(cls, fresh: PartitionRecords, most_records: int) -> Self:
+        """The same records as ``fresh``, of which none may have been taken."""
+        columns = cls(
+            fresh._tp,  # noqa: SLF001
+            fresh._records,  # noqa: SLF001
+            fresh._aborted_transactions,  # noqa: SLF001
+            fresh.next_fetch_offset,
+            None,
+            None,
+            fresh._check_crcs,  # noqa: SLF001
+            fresh._isolation_level,  # noqa: SLF001
+        )
+        columns.most_records = most_records
+        return columns
+
+    def _unpack_records(self) -> Iterator[Fetched]:
+        """Gather what batches hold until there is enough; what was gathered comes before any error."""
+        gathered: list[Fetched] = []
+        count, position = 0, self.next_fetch_offset
+        while self._records.has_next():
+            log_batch = self._records.next_batch()
+            if self._check_crcs and not log_batch.validate_crc():
+                yield from self._hand_out(gathered)
+                raise CorruptRecordException(f"Invalid CRC - {self._tp}")
+            if self._counts(log_batch) and (piece := self._columns(log_batch, position)) is not None:
+                if gathered and (count + len(piece.batch) > self.most_records or _unlike(gathered[0], piece)):
+                    yield from self._hand_out(gathered)
+                    count = 0
+                gathered.append(piece)
+                count += len(piece.batch)
+            position = max(position, log_batch.next_offset)
+        yield from self._hand_out(gathered)
+        self.next_fetch_offset = position
+
+    def _hand_out(self, gathered: list[Fetched]) -> Iterator[Fetched]:
+        """Everything ``gathered``, in parts of at most `most_records`; empties it."""
+        if not gathered:
+            return
+        whole = _joined(gathered)
+        gathered.clear()
+        for first in range(0, len(whole.batch), self.most_records):
+            part = Fetched(whole.batch.between(first, first + self.most_records), whole.create_time)
+            self.next_fetch_offset = part.end
+            yield part
+
+    def _counts(self, log_batch: Any) -> bool:  # noqa: ANN401 - of compiled code
+        """Whether a batch of the log holds records for readers: no control batch, and not of an aborted transaction."""
+        producer = log_batch.producer_id
+        if self._isolation_level == READ_COMMITTED and producer is not None:
+            self._consume_aborted_up_to(log_batch.base_offset)
+            if log_batch.is_control_batch and self._contains_abort_marker(log_batch):
+                self._aborted_producers.discard(producer)
+            if log_batch.is_transactional and producer in self._aborted_producers:
+                return False
+        return not log_batch.is_control_batch
+
+    def _columns(self, log_batch: Any, position: int) -> Fetched | None:  # noqa: ANN401 - of compiled code
+        """The records of ``log_batch`` from offset ``position`` on; None where there are none."""
+        records = list(log_batch)
+        count = len(records)
+        if not count:
+            return None
+        last = records[-1]
+        whole = getattr(log_batch, "magic", None) == _MAGIC and count == log_batch.last_offset_delta + 1
+        if whole:  # offsets in a batch only rise, so where none is missing they are these
+            offsets = np.arange(log_batch.base_offset, log_batch.base_offset + count, dtype=np.int64)
+        else:
+            offsets = np.fromiter(map(_offset, records), np.int64, count)
+        if whole and last.timestamp_type not in (None, _CREATE_TIME):
+            stamps = np.full(count, last.timestamp, np.int64)
+        else:
+            times = (NO_TIMESTAMP if stamp is None or stamp < 0 else stamp for stamp in map(_timestamp, records))
+            stamps = np.fromiter(times, np.int64, count)
+        batch = Batch(self._tp.topic, self._tp.partition, list(map(_value, records)), offsets, stamps)
+        if offsets[0] < position:  # the consumer was sent into the middle of this batch
+            batch = batch.between(batch.position_of(position), count)
+        return Fetched(batch, last.timestamp_type == _CREATE_TIME) if len(batch) else None
+
+
+def _unlike(one: Fetched, other: Fetched) -> bool:
+    return one.create_time != other.create_time
+
+
+def _joined(pieces: list[Fetched]) -> Fetched:
+    """All ``pieces``, which follow one another."""
+    first = pieces[0]
+    if len(pieces) == 1:
+        return first
+    batches = [piece.batch for piece in pieces]
+    values = [value for batch in batches for value in batch.values]
+    offsets = np.concatenate([batch.offsets for batch in batches])
+    stamps = np.concatenate([batch.timestamps for batch in batches])
+    return Fetched(Batch(first.topic, first.partition, values, offsets, stamps), first.create_time)
