@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Final, Protocol
 
 import numpy as np
-import numpy.typing as npt
-import xxhash
 
-from streams.columns import Batch, Decoding, Rejection, times_ms
-from streams.events import Interaction
+from streams.columns import NO_ID, Batch, BoolArray, Observations
+from streams.decoding import Rejection
 from streams.rejections import Reason
 from streams.slices import LENGTH_MS, OpenSlice, slice_starts
-from streams.tables import IntArray, run_starts
+from streams.tables import IntArray, run_ends, run_starts, sorting
 from streams.watermark import Watermark
-
-BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """Events that count, with the positions of their records in the batch and their times; all in log order.
+    """Events that count, in log order, and what became of the others.
 
     ``newest_ms`` is the newest time among all events that were believed, late and repeated ones included.
     """
 
-    positions: IntArray
-    events: list[Interaction]
-    times_ms: IntArray
+    observations: Observations
+    rejected: list[Rejection]
     duplicates: int
     newest_ms: int | None
 
@@ -59,31 +52,29 @@ class Opened(Protocol):
         ...
 
 
-def admit(batch: Batch, decoding: Decoding, watermark: Watermark, opened: Opened, *, again: bool = False) -> Admitted:
-    """Judge the events of ``batch`` by their times; the others are added to ``decoding.rejected``.
+def admit(
+    batch: Batch, observations: Observations, watermark: Watermark, opened: Opened, *, again: bool = False
+) -> Admitted:
+    """Judge events of ``batch`` by their times.
 
     Moves ``watermark``, and remembers ids in the ``opened`` slices. ``again``: the watermark has passed these records
     before and stands where it stood behind the last of them; what is open then is to be had again.
     """
-    positions = decoding.positions
-    timing = _timing(batch, decoding, watermark, again=again)
-    _reject(decoding, timing, watermark.policy.max_ahead_ms)
+    timing = _timing(batch, observations, watermark, again=again)
     fresh = timing.fresh
-    first = _first_seen(decoding.events, timing.times, fresh, opened)
-    duplicates = int(fresh.sum()) - int((fresh & first).sum())
-    believed = timing.times[timing.valid & ~timing.future]
+    counted = fresh & _first_seen(observations, fresh, opened)
+    believed = observations.times_ms[observations.valid & ~timing.future]
     newest_ms = int(believed.max()) if len(believed) else None
-    counted = fresh & first
     if counted.all():
-        return Admitted(positions, decoding.events, timing.times, duplicates, newest_ms)
-    events = [decoding.events[i] for i in np.flatnonzero(counted).tolist()]
-    return Admitted(positions[counted], events, timing.times[counted], duplicates, newest_ms)
+        return Admitted(observations, [], 0, newest_ms)
+    rejected = _rejected(observations, timing, watermark.policy.max_ahead_ms)
+    return Admitted(observations.take(counted), rejected, int((fresh & ~counted).sum()), newest_ms)
 
 
-def _timing(batch: Batch, decoding: Decoding, watermark: Watermark, *, again: bool) -> _Timing:
-    times, valid = times_ms(decoding.events)
-    stamps = batch.timestamps[decoding.positions]
-    future = valid & watermark.is_future(times, stamps, batch.offsets[decoding.positions])
+def _timing(batch: Batch, observations: Observations, watermark: Watermark, *, again: bool) -> _Timing:
+    times, valid = observations.times_ms, observations.valid
+    stamps = batch.timestamps[observations.positions]
+    future = valid & watermark.is_future(times, stamps, batch.offsets[observations.positions])
     late = np.zeros(len(times), np.bool_)
     fits = valid & ~future
     # An event is late if the watermark had passed its slice before its record was read. The record itself cannot
@@ -93,38 +84,39 @@ def _timing(batch: Batch, decoding: Decoding, watermark: Watermark, *, again: bo
     return _Timing(times, stamps, valid, future, late)
 
 
-def _reject(decoding: Decoding, timing: _Timing, max_ahead_ms: int) -> None:
+def _rejected(observations: Observations, timing: _Timing, max_ahead_ms: int) -> list[Rejection]:
+    rejected = []
     for i in np.flatnonzero(~timing.fresh).tolist():
+        position = int(observations.positions[i])
         if not timing.valid[i]:
-            reason, detail = Reason.TIME_OUT_OF_RANGE, f"time: {decoding.events[i].time}; {_RANGE_RULE}"
+            reason = Reason.TIME_OUT_OF_RANGE
+            detail = f"time: {observations.whole[position].time}; {_RANGE_RULE}"
         elif timing.future[i]:
             ahead_s = (int(timing.times[i]) - int(timing.stamps[i])) // 1_000
             reason = Reason.FUTURE
             detail = f"time: {ahead_s:,} s after its record's; at most {max_ahead_ms / 1_000:g} s are believed"
         else:
             reason, detail = Reason.LATE, "time: its slice was final already; see the allowed lateness"
-        decoding.rejected.append(Rejection(int(decoding.positions[i]), reason, detail))
+        rejected.append(Rejection(position, reason, detail))
+    return rejected
 
 
 _RANGE_RULE: Final = "seconds since 1970 (not milliseconds), before the year 3000"
-_id: Final = attrgetter("id")
 
 
-def _first_seen(events: list[Interaction], times: IntArray, fresh: BoolArray, opened: Opened) -> BoolArray:
+def _first_seen(observations: Observations, fresh: BoolArray, opened: Opened) -> BoolArray:
     """Which events do not repeat the id and time of an event in an open slice."""
-    first = np.ones(len(events), np.bool_)
-    ids = list(map(_id, events))
-    if ids.count(None) == len(ids):
+    first = np.ones(len(observations), np.bool_)
+    if observations.identities is None:
         return first
-    places = np.flatnonzero(fresh & np.array([bool(text) for text in ids], np.bool_))
-    places = places[np.argsort(slice_starts(times[places]), kind="stable")]  # by slice, in each in log order
-    starts = slice_starts(times[places])
-    identities = list(map(_identity, map(ids.__getitem__, places.tolist()), times[places].tolist()))
-    for begin, end in itertools.pairwise([*run_starts(starts).tolist(), len(places)]):
+    places = np.flatnonzero(fresh & (observations.identities != NO_ID))
+    if not len(places):
+        return first
+    starts = slice_starts(observations.times_ms[places])
+    order = sorting(starts - starts.min())  # by slice, in each in log order
+    places, starts = places[order], starts[order]
+    identities = observations.identities[places]
+    begins = run_starts(starts)
+    for begin, end in zip(begins.tolist(), run_ends(begins, len(starts)).tolist(), strict=True):
         first[places[begin:end]] = opened.at(int(starts[begin])).first_seen(identities[begin:end])
     return first
-
-
-def _identity(text: str, time_ms: int) -> int:
-    # The time is not the seed: short texts collide under different seeds.
-    return xxhash.xxh3_64_intdigest(text.encode() + time_ms.to_bytes(8, "little"))

@@ -1,41 +1,33 @@
-"""A batch of raw records as columns: typed events, their times and durations, and what was rejected on the way."""
+"""A batch of raw records, and what they say as columns: names, times and durations of its events."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import compress, islice, repeat
+from itertools import repeat
 from operator import attrgetter
 from typing import Final, Self
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
+import xxhash
 
-from streams.control import STANDARDS, TYPES
-from streams.events import (
-    MAX_BYTES,
-    BadEvent,
-    Control,
-    Decoded,
-    Interaction,
-    Kind,
-    control_of,
-    decode_counting,
-    decode_interaction,
-    decode_strict,
-    from_document,
-    parse_document,
-    require_complete,
-)
+from streams.control import STANDARDS
+from streams.decoding import Decoding, Rejection, decode_values
+from streams.events import Control, Interaction, Kind
 from streams.mapping import Mapper
-from streams.rejections import Reason
+from streams.names import Names
 from streams.tables import IntArray
 from streams.watermark import LATEST_MS, NO_TIMESTAMP
 
+BoolArray = npt.NDArray[np.bool_]
+IdArray = npt.NDArray[np.uint64]
+
 #: Stands for "this event carries no duration".
 ABSENT: Final = -1
+#: Stands for "this event carries no id".
+NO_ID: Final = 0
 #: Event times are believed from 1970 to the year 3000: the calendar itself ends with the year 9999, and the days,
 #: periods and windows that an event belongs to have to end before that, in every time zone.
 LATEST_SECONDS: Final = LATEST_MS / 1_000
@@ -83,193 +75,158 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejection:
-    """A record of a batch that is no event: its position there, why, and a line for people."""
+class Observations:
+    """Events in log order, as columns of equal length.
 
-    position: int
-    reason: Reason
-    detail: str
+    ``positions`` gives each one's record in the batch, ``codes`` what it is told apart by (see `Names`), ``times_ms``
+    its time, ``durations_us`` its duration (or `ABSENT`). ``identities`` tells equal ids at equal times (or `NO_ID`);
+    None where no event has an id. ``valid``: whether the time is one that is believed.
+    ``whole`` holds the events of which more is needed, by position: probes, and those whose time is not valid.
+    """
+
+    positions: IntArray
+    codes: IntArray
+    times_ms: IntArray
+    valid: BoolArray
+    durations_us: IntArray
+    identities: IdArray | None
+    whole: dict[int, Interaction]
+
+    def __len__(self) -> int:
+        """Number of events."""
+        return len(self.positions)
+
+    def take(self, which: slice | BoolArray) -> Observations:
+        """Some of the events."""
+        return Observations(
+            self.positions[which],
+            self.codes[which],
+            self.times_ms[which],
+            self.valid[which],
+            self.durations_us[which],
+            None if self.identities is None else self.identities[which],
+            self.whole,
+        )
 
 
 @dataclass(slots=True)
-class Decoding:
-    """What the records of one batch say. ``positions`` gives each event's record; both are in log order.
+class Content:
+    """What the records of one batch say."""
 
-    Events of other kinds than interactions are of type `Event`.
-    """
-
-    events: list[Interaction] = field(default_factory=list)
-    positions: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
+    observations: Observations = field(default_factory=lambda: _Events().observations())
     rejected: list[Rejection] = field(default_factory=list)
     controls: list[tuple[int, Control]] = field(default_factory=list)  # with their positions
     unknown_fields: int = 0
     ignored: int = 0  # control records, and records that a mapping drops
-    various: bool = False  # whether there may be other events than interactions
 
     def proposals(self) -> list[tuple[int, Control]]:
         """The control records that name standards, with their positions."""
         return [(position, one) for position, one in self.controls if one.type == STANDARDS]
 
-    def runs(self) -> Iterator[tuple[Decoding, int, Control | None]]:
+    def runs(self) -> Iterator[tuple[Observations, int, Control | None]]:
         """The events before each control record, with that record and its position; at last those behind them all."""
         done = 0
         for position, control in self.controls:
-            after = int(np.searchsorted(self.positions, position))
-            yield Decoding(self.events[done:after], self.positions[done:after]), position, control
+            after = int(np.searchsorted(self.observations.positions, position))
+            yield self.observations.take(slice(done, after)), position, control
             done = after
-        rest = (self.events[done:], self.positions[done:]) if done else (self.events, self.positions)
-        yield Decoding(*rest), -1, None
+        yield self.observations.take(slice(done, None)) if done else self.observations, -1, None
 
 
-def decode_values(values: Sequence[bytes | None], mapper: Mapper | None = None) -> Decoding:
-    """Decode every record; nothing that a record contains raises."""
-    decoding = Decoding()
-    if mapper is None:
-        absent = _decode_fast(values, decoding)
-    else:
-        decoder, decoding.various = _mapped(mapper), True
-        absent = [position for position, raw in enumerate(values) if not _take(position, raw, decoder, decoding)]
-    decoding.positions = np.arange(len(values))
-    if absent:
-        decoding.positions = np.delete(decoding.positions, absent)
-    if decoding.various:
-        _drop_incomplete(decoding)
-    return decoding
+#: So many records are decoded, and what is needed of them taken, before the next: their objects then stay in the
+#: processor's cache.
+_PIECE: Final = 1_024
 
 
-#: Beyond so many records that are no plain interactions, and such a part of all, the rest is decoded as any event.
-_FEW, _PART = 16, 16
+def read_batch(values: Sequence[bytes | None], names: Names, mapper: Mapper | None = None) -> Content:
+    """Decode every record into columns; nothing that a record contains raises."""
+    content, events = Content(), _Events()
+    for first in range(0, len(values), _PIECE):
+        decoding = decode_values(values[first : first + _PIECE], mapper)
+        events.add(decoding, names, first)
+        content.rejected += [replace(one, position=one.position + first) for one in decoding.rejected]
+        content.controls += [(position + first, control) for position, control in decoding.controls]
+        content.unknown_fields += decoding.unknown_fields
+        content.ignored += decoding.ignored
+    content.observations = events.observations()
+    for position in content.observations.positions[~content.observations.valid].tolist():
+        (content.observations.whole[position],) = decode_values([values[position]], mapper).events
+    return content
 
 
-def _decode_fast(values: Sequence[bytes | None], decoding: Decoding) -> list[int]:
-    """Run the narrowest decoder over the batch; look closer only at what it refuses. Gives the places without an event.
+class _Events:
+    """What is taken of events, piece by piece."""
 
-    `list.extend` keeps what an iterator gave before it raised, and the iterator goes on behind the culprit: one turn
-    of the loop for each refused record, no Python statement for the others.
-    """
-    checked = _without_oversized(values)
-    decode, decoded = decode_interaction, map(decode_interaction, checked)
-    events, absent, refused = decoding.events, list[int](), 0
-    while True:
-        try:
-            events.extend(decoded)
-        except _REFUSALS:
-            refused, decoding.various = refused + 1, True
-        else:
-            return absent
-        position = len(events) + len(absent)
-        added = decode is decode_interaction and _add_strictly(checked[position], events)
-        if not added and not _take(position, values[position], decode_counting, decoding):
-            absent.append(position)
-        if decode is decode_interaction and refused > max(_FEW, position // _PART):
-            decode, decoded = decode_strict, map(decode_strict, islice(checked, position + 1, None))
+    def __init__(self) -> None:
+        self.codes: list[int] = []
+        self.times: list[float | datetime] = []
+        self.durations: list[float | None] = []
+        self.ids: list[str | None] = []
+        self.positions: list[IntArray] = []
+        self.probes: dict[int, Interaction] = {}
 
+    def add(self, decoding: Decoding, names: Names, first: int) -> None:
+        """Take what is needed of a piece, whose first record is at position ``first`` of the batch."""
+        events, positions = decoding.events, decoding.positions + first
+        self.codes += names.codes_of(events)
+        self.times += map(_time, events)
+        self.durations += map(_duration, events)
+        self.ids += map(_id, events)
+        self.positions.append(positions)
+        if decoding.various:
+            placed = zip(positions.tolist(), events, strict=True)
+            self.probes |= {position: event for position, event in placed if event.kind == Kind.PROBE.value}
 
-def _add_strictly(raw: bytes, events: list[Interaction]) -> bool:
-    try:
-        events.append(decode_strict(raw))
-    except _REFUSALS:
-        return False
-    return True
-
-
-_REFUSALS: Final = (msgspec.MsgspecError, UnicodeDecodeError, TypeError)
-
-
-def _without_oversized(values: Sequence[bytes | None]) -> Sequence[bytes]:
-    """The records with those that are too large made empty, so that the decoder refuses them like tombstones."""
-    try:
-        longest = max(map(len, values), default=0)  # type: ignore[arg-type]  # a tombstone raises
-    except TypeError:
-        longest = max(map(len, filter(None, values)), default=0)
-    if longest > MAX_BYTES:
-        values = [None if raw is not None and len(raw) > MAX_BYTES else raw for raw in values]
-    return values  # type: ignore[return-value]  # a tombstone makes the decoder raise, which is what is wanted
+    def observations(self) -> Observations:
+        """All of it as columns."""
+        times, valid = times_ms(self.times)
+        return Observations(
+            np.concatenate(self.positions) if self.positions else np.empty(0, np.int64),
+            np.array(self.codes, np.int64),
+            times,
+            valid,
+            durations_us(self.durations),
+            _identities(self.ids, times),
+            self.probes,
+        )
 
 
-def _take(
-    position: int, raw: bytes | None, decoder: Callable[[bytes | None], Decoded | None], decoding: Decoding
-) -> bool:
-    """Decode one record with care and file it where it belongs; whether it is an event."""
-    try:
-        decoded = decoder(raw)
-    except BadEvent as bad:
-        decoding.rejected.append(Rejection(position, bad.reason, bad.detail))
-        return False
-    if decoded is not None and decoded.control is not None:
-        decoding.controls.append((position, decoded.control))
-    if decoded is None or decoded.event is None:
-        decoding.ignored += 1
-        return False
-    decoding.events.append(decoded.event)
-    decoding.unknown_fields += decoded.unknown_fields
-    return True
-
-
-def _mapped(mapper: Mapper) -> Callable[[bytes | None], Decoded | None]:
-    """Decoder of a topic of another shape; it gives None for a record that the mapping drops."""
-
-    def decode(raw: bytes | None) -> Decoded | None:
-        document = parse_document(raw)
-        if _is_own(document):
-            return control_of(document)
-        mapped = mapper.map(document)
-        return None if mapped is None else from_document(mapped)
-
-    return decode
-
-
-def _is_own(document: Mapping[str, object]) -> bool:
-    """Whether ``document``, of a topic of another shape, is a control record of the monitor's own."""
-    type_ = document.get("type")
-    named = document.get("kind") == Kind.CONTROL and isinstance(type_, str) and type_ in TYPES
-    return named and document.keys() <= _OWN_FIELDS
-
-
-_OWN_FIELDS: Final = frozenset(Control.__struct_fields__)
-
-
-def _drop_incomplete(decoding: Decoding) -> None:
-    """Reject events that lack what their kind cannot do without; interactions lack nothing."""
-    kinds = list(map(_kind, decoding.events))
-    if kinds.count(Kind.INTERACTION.value) == len(kinds):
-        return
-    complete = np.ones(len(kinds), np.bool_)
-    for place in [place for place, kind in enumerate(kinds) if kind != Kind.INTERACTION.value]:
-        try:
-            require_complete(decoding.events[place])
-        except BadEvent as bad:
-            decoding.rejected.append(Rejection(int(decoding.positions[place]), bad.reason, bad.detail))
-            complete[place] = False
-    if not complete.all():
-        decoding.events = list(compress(decoding.events, complete.tolist()))
-        decoding.positions = decoding.positions[complete]
-
-
-_kind: Final = attrgetter("kind")
+_id: Final = attrgetter("id")
 _time: Final = attrgetter("time")
 _duration: Final = attrgetter("duration")
+#: An odd number by which times are spread over 64 bits: 2^64 divided by the golden ratio.
+_SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
-def times_ms(events: Sequence[Interaction]) -> tuple[IntArray, npt.NDArray[np.bool_]]:
+def _identities(ids: Sequence[str | None], times: IntArray) -> IdArray | None:
+    """What tells an id at a time from all others; `NO_ID` for those that are empty. None if there is none."""
+    if ids.count(None) == len(ids):
+        return None
+    texts = [text or "" for text in ids]
+    found = np.fromiter(map(xxhash.xxh3_64_intdigest, map(str.encode, texts)), np.uint64, len(texts))
+    found += times.astype(np.uint64) * _SPREAD
+    found[[not text for text in texts]] = NO_ID
+    return found
+
+
+def times_ms(times: Sequence[float | datetime]) -> tuple[IntArray, BoolArray]:
     """Event times in integer milliseconds (half to even), and which of them lie between 1970 and the year 3000.
 
     Times outside are 0 in the first array.
     """
-    raw = list(map(_time, events))
     try:
-        seconds = np.array(raw, np.float64)
+        seconds = np.array(times, np.float64)
     except TypeError:
-        seconds = np.array([t.timestamp() if isinstance(t, datetime) else t for t in raw], np.float64)
+        seconds = np.array([t.timestamp() if isinstance(t, datetime) else t for t in times], np.float64)
     rounded = np.rint(np.clip(seconds, -1.0, LATEST_SECONDS) * 1_000.0)
     valid = (rounded >= 0) & (rounded < LATEST_SECONDS * 1_000.0)
     milliseconds: IntArray = np.where(valid, rounded, 0.0).astype(np.int64)
     return milliseconds, valid
 
 
-def durations_us(events: Sequence[Interaction]) -> IntArray:
-    """Durations in integer microseconds (half to even); `ABSENT` where an event has none."""
-    seconds = np.array(list(map(_duration, events)), np.float64)  # None becomes NaN, which no event can contain
+def durations_us(durations: Sequence[float | None]) -> IntArray:
+    """Durations, in seconds, in integer microseconds (half to even); `ABSENT` for None."""
+    seconds = np.array(durations, np.float64)  # None becomes NaN, which no event can contain
     absent = np.isnan(seconds)
     microseconds: IntArray = np.rint(np.where(absent, 0.0, seconds) * 1_000_000.0).astype(np.int64)
     microseconds[absent] = ABSENT

@@ -16,12 +16,14 @@ from typing import Final
 from streams import control, saving
 from streams.admission import Admitted, admit
 from streams.catalogue import Caps, Catalogue, Member
-from streams.columns import Batch, Decoding, Rejection, decode_values
+from streams.columns import Batch, Content, read_batch
 from streams.decisions import Decision, Decisions
+from streams.decoding import Rejection
 from streams.derivers.timelines import Timelines
 from streams.eras import Era, Eras
 from streams.events import Control
 from streams.history import Grid, histories
+from streams.names import Names
 from streams.open_slices import contents
 from streams.progress import DeadLetter, LastRecord, Notice, NoticeType, Progress, SavedPoint, dead_letters
 from streams.reading import Reader
@@ -81,8 +83,9 @@ class Engine:
         self.saved: SavedPoint | None = None  # what it was restored from
         self.policy = policy or TimePolicy()
         log = self.standards_log = standards_log or StandardsLog.begin(source, book, standards)
+        self.names = Names()
         self.catalogue = Catalogue(caps, members)
-        self.eras = Eras([Era.begin(log.of(named), named.start_ms, self.catalogue) for named in log.in_use])
+        self.eras = Eras([Era.begin(log.of(named), named.start_ms, self.catalogue, self.names) for named in log.in_use])
         self.watermark = Watermark(self.policy_of(self.eras.newest.standards))
         self.timelines = Timelines()
         self.counts, self.distributions = histories(Grid(standards.timezone), RETENTION_MS)
@@ -164,15 +167,16 @@ class Engine:
         batch = batch.between(batch.position_of(self.expected or 0), len(batch))
         if not len(batch):
             return []
+        self.names.begin()
         border = self.mute_to + 1 if self.mute_to is not None else self.progress.next_offset
         cut = batch.position_of(border) if self.replaying and border is not None else 0
         before, new = batch.between(0, cut), batch.between(cut, len(batch))
         if self.mute_to is not None:  # they are obeyed too, so that what is new may decode differently behind them
             self._fold_muted(before, self._decode_known(before))
-        decoding = self._decode_known(new)
+        content = self._decode_known(new)
         if self.resume is not None:
             self._fold_again(before)
-        return self._fold_new(new, decoding)
+        return self._fold_new(new, content)
 
     def start_from(self, offset: int) -> None:
         """Go on at ``offset``, for the log has nothing of what lies between here and there."""
@@ -182,13 +186,13 @@ class Engine:
         if self.resume is None:
             self.progress.next_offset = max(offset, self.progress.next_offset or 0)
 
-    def _fold_new(self, batch: Batch, decoding: Decoding) -> list[DeadLetter]:
+    def _fold_new(self, batch: Batch, content: Content) -> list[DeadLetter]:
         """Fold records that were never folded before; what follows a proposal may decode differently."""
         if not len(batch):
             return []
-        borders = [position + 1 for position, _ in decoding.proposals()]
+        borders = [position + 1 for position, _ in content.proposals()]
         if borders in ([], [len(batch)]):
-            return self._fold_part(batch, decoding)
+            return self._fold_part(batch, content)
         letters: list[DeadLetter] = []
         for first, after in itertools.pairwise(sorted({0, *borders, len(batch)})):
             part = batch.between(first, after)
@@ -197,45 +201,45 @@ class Engine:
             self._ahead.append(self._advance())
         return letters
 
-    def _fold_part(self, batch: Batch, decoding: Decoding) -> list[DeadLetter]:
+    def _fold_part(self, batch: Batch, content: Content) -> list[DeadLetter]:
         """Fold records of which at most the last is a proposal."""
-        rejected = list(decoding.rejected)
-        for run, position, record in decoding.runs():
-            if run.events:
-                admitted = admit(batch, run, self.watermark, self.eras)
-                self.eras.place(admitted.events, admitted.times_ms, batch.offsets[admitted.positions])
+        rejected = list(content.rejected)
+        for observations, position, record in content.runs():
+            if len(observations):
+                admitted = admit(batch, observations, self.watermark, self.eras)
+                self.eras.place(admitted.observations, batch.offsets)
                 self._note_admitted(admitted)
-                rejected += run.rejected
+                rejected += admitted.rejected
             if record is not None:
                 if record.type == control.STANDARDS:  # what is told keeps the order of the log
                     self._ahead.append(self._advance())
                 self._obey(record, int(batch.offsets[position]), int(batch.timestamps[position]))
-        self._note(batch, decoding, rejected)
+        self._note(batch, content, rejected)
         return dead_letters(batch, rejected)
 
-    def _decode(self, batch: Batch) -> Decoding:
-        return decode_values(batch.values, self.standards_log.mapper())
+    def _decode(self, batch: Batch) -> Content:
+        return read_batch(batch.values, self.names, self.standards_log.mapper())
 
-    def _decode_known(self, batch: Batch) -> Decoding:
+    def _decode_known(self, batch: Batch) -> Content:
         """Decode ``batch``, whose standards are all looked up before anything moves. Raises `StandardsNeeded`."""
-        decoding = self._decode(batch)
-        for _, proposal in decoding.proposals():
+        content = self._decode(batch)
+        for _, proposal in content.proposals():
             self.standards_log.look_up(proposal.hash)
-        return decoding
+        return content
 
     def _note_admitted(self, admitted: Admitted) -> None:
         progress = self.progress
-        progress.accepted += len(admitted.events)
+        progress.accepted += len(admitted.observations)
         progress.duplicates += admitted.duplicates
         progress.folded.update(self.eras.folded())
         if admitted.newest_ms is not None:
             progress.newest_ms = max(admitted.newest_ms, progress.newest_ms or 0)
-        if len(admitted.times_ms):
-            first_ms = slice_start(int(admitted.times_ms.min()))
+        if len(admitted.observations):
+            first_ms = slice_start(int(admitted.observations.times_ms.min()))
             self.first_ms = first_ms if self.first_ms is None else min(first_ms, self.first_ms)
 
-    def _note(self, batch: Batch, decoding: Decoding, rejected: Sequence[Rejection]) -> None:
-        self.progress.note(batch, decoding, rejected)
+    def _note(self, batch: Batch, content: Content, rejected: Sequence[Rejection]) -> None:
+        self.progress.note(batch, content, rejected)
         self.progress.watermark_ms = self.watermark.value_ms
         self.progress.open_slices = self.eras.open_slices
         self.first = int(batch.offsets[0]) if self.first is None else self.first
@@ -262,7 +266,7 @@ class Engine:
             start_ms = slice_ceiling(max(frontier_ms, self.progress.newest_ms or 0) + 1)
         self.standards_log.named.append(Named(offset, record.hash, record.proposed, start_ms))
         self.catalogue.go_to(offset)
-        if replaced := self.eras.add(Era.begin(standards, start_ms, self.catalogue)):
+        if replaced := self.eras.add(Era.begin(standards, start_ms, self.catalogue, self.names)):
             detail = {"hash": replaced.standards.digest, "change": "replaced"}
             self.notice(Notice(NoticeType.STANDARDS, offset, start_ms, detail))
         self.watermark.change(self.policy_of(standards), offset + 1)
@@ -280,9 +284,9 @@ class Engine:
         log = self.standards_log
         # All are looked up before anything moves: the batch comes again where one is not there yet.
         for mapper, piece in [(log.mapper(named), piece) for named, piece in log.pieces(batch)]:
-            decoding = decode_values(piece.values, mapper)
-            admitted = admit(piece, decoding, self.watermark, self.eras, again=True)
-            self.eras.place(admitted.events, admitted.times_ms, piece.offsets[admitted.positions])
+            observations = read_batch(piece.values, self.names, mapper).observations
+            admitted = admit(piece, observations, self.watermark, self.eras, again=True)
+            self.eras.place(admitted.observations, piece.offsets)
         self.eras.folded()
         # Where the batch goes on behind them, whatever was to come before has come.
         self.resume = int(batch.offsets[-1]) + 1 if len(batch) else self.progress.next_offset
@@ -300,10 +304,10 @@ class Engine:
             detail = {"lateness_ms": policy.lateness_ms, "max_ahead_ms": policy.max_ahead_ms}
             self.notice(Notice(NoticeType.POLICY, self.progress.next_offset or 0, None, detail))
 
-    def _fold_muted(self, batch: Batch, decoding: Decoding) -> None:
+    def _fold_muted(self, batch: Batch, content: Content) -> None:
         """Fold records that saved state included before it was damaged: nothing is told twice."""
         assert self.mute_to is not None
-        self._fold_new(batch, decoding)
+        self._fold_new(batch, content)
         self._advance()
         self._ahead.clear()
         if not len(batch) or int(batch.offsets[-1]) >= self.mute_to:

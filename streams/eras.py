@@ -15,10 +15,11 @@ from typing import Self
 import numpy as np
 
 from streams.catalogue import Catalogue
-from streams.columns import durations_us
+from streams.columns import Observations
 from streams.derivers.timelines import DEFAULT_HOLD_MS, Probe, Timelines
 from streams.events import Event, Interaction
 from streams.judging import RouteKey
+from streams.names import Names
 from streams.open_slices import OpenSlices
 from streams.router import Router
 from streams.slices import OpenSlice, slice_start, slice_starts
@@ -36,23 +37,24 @@ class Era:
     open: OpenSlices
 
     @classmethod
-    def begin(cls, standards: Standards, start_ms: int, catalogue: Catalogue) -> Self:
+    def begin(cls, standards: Standards, start_ms: int, catalogue: Catalogue, names: Names) -> Self:
         """An era without open slices."""
-        router = Router(standards, catalogue)
+        router = Router(standards, catalogue, names)
         return cls(standards, start_ms, router, OpenSlices(router))
 
-    def place(self, events: Sequence[Interaction], times: IntArray, offsets: IntArray) -> None:
+    def place(self, observations: Observations, offsets: IntArray) -> None:
         """Add events to their open slices: probes as transitions, everything else as observations."""
-        routes = self.router.routes(events, times, offsets)
+        times, durations_us = observations.times_ms, observations.durations_us
+        routes = self.router.routes(observations.codes, times, offsets)
         starts = slice_starts(times)
         self.open.enter(starts, offsets)
         probes = self.router.columns.probe[routes]
         if probes.any():
             for i in np.flatnonzero(probes).tolist():
-                self._keep_probe(events[i], int(times[i]), int(offsets[i]), self.router.labels[int(routes[i])])
-            routes, starts = routes[~probes], starts[~probes]
-            events = list(itertools.compress(events, (~probes).tolist()))
-        self.open.add(starts, routes, durations_us(events))
+                event = observations.whole[int(observations.positions[i])]
+                self._keep_probe(event, int(times[i]), int(offsets[i]), self.router.labels[int(routes[i])])
+            routes, starts, durations_us = routes[~probes], starts[~probes], durations_us[~probes]
+        self.open.add(starts, routes, durations_us)
 
     def observe(self, closing: OpenSlice, timelines: Timelines) -> None:
         """Apply the transitions of a slice that closes, and count what they amount to."""
@@ -137,19 +139,20 @@ class Eras:
         """Offset of the first record that entered an open slice."""
         return min((first for era in self._eras if (first := era.open.first_offset()) is not None), default=None)
 
-    def place(self, events: Sequence[Interaction], times: IntArray, offsets: IntArray) -> None:
-        """Add events, in log order, to the open slices of their eras."""
+    def place(self, observations: Observations, offsets: IntArray) -> None:
+        """Add events, in log order, to the open slices of their eras. ``offsets`` are those of the whole batch."""
+        offsets = offsets[observations.positions]
         if len(self._eras) == 1:
-            self.now.place(events, times, offsets)
+            self.now.place(observations, offsets)
             return
         boundaries = np.array([era.start_ms for era in self._eras[1:]], np.int64)
-        numbers = np.searchsorted(boundaries, slice_starts(times), side="right")
+        numbers = np.searchsorted(boundaries, slice_starts(observations.times_ms), side="right")
         # One run of events of the same era after the other: the catalogue admits in log order.
-        cuts = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(events)]
+        cuts = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(observations)]
         for first, after in itertools.pairwise(cuts):
             if first < after:
-                era = self._eras[int(numbers[first])]
-                era.place(events[first:after], times[first:after], offsets[first:after])
+                run = slice(first, after)
+                self._eras[int(numbers[first])].place(observations.take(run), offsets[run])
 
     def _of(self, start_ms: int) -> Era:
         return next(era for era in reversed(self._eras) if era.start_ms <= start_ms)

@@ -11,7 +11,8 @@ from typing import NamedTuple, Self
 import msgspec
 import xxhash
 
-from streams.columns import Batch, Decoding, Rejection
+from streams.columns import Batch, Content
+from streams.decoding import Rejection
 from streams.rejections import Reason
 from streams.watermark import NO_TIMESTAMP
 
@@ -66,11 +67,11 @@ class Progress:
     open_slices: int = 0
     unguarded: bool = False  # records without timestamps: no guard against clocks that run fast
 
-    def note(self, batch: Batch, decoding: Decoding, rejected: Sequence[Rejection]) -> None:
+    def note(self, batch: Batch, content: Content, rejected: Sequence[Rejection]) -> None:
         """Count the records of a batch that is not empty; those that were accepted are counted apart."""
         self.records += len(batch)
-        self.ignored += decoding.ignored
-        self.unknown_fields += decoding.unknown_fields
+        self.ignored += content.ignored
+        self.unknown_fields += content.unknown_fields
         self.rejected.update(rejection.reason for rejection in rejected)
         self.next_offset = int(batch.offsets[-1]) + 1
         self.unguarded = self.unguarded or bool((batch.timestamps == NO_TIMESTAMP).any())

@@ -21,7 +21,8 @@ from typing import Final, NamedTuple, Self
 import msgspec
 import orjson
 
-from streams.columns import Batch, Rejection, decode_values
+from streams.columns import Batch
+from streams.decoding import Rejection, decode_values
 from streams.events import MAX_BYTES, Event, Interaction
 from streams.mapping import Mapper
 from streams.progress import record_digest

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from operator import attrgetter
 from typing import Final
 
 import numpy as np
@@ -18,8 +17,9 @@ import numpy as np
 from streams.catalogue import Catalogue
 from streams.columns import ABSENT
 from streams.distribution import LONGEST_US
-from streams.events import Interaction, Kind
+from streams.events import Kind
 from streams.judging import AVAILABLE, Feed, RouteKey, classes_told_apart, identity, judge, point_of, regardless
+from streams.names import Names
 from streams.standards.model import (
     DAY_MS,
     Objective,
@@ -31,11 +31,10 @@ from streams.tables import IntArray, Table, group, sorting
 
 #: Durations need 45 bits; an edge is `profile << EDGE_BITS | limit`.
 EDGE_BITS: Final = 46
-#: Looked-up routes are remembered for so many different combinations. Forgetting them changes nothing but time.
+#: So many routes under replaced labels are remembered. Forgetting them changes nothing but time.
 _MOST_REMEMBERED: Final = 65_536
-
-
-_route_key: Final = attrgetter(*RouteKey._fields)
+#: Stands for a code whose route is not known.
+_UNKNOWN: Final = -1
 
 
 class Columns:
@@ -63,15 +62,16 @@ class Router:
     ``folded`` counts the observations whose labels the caps of the catalogue replaced, by what was replaced.
     """
 
-    def __init__(self, standards: Standards, catalogue: Catalogue) -> None:
+    def __init__(self, standards: Standards, catalogue: Catalogue, names: Names) -> None:
         """Compile ``standards``; their objectives get their series at once, everything else when it occurs."""
         self._standards = standards
+        self._names = names
         self._catalogue = catalogue
-        self._remembered: dict[tuple[object, ...], int] = {}  # by what events have
+        self._generation = 0  # of the codes
+        self._by_code = np.empty(0, np.int64)  # routes of what the caps do not concern
         # Those whose labels the caps replaced, by day; as long as the catalogue has met nobody new.
-        self._remembered_folded: dict[tuple[int, tuple[object, ...]], tuple[int, tuple[str, ...]]] = {}
-        self._remembered_met = 0
-        self._texts: dict[object, object] = {}  # of what is remembered
+        self._folded_by_code: dict[tuple[int, int], tuple[int, tuple[str, ...]]] = {}
+        self._met = 0
         self._routes: dict[RouteKey, int] = {}
         self._profiles: dict[tuple[int, ...], int] = {}
         self._classes = {service.name: classes_told_apart(service) for service in standards.services.values()}
@@ -119,15 +119,17 @@ class Router:
         """Number of cells."""
         return len(self.failure_sum)
 
-    def routes(self, events: Sequence[Interaction], times_ms: IntArray, offsets: IntArray) -> IntArray:
-        """Route of each event, with its time and its record's offset; unknown ones are admitted in order."""
-        keys = list(map(_route_key, events))
-        found = list(map(self._remembered.get, keys))
-        if None in found:
-            for i in [i for i, number in enumerate(found) if number is None]:
-                self._catalogue.go_to(int(offsets[i]))
-                found[i] = self._route(keys[i], int(times_ms[i]) // DAY_MS)
-        return np.array(found, np.int64)
+    def routes(self, codes: IntArray, times_ms: IntArray, offsets: IntArray) -> IntArray:
+        """Route of each event, with its code among the names, its time and its record's offset.
+
+        Unknown ones are admitted in order.
+        """
+        self._keep_up()
+        routes = self._by_code[codes]
+        for i in np.flatnonzero(routes == _UNKNOWN).tolist():
+            self._catalogue.go_to(int(offsets[i]))
+            routes[i] = self._route(int(codes[i]), int(times_ms[i]) // DAY_MS)
+        return routes
 
     def cells_of(self, routes: IntArray, durations_us: IntArray) -> IntArray:
         """Cell of each observation: the route's band that its duration (or `ABSENT`) lies in."""
@@ -165,38 +167,42 @@ class Router:
         hit = sums >= 0
         return _summed((sums + places * self.sums)[hit], np.repeat(cells.values[hit], 2, axis=1))
 
-    def _route(self, key: tuple[object, ...], day: int) -> int:
-        """Route of events with ``key`` on ``day``, admitted if need be."""
-        if key in self._remembered:
-            return self._remembered[key]
-        if self._remembered_met != self._catalogue.met:
-            self._remembered_folded.clear()
-            self._remembered_met = self._catalogue.met
-        known = self._remembered_folded.get((day, key)) or self._look_up(key, day)
-        number, folded = known
+    def _keep_up(self) -> None:
+        """Have room for all codes there are; forget those of an earlier generation."""
+        names = self._names
+        if names.generation != self._generation:
+            self._generation, self._by_code = names.generation, np.empty(0, np.int64)
+            self._folded_by_code.clear()
+        if len(self._by_code) < len(names.keys):
+            more = max(len(names.keys), 2 * len(self._by_code)) - len(self._by_code)
+            self._by_code = np.concatenate((self._by_code, np.full(more, _UNKNOWN)))
+
+    def _route(self, code: int, day: int) -> int:
+        """Route of events with ``code`` on ``day``, admitted if need be."""
+        if self._by_code[code] != _UNKNOWN:
+            return int(self._by_code[code])
+        if self._met != self._catalogue.met:
+            self._folded_by_code.clear()
+            self._met = self._catalogue.met
+        number, folded = self._folded_by_code.get((day, code)) or self._look_up(self._names.keys[code], day)
+        if folded:
+            if len(self._folded_by_code) >= _MOST_REMEMBERED:
+                self._folded_by_code.clear()
+            self._folded_by_code[day, code] = number, folded
+        else:
+            self._by_code[code] = number
         self.folded.update(folded)
         return number
 
-    def _look_up(self, key: tuple[object, ...], day: int) -> tuple[int, tuple[str, ...]]:
+    def _look_up(self, key: RouteKey, day: int) -> tuple[int, tuple[str, ...]]:
         """Route of ``key`` on ``day``, and which of its labels the caps replaced."""
-        # The same text is the same object in all keys: most of what looking up a route reads is then in the cache.
-        key = tuple(self._texts.setdefault(part, part) for part in key)
-        route = self._significant(RouteKey(*key))  # type: ignore[arg-type]  # as the attribute getter gives it
+        route = self._significant(key)
         placed = self._placed(route, day)
         number = self._routes.get(placed)
         if number is None:
             number = self._routes[placed] = self._admit(placed)
         foldable = _FOLDABLE_OF_PROBES if route.kind == Kind.PROBE else _FOLDABLE
-        folded = tuple(name for name, field_ in foldable if getattr(placed, field_) != getattr(route, field_))
-        if len(self._remembered) + len(self._remembered_folded) >= _MOST_REMEMBERED:
-            self._remembered.clear()
-            self._remembered_folded.clear()
-            self._texts.clear()
-        if folded:
-            self._remembered_folded[day, key] = number, folded
-        else:
-            self._remembered[key] = number
-        return number, folded
+        return number, tuple(name for name, field_ in foldable if getattr(placed, field_) != getattr(route, field_))
 
     def _placed(self, route: RouteKey, day: int) -> RouteKey:
         """``route`` under the labels that the catalogue has for it."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -104,10 +104,13 @@ class Observed(NamedTuple):
 _NEVER_ENTERED: Final = 1 << 62
 
 
-#: Newest identities are kept in a set, about 65 bytes each; when there are so many they become a sorted array, 8 bytes
+#: Few identities at a time are kept in a set, about 65 bytes each; many, or as many together, in sorted arrays, 8 bytes
 #: each. Arrays are joined so that each is at least so many times as long as the next.
+_FEW: Final = 128
 _MOST_IN_SET: Final = 4_096
 _GROWTH: Final = 4
+
+IdArray = npt.NDArray[np.uint64]
 
 
 class Seen:
@@ -118,34 +121,53 @@ class Seen:
     def __init__(self) -> None:
         """None has."""
         self._recent: set[int] = set()
-        self._arrays: list[npt.NDArray[np.uint64]] = []  # sorted; no identity is in two
+        self._arrays: list[IdArray] = []  # sorted; no identity is in two
 
-    def first(self, identities: Sequence[int]) -> list[bool]:
+    def first(self, identities: IdArray) -> npt.NDArray[np.bool_]:
         """Which of ``identities`` occur for the first time; they are remembered."""
-        new = self._new_to_arrays(identities)
-        for place, identity in enumerate(identities):
-            if new[place]:
-                new[place] = identity not in self._recent
-                self._recent.add(identity)
+        if len(identities) > _FEW:
+            return self._first_of_many(identities)
+        new = np.array([not self._has_met(one) for one in identities.tolist()], np.bool_)
+        new &= self._new_to_arrays(identities)
         if len(self._recent) > _MOST_IN_SET:
-            self._settle()
+            self._settle_recent()
         return new
 
-    def _new_to_arrays(self, identities: Sequence[int]) -> list[bool]:
-        new = np.ones(len(identities), np.bool_)
-        if self._arrays:
-            wanted = np.array(identities, np.uint64)
-            for array in self._arrays:
-                new &= array[np.minimum(np.searchsorted(array, wanted), len(array) - 1)] != wanted
-        return cast("list[bool]", new.tolist())
+    def _has_met(self, identity: int) -> bool:
+        met = identity in self._recent
+        self._recent.add(identity)
+        return met
 
-    def _settle(self) -> None:
-        settled = np.fromiter(self._recent, np.uint64, len(self._recent))
+    def _first_of_many(self, identities: IdArray) -> npt.NDArray[np.bool_]:
+        self._settle_recent()
+        order = np.argsort(identities, kind="stable")
+        ordered = identities[order]
+        fresh = self._new_to_arrays(ordered)
+        fresh[1:] &= ordered[1:] != ordered[:-1]
+        self._settle(ordered[fresh])
+        new = np.empty_like(fresh)
+        new[order] = fresh
+        return new
+
+    def _new_to_arrays(self, identities: IdArray) -> npt.NDArray[np.bool_]:
+        new = np.ones(len(identities), np.bool_)
+        for array in self._arrays:
+            new &= array[np.minimum(np.searchsorted(array, identities), len(array) - 1)] != identities
+        return new
+
+    def _settle_recent(self) -> None:
+        """Move what is in the set to the arrays; some of it may be there."""
+        recent = np.array(sorted(self._recent), np.uint64)
         self._recent = set()
-        while self._arrays and len(self._arrays[-1]) <= _GROWTH * len(settled):
-            settled = np.concatenate((self._arrays.pop(), settled))
-        settled.sort()
-        self._arrays.append(settled)
+        self._settle(recent[self._new_to_arrays(recent)])
+
+    def _settle(self, new: IdArray) -> None:
+        """Keep ``new`` identities, which are sorted and in no array."""
+        while self._arrays and len(self._arrays[-1]) <= _GROWTH * len(new):
+            new = np.concatenate((self._arrays.pop(), new))
+            new.sort(kind="stable")  # two sorted runs: joined in one pass
+        if len(new):
+            self._arrays.append(new)
 
 
 class OpenSlice:
@@ -203,7 +225,7 @@ class OpenSlice:
         _keep(self.summaries, summaries, SUMMARIES)
         _keep(self.buckets, buckets, WEIGHTS)
 
-    def first_seen(self, identities: Sequence[int]) -> list[bool]:
+    def first_seen(self, identities: IdArray) -> npt.NDArray[np.bool_]:
         """Which events are the first in the slice of their identity (64 bits), in log order; all are remembered."""
         return self._seen.first(identities)
 

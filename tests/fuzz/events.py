@@ -10,7 +10,8 @@ from typing import Final
 
 import msgspec
 
-from streams.columns import Decoding, decode_values, durations_us, times_ms
+from streams.columns import NO_ID, read_batch
+from streams.decoding import Decoding, decode_values
 from streams.events import (
     MAX_BYTES,
     MAX_DURATION,
@@ -22,6 +23,8 @@ from streams.events import (
     Interaction,
     decode_counting,
 )
+from streams.judging import RouteKey
+from streams.names import Names
 from tests.fuzz.hostile_events import batch
 
 _FIELDS: Final = tuple(field.name for field in msgspec.structs.fields(Event))
@@ -51,10 +54,29 @@ def check(values: Sequence[bytes | None]) -> int:
             _is_within_bounds(outcome)
             _is_what_it_says(raw, outcome)
     assert decoding.unknown_fields == unknown
-    milliseconds, valid = times_ms(decoding.events)
-    assert ((milliseconds >= 0) | ~valid).all()
-    assert (durations_us(decoding.events) >= -1).all()
+    _is_the_same_as_columns(values, decoding)
     return len(values)
+
+
+def _is_the_same_as_columns(values: Sequence[bytes | None], decoding: Decoding) -> None:
+    """The columns of a batch hold what was decoded of it."""
+    names = Names()
+    content = read_batch(values, names)
+    observations = content.observations
+    assert observations.positions.tolist() == decoding.positions.tolist()
+    assert (content.rejected, content.controls) == (decoding.rejected, decoding.controls)
+    assert (content.unknown_fields, content.ignored) == (decoding.unknown_fields, decoding.ignored)
+    assert ((observations.times_ms >= 0) | ~observations.valid).all()
+    assert (observations.durations_us >= -1).all()
+    for code, event in zip(observations.codes.tolist(), decoding.events, strict=True):
+        assert names.keys[code] == tuple(getattr(event, name) for name in RouteKey._fields)
+    probes = [p for p, event in zip(decoding.positions.tolist(), decoding.events, strict=True) if event.kind == "probe"]
+    invalid = observations.positions[~observations.valid].tolist()
+    assert observations.whole.keys() == {*probes, *invalid}
+    ids = [bool(event.id) for event in decoding.events]
+    assert (observations.identities is None) == all(event.id is None for event in decoding.events)
+    if observations.identities is not None:
+        assert (observations.identities != NO_ID).tolist() == ids
 
 
 def _filed(decoding: Decoding, count: int) -> list[object]:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple, TypeVar
 
 from streams import mapping
-from streams.columns import decode_values
 from streams.conditions import Condition, Incomparable, Path, Scalar, predicate
+from streams.decoding import decode_values
 from streams.events import BadEvent, Reason, parse_document
 from streams.grammar import MAX_LENGTH, Malformed, parse_condition, parse_path
 from streams.mapping import Choice, Constant, Mapper, MappingSpec, Rule, Table, Taken, Unit, compile_mapping

@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams import control, rows
-from streams.columns import Batch, decode_values
+from streams.columns import Batch
 from streams.conditions import Path
+from streams.decoding import decode_values
 from streams.engine import Engine
 from streams.mapping import MappingSpec, Taken, compile_mapping
 from streams.rows import row_parts
@@ -71,10 +72,10 @@ def trusting(name: bytes, value: bytes) -> rows._Part:
     ("name", "part", "instead"),
     [
         ("rows", "streams.rows._open_part", trusting),
-        ("events", "streams.columns.require_complete", lambda _event: None),
+        ("events", "streams.decoding.require_complete", lambda _event: None),
         ("folding", "streams.engine.dead_letters", lambda _batch, _rejected: []),
         ("folding", "streams.saving._restore_slices", lambda *_: None),
-        ("mappings", "streams.columns.from_document", lambda document: document["service"]),
+        ("mappings", "streams.decoding.from_document", lambda document: document["service"]),
         ("standards", "streams.standards.errors.one_line", str),
         ("endpoints", "agents.page.HEADERS", {}),
         ("floods", "streams.catalogue._Admissions.room", lambda *_: True),

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from streams.columns import Batch, decode_values, durations_us, times_ms
+from streams.columns import Batch, durations_us, times_ms
 from streams.conditions import Path
+from streams.decoding import decode_values
 from streams.engine import Engine
 from streams.events import (
     KNOWN_FIELDS,

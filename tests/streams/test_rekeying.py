@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.columns import Batch, decode_values
+from streams.columns import Batch
+from streams.decoding import decode_values
 from streams.events import MAX_BYTES, decode
 from streams.grammar import parse_condition, parse_path
 from streams.mapping import Mapper, MappingSpec, Taken, Unit, compile_mapping

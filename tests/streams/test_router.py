@@ -17,6 +17,7 @@ from streams.columns import durations_us
 from streams.distribution import LONGEST_US
 from streams.events import Event
 from streams.judging import RouteKey, judge
+from streams.names import Names
 from streams.open_slices import OpenSlices, contents
 from streams.router import Router
 from streams.slices import Counts
@@ -46,19 +47,21 @@ def event(**fields: Any) -> Event:
 
 def new(judged_by: Standards) -> Router:
     """A router over an empty catalogue."""
-    return Router(judged_by, Catalogue())
+    return Router(judged_by, Catalogue(), Names())
 
 
 def routed(router: Router, events: Sequence[Event]) -> IntArray:
     """Routes of events of one day."""
     zeros = np.zeros(len(events), np.int64)
-    return router.routes(events, zeros, zeros)
+    return router.routes(np.array(router._names.codes_of(events), np.int64), zeros, zeros)
 
 
 def counted(router: Router, events: Sequence[Event]) -> Counts:
     """What ``router`` makes of events of one slice."""
     opened = OpenSlices(router)
-    opened.add(np.zeros(len(events), np.int64), routed(router, events), durations_us(events))
+    opened.add(
+        np.zeros(len(events), np.int64), routed(router, events), durations_us([event.duration for event in events])
+    )
     ((counts,), _) = contents(router, [opened.at(0)])
     return counts
 

@@ -167,9 +167,14 @@ def test_an_open_slice_brings_together_what_has_become_many_tables() -> None:
     assert sum(int(part.values.sum()) for part in opened.cells) == 200
 
 
+def first_seen(opened: OpenSlice, identities: Sequence[int]) -> list[bool]:
+    new: list[bool] = opened.first_seen(np.array(identities, np.uint64)).tolist()
+    return new
+
+
 def test_an_open_slice_remembers_identities() -> None:
     opened = OpenSlice(0)
-    seen = [opened.first_seen(some) for some in ((5, 6, 5), (), (2**64 - 1, 6, 0), (0,))]
+    seen = [first_seen(opened, some) for some in ((5, 6, 5), (), (2**64 - 1, 6, 0), (0,))]
     assert seen == [[True, True, False], [], [True, False, True], [False]]
     assert opened.end_ms == 10_000
 
@@ -182,7 +187,7 @@ def test_identities_are_remembered_however_many_there_are_and_whatever_comes_at_
         for identity in some:
             expected.append(identity not in known)
             known.add(identity)
-        assert opened.first_seen(some) == expected
+        assert first_seen(opened, some) == expected
 
 
 @pytest.mark.parametrize(

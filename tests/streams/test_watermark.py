@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,8 @@ from hypothesis import strategies as st
 
 from streams.admission import admit
 from streams.catalogue import Catalogue
-from streams.columns import Batch, decode_values
+from streams.columns import Batch, Observations, read_batch
+from streams.names import Names
 from streams.open_slices import OpenSlices
 from streams.rejections import Reason
 from streams.router import Router
@@ -40,20 +43,23 @@ LOGS = {
 }
 
 
+def observed(values: Sequence[bytes | None]) -> Observations:
+    return read_batch(values, Names()).observations
+
+
 def admitted(seconds: list[tuple[int, int | None]], sizes: int = 100) -> str:
-    watermark, opened = Watermark(POLICY), OpenSlices(Router(Standards(), Catalogue()))
+    watermark, opened = Watermark(POLICY), OpenSlices(Router(Standards(), Catalogue(), Names()))
     became = ""
     for first in range(0, len(seconds), sizes):
         part = seconds[first : first + sizes]
         values = [b'{"time":%d,"service":"a"}' % (ORIGIN + time) for time, _ in part]
         stamps = [NO_TIMESTAMP if stamp is None else (ORIGIN + stamp) * S for _, stamp in part]
         batch = Batch.of("x", 0, values, first, stamps)
-        decoding = decode_values(batch.values)
-        result = admit(batch, decoding, watermark, opened)
-        letters = {rejection.position: rejection.reason for rejection in decoding.rejected}
+        result = admit(batch, observed(batch.values), watermark, opened)
+        letters = {rejection.position: rejection.reason for rejection in result.rejected}
         names = {Reason.LATE: "l", Reason.FUTURE: "f"}
         became += "".join(names[letters[i]] if i in letters else "a" for i in range(len(part)))
-        assert result.positions.tolist() == [i for i in range(len(part)) if i not in letters]
+        assert result.observations.positions.tolist() == [i for i in range(len(part)) if i not in letters]
     return became
 
 
@@ -106,18 +112,17 @@ _A = b'{"time":1000000,"service":"a","id":"1"}'
 )
 def test_an_event_repeats_another_by_id_and_time(second: bytes, repeats: int) -> None:
     for sizes in ((2,), (1, 1)):
-        watermark, opened = Watermark(POLICY), OpenSlices(Router(Standards(), Catalogue()))
+        watermark, opened = Watermark(POLICY), OpenSlices(Router(Standards(), Catalogue(), Names()))
         duplicates, values = 0, [_A, second]
         for size in sizes:
             part, values = values[:size], values[size:]
-            duplicates += admit(Batch.of("x", 0, part), decode_values(part), watermark, opened).duplicates
+            duplicates += admit(Batch.of("x", 0, part), observed(part), watermark, opened).duplicates
         assert duplicates == repeats
 
 
 def test_what_repeats_an_event_in_a_closed_slice_is_late_not_repeated() -> None:
-    watermark, opened = Watermark(POLICY), OpenSlices(Router(Standards(), Catalogue()))
+    watermark, opened = Watermark(POLICY), OpenSlices(Router(Standards(), Catalogue(), Names()))
     values = [_A, b'{"time":1000500,"service":"a"}', _A]
-    decoding = decode_values(values)
-    result = admit(Batch.of("x", 0, values), decoding, watermark, opened)
+    result = admit(Batch.of("x", 0, values), observed(values), watermark, opened)
     assert result.duplicates == 0
-    assert [rejection.reason for rejection in decoding.rejected] == [Reason.LATE]
+    assert [rejection.reason for rejection in result.rejected] == [Reason.LATE]

@@ -1,0 +1,185 @@
+"""Decoding of many records at once: the events among them, and what the others are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import compress, islice
+from operator import attrgetter
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from streams.control import TYPES
+from streams.events import (
+    MAX_BYTES,
+    BadEvent,
+    Control,
+    Decoded,
+    Interaction,
+    Kind,
+    control_of,
+    decode_counting,
+    decode_interaction,
+    decode_strict,
+    from_document,
+    parse_document,
+    require_complete,
+)
+from streams.mapping import Mapper
+from streams.rejections import Reason
+from streams.tables import IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A record of a batch that is no event: its position there, why, and a line for people."""
+
+    position: int
+    reason: Reason
+    detail: str
+
+
+@dataclass(slots=True)
+class Decoding:
+    """What the records of one batch say. ``positions`` gives each event's record; both are in log order.
+
+    Events of other kinds than interactions are of type `Event`.
+    """
+
+    events: list[Interaction] = field(default_factory=list)
+    positions: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
+    rejected: list[Rejection] = field(default_factory=list)
+    controls: list[tuple[int, Control]] = field(default_factory=list)  # with their positions
+    unknown_fields: int = 0
+    ignored: int = 0  # control records, and records that a mapping drops
+    various: bool = False  # whether there may be other events than interactions
+
+
+def decode_values(values: Sequence[bytes | None], mapper: Mapper | None = None) -> Decoding:
+    """Decode every record; nothing that a record contains raises."""
+    decoding = Decoding()
+    if mapper is None:
+        absent = _decode_fast(values, decoding)
+    else:
+        decoder, decoding.various = _mapped(mapper), True
+        absent = [position for position, raw in enumerate(values) if not _take(position, raw, decoder, decoding)]
+    decoding.positions = np.arange(len(values))
+    if absent:
+        decoding.positions = np.delete(decoding.positions, absent)
+    if decoding.various:
+        _drop_incomplete(decoding)
+    return decoding
+
+
+#: Beyond so many records that are no plain interactions, and such a part of all, the rest is decoded as any event.
+_FEW, _PART = 16, 16
+
+
+def _decode_fast(values: Sequence[bytes | None], decoding: Decoding) -> list[int]:
+    """Run the narrowest decoder over the batch; look closer only at what it refuses. Gives the places without an event.
+
+    `list.extend` keeps what an iterator gave before it raised, and the iterator goes on behind the culprit: one turn
+    of the loop for each refused record, no Python statement for the others.
+    """
+    checked = _without_oversized(values)
+    decode, decoded = decode_interaction, map(decode_interaction, checked)
+    events, absent, refused = decoding.events, list[int](), 0
+    while True:
+        try:
+            events.extend(decoded)
+        except _REFUSALS:
+            refused, decoding.various = refused + 1, True
+        else:
+            return absent
+        position = len(events) + len(absent)
+        added = decode is decode_interaction and _add_strictly(checked[position], events)
+        if not added and not _take(position, values[position], decode_counting, decoding):
+            absent.append(position)
+        if decode is decode_interaction and refused > max(_FEW, position // _PART):
+            decode, decoded = decode_strict, map(decode_strict, islice(checked, position + 1, None))
+
+
+def _add_strictly(raw: bytes, events: list[Interaction]) -> bool:
+    try:
+        events.append(decode_strict(raw))
+    except _REFUSALS:
+        return False
+    return True
+
+
+_REFUSALS: Final = (msgspec.MsgspecError, UnicodeDecodeError, TypeError)
+
+
+def _without_oversized(values: Sequence[bytes | None]) -> Sequence[bytes]:
+    """The records with those that are too large made empty, so that the decoder refuses them like tombstones."""
+    try:
+        longest = max(map(len, values), default=0)  # type: ignore[arg-type]  # a tombstone raises
+    except TypeError:
+        longest = max(map(len, filter(None, values)), default=0)
+    if longest > MAX_BYTES:
+        values = [None if raw is not None and len(raw) > MAX_BYTES else raw for raw in values]
+    return values  # type: ignore[return-value]  # a tombstone makes the decoder raise, which is what is wanted
+
+
+def _take(
+    position: int, raw: bytes | None, decoder: Callable[[bytes | None], Decoded | None], decoding: Decoding
+) -> bool:
+    """Decode one record with care and file it where it belongs; whether it is an event."""
+    try:
+        decoded = decoder(raw)
+    except BadEvent as bad:
+        decoding.rejected.append(Rejection(position, bad.reason, bad.detail))
+        return False
+    if decoded is not None and decoded.control is not None:
+        decoding.controls.append((position, decoded.control))
+    if decoded is None or decoded.event is None:
+        decoding.ignored += 1
+        return False
+    decoding.events.append(decoded.event)
+    decoding.unknown_fields += decoded.unknown_fields
+    return True
+
+
+def _mapped(mapper: Mapper) -> Callable[[bytes | None], Decoded | None]:
+    """Decoder of a topic of another shape; it gives None for a record that the mapping drops."""
+
+    def decode(raw: bytes | None) -> Decoded | None:
+        document = parse_document(raw)
+        if _is_own(document):
+            return control_of(document)
+        mapped = mapper.map(document)
+        return None if mapped is None else from_document(mapped)
+
+    return decode
+
+
+def _is_own(document: Mapping[str, object]) -> bool:
+    """Whether ``document``, of a topic of another shape, is a control record of the monitor's own."""
+    type_ = document.get("type")
+    named = document.get("kind") == Kind.CONTROL and isinstance(type_, str) and type_ in TYPES
+    return named and document.keys() <= _OWN_FIELDS
+
+
+_OWN_FIELDS: Final = frozenset(Control.__struct_fields__)
+
+
+def _drop_incomplete(decoding: Decoding) -> None:
+    """Reject events that lack what their kind cannot do without; interactions lack nothing."""
+    kinds = list(map(_kind, decoding.events))
+    if kinds.count(Kind.INTERACTION.value) == len(kinds):
+        return
+    complete = np.ones(len(kinds), np.bool_)
+    for place in [place for place, kind in enumerate(kinds) if kind != Kind.INTERACTION.value]:
+        try:
+            require_complete(decoding.events[place])
+        except BadEvent as bad:
+            decoding.rejected.append(Rejection(int(decoding.positions[place]), bad.reason, bad.detail))
+            complete[place] = False
+    if not complete.all():
+        decoding.events = list(compress(decoding.events, complete.tolist()))
+        decoding.positions = decoding.positions[complete]
+
+
+_kind: Final = attrgetter("kind")
