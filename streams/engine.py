@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from streams import control, saving
+from streams import control, history, saving
 from streams.admission import Admitted, admit
 from streams.catalogue import Caps, Catalogue, Member
 from streams.columns import Batch, Content, read_batch
@@ -29,7 +29,7 @@ from streams.progress import DeadLetter, LastRecord, Notice, NoticeType, Progres
 from streams.reading import Reader
 from streams.rows import Row
 from streams.slices import LENGTH_MS, Counts, Distributions, OpenSlice, Slice, slice_ceiling, slice_start
-from streams.standards.model import DAY_MS, Standards, Window
+from streams.standards.model import Standards, Window
 from streams.standards_log import BEGINNING_MS, Book, Named, ProposedStandards, StandardsLog, StandardsNeeded
 from streams.state import Writer
 from streams.views.levels import Reading
@@ -37,8 +37,6 @@ from streams.watermark import TimePolicy, Watermark
 
 __all__ = ["Advanced", "Caps", "DeadLetter", "Engine", "Notice", "NoticeType", "Progress", "StandardsNeeded"]
 
-#: Closed slices are kept this long: the longest calendar period, and a little.
-RETENTION_MS: Final = 400 * DAY_MS
 #: Most slices closed in one go. It bounds memory where a probe holds long; results do not depend on it.
 _RUN: Final = 1_024
 
@@ -88,7 +86,8 @@ class Engine:
         self.eras = Eras([Era.begin(log.of(named), named.start_ms, self.catalogue, self.names) for named in log.in_use])
         self.watermark = Watermark(self.policy_of(self.eras.newest.standards))
         self.timelines = Timelines()
-        self.counts, self.distributions = histories(Grid(standards.timezone), RETENTION_MS)
+        self.counts, self.distributions = histories(Grid(standards.timezone), history.RETENTION_MS)
+        self.distributions.retention_ms = history.distribution_retention_ms(self.standards)
         self.beyond = Counts(), Distributions()  # the sum of what is past retention
         self.decisions = Decisions(standards, self.eras.now.router.objectives, self.counts)
         self.reader = Reader(self.eras, self.catalogue, self.counts, self.distributions)
@@ -354,6 +353,7 @@ class Engine:
         if start_ms > BEGINNING_MS:
             self._roll_up(start_ms)
         self.eras.turn()
+        self.distributions.retention_ms = history.distribution_retention_ms(following.standards)
         if following.standards.timezone != earlier.timezone:
             grid = Grid(following.standards.timezone)
             self.counts.change_grid(grid)

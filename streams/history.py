@@ -16,7 +16,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 
 from streams.calendars import LocalTime
 from streams.slices import LENGTH_MS, Counts, Distributions, slice_start
-from streams.standards.model import DAY_MS, Window
+from streams.standards.model import DAY_MS, Standards, Window
 
 HOUR_MS: Final = 3_600_000
 FIVE_MINUTES_MS: Final = 300_000
@@ -114,7 +114,7 @@ class History(Generic[Content]):
         self.grid = grid
         self.forgotten_ms = -NEVER  # everything that ended by then is forgotten
         self._add_each: Callable[[Sequence[Sequence[Content]]], list[Content]] = add_each
-        self._retention_ms = retention_ms
+        self.retention_ms = retention_ms
         self._kept: list[list[Kept[Content]]] = [[] for _ in levels]
         self._due: list[int] = [NEVER for _ in levels]
         self._unsaved: dict[Place, Kept[Content]] = {}
@@ -159,7 +159,7 @@ class History(Generic[Content]):
         for number in range(len(self.levels) - 1):
             if self._due[number] <= now_ms:
                 self._roll(number, now_ms)
-        oldest, limit_ms = self._kept[-1], now_ms - self._retention_ms
+        oldest, limit_ms = self._kept[-1], now_ms - self.retention_ms
         past = bisect_right(oldest, limit_ms, key=_end)
         if past:
             self.forgotten_ms = oldest[past - 1].end_ms
@@ -264,6 +264,19 @@ class History(Generic[Content]):
             start, end = max(start, done_ms), max(end, kept[after - 1].end_ms)
             yield start, end, first, after
             first, done_ms = after, end
+
+
+#: Closed slices are kept this long: the longest calendar period, and a little.
+RETENTION_MS: Final = 400 * DAY_MS
+#: Distributions take more room. They are kept as long as the longest window needs them, and so long in any case.
+_DISTRIBUTIONS_MS: Final = 40 * DAY_MS
+
+
+def distribution_retention_ms(standards: Standards) -> int:
+    """How long distributions are kept under ``standards``."""
+    objectives = (objective for service in standards.services.values() for objective in service.objectives.values())
+    longest_ms = max((objective.window.longest_ms for objective in objectives), default=0)
+    return min(max(longest_ms + 2 * DAY_MS, _DISTRIBUTIONS_MS), RETENTION_MS)
 
 
 def histories(grid: Grid, retention_ms: int) -> tuple[History[Counts], History[Distributions]]:

@@ -125,6 +125,14 @@ class Window:
     rolling_ms: int | None = None
     period: Period | None = None
 
+    @property
+    def longest_ms(self) -> int:
+        """The longest that it can be, give or take the shift of a clock."""
+        return (self.rolling_ms or 0) if self.period is None else _LONGEST_DAYS[self.period] * DAY_MS
+
+
+_LONGEST_DAYS: Final = {Period.DAY: 1, Period.WEEK: 7, Period.MONTH: 31, Period.QUARTER: 92, Period.YEAR: 366}
+
 
 #: Exposed for every service and step, beside the windows that objectives use.
 STANDARD_WINDOWS: Final = (

@@ -129,6 +129,7 @@ def run(
         beside: is called again and again while they read.
 
     Raises:
+        ServiceError: one has ended.
         WrongResultError: their figures are not what follows from the events.
     """
     with workers(filled, folder, count, options) as started:
@@ -139,6 +140,8 @@ def run(
 
         def done() -> bool:
             nonlocal seconds, used
+            for worker in started:
+                worker.service.ensure_running()
             if beside is not None:
                 beside(started)
             if not all(worker.ready() for worker in started):

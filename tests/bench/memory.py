@@ -17,12 +17,14 @@ from tests.services.parts import ROOT
 _DAYS: Final = 100
 _FLAT_FROM: Final = 40
 _MOST_GROWTH: Final = 1.1
+#: Each has one distribution and four ratios. What a partition takes whatever it holds is spread over so many.
+_STEPS: Final = 40
 
 
 def measure(folder: Path, tell: Callable[[str], None]) -> Result:
     """Resident bytes a series: one distribution to four ratios, one event a second each, after a hundred days."""
     tell("a hundred days, one event a second a step")
-    sizes = _simulate(folder, steps=4, days=_DAYS)
+    sizes = _simulate(folder, steps=_STEPS, days=_DAYS)
     found = sizes[_DAYS]
     growth = found / sizes[_FLAT_FROM]
     more = {
@@ -38,7 +40,7 @@ def measure(folder: Path, tell: Callable[[str], None]) -> Result:
 def growth(folder: Path, tell: Callable[[str], None]) -> Result:
     """How resident memory grows with the days and with the series: exponents, and the curve."""
     curve = {}
-    for steps in (10, 100, 1_000):
+    for steps in (10, 100, 1_000, 10_000):
         tell(f"{5 * steps} series")
         curve[5 * steps] = _simulate(folder, steps=steps, days=10, every_s=max(1, steps // 10))
     few, many = min(curve), max(curve)

@@ -102,6 +102,10 @@ class Service:
             wait_for(ready_or_ended, f"{self.name} to be ready", seconds=seconds)
         except TimeoutError as error:
             raise ServiceError(self._with_log(str(error))) from None
+        self.ensure_running()
+
+    def ensure_running(self) -> None:
+        """Raise `ServiceError` if the program has ended."""
         if not self.running:
             raise ServiceError(self._with_log(f"{self.name} ended with code {self._started().returncode}"))
 

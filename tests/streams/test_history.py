@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -9,11 +10,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams import control
 from streams.calendars import LocalTime, zone_names
-from streams.history import COUNT_LEVELS, DISTRIBUTION_LEVELS, NEVER, Grid, History, Unit, histories
+from streams.columns import Batch
+from streams.engine import Engine
+from streams.history import (
+    COUNT_LEVELS,
+    DISTRIBUTION_LEVELS,
+    NEVER,
+    Grid,
+    History,
+    Unit,
+    distribution_retention_ms,
+    histories,
+)
 from streams.slices import LENGTH_MS, Counts, Distributions
-from streams.standards.model import DAY_MS, Period, Window
+from streams.standards.model import DAY_MS, Period, RequestAvailability, Window
 from streams.tables import Table
+from tests.streams.logs import objective, standards
 
 HOUR = 3_600_000
 MINUTE = 60_000
@@ -257,3 +271,37 @@ def test_levels_grow_older_and_coarser_and_never_end() -> None:
     for levels in (COUNT_LEVELS, DISTRIBUTION_LEVELS):
         assert list(levels) == sorted(levels)
         assert levels[-1].keep_ms == NEVER
+
+
+@pytest.mark.parametrize(
+    ("windows", "days"),
+    [
+        ([], 40),
+        ([Window("7d", rolling_ms=7 * DAY_MS)], 40),
+        ([Window("calendar quarter", period=Period.QUARTER), Window("1h", rolling_ms=HOUR)], 94),
+        ([Window("60d", rolling_ms=60 * DAY_MS), Window("calendar month", period=Period.MONTH)], 62),
+        ([Window("400d", rolling_ms=400 * DAY_MS)], 400),
+    ],
+)
+def test_distributions_are_kept_as_long_as_windows_need_them(windows: list[Window], days: int) -> None:
+    measure = RequestAvailability()
+    objectives = [objective(window.name, measure, window) for window in windows]
+    assert distribution_retention_ms(standards(("hotline", objectives))) == days * DAY_MS
+    assert all(window.longest_ms <= distribution_retention_ms(standards(("hotline", objectives))) for window in windows)
+
+
+def test_standards_with_a_longer_window_keep_distributions_longer_from_then_on() -> None:
+    short, quarter = Window("1h", rolling_ms=HOUR), Window("calendar quarter", period=Period.QUARTER)
+    first, second = (standards(("a", [objective("o", RequestAvailability(), w)])) for w in (short, quarter))
+    first, second = replace(first, digest="first"), replace(second, digest="second")
+    engine = Engine(first, source="events", partition=0, book={"first": first, "second": second}.get)
+    assert engine.distributions.retention_ms == 40 * DAY_MS
+    values = [event_at(0), control.standards(second.digest, 0), event_at(1), event_at(3_600)]
+    engine.fold(Batch.of("events", 0, values))
+    engine.advance()
+    assert engine.standards == second
+    assert engine.distributions.retention_ms == 94 * DAY_MS
+
+
+def event_at(second: int) -> bytes:
+    return b'{"time":%d,"service":"a","duration":1}' % (1_772_438_400 + second)
