@@ -6,7 +6,7 @@ Many letters go into one Kafka record, at most `RECORD_BYTES` of them, all of on
 
 from __future__ import annotations
 
-import base64
+import binascii
 import hashlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
@@ -30,16 +30,18 @@ def encode_letter(letter: DeadLetter) -> bytes:
         "topic": letter.source,
         "partition": letter.partition,
         "offset": letter.offset,
-        "reason": str(letter.reason),
+        "reason": letter.reason,
         "detail": letter.detail,
         "raw": None,
     }
     if letter.raw is not None:
-        fields["raw"] = base64.b64encode(letter.raw[:RAW_BYTES]).decode()
+        fields["raw"] = binascii.b2a_base64(letter.raw[:RAW_BYTES], newline=False).decode()
         if len(letter.raw) > RAW_BYTES:
             fields |= {"truncated": True, "size": len(letter.raw), "sha256": hashlib.sha256(letter.raw).hexdigest()}
-    # A lone surrogate, which no UTF-8 has, would make orjson refuse the letter.
-    return orjson.dumps(_encodable(fields))
+    try:
+        return orjson.dumps(fields)
+    except orjson.JSONEncodeError:  # a lone surrogate, which no UTF-8 has
+        return orjson.dumps(_encodable(fields))
 
 
 def _encodable(fields: dict[str, object]) -> dict[str, object]:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import msgspec
+
 from agents.event_logs import EventLog
 from streams.decisions import Change, Decision
 from streams.engine import DeadLetter, Engine, Progress
@@ -89,7 +91,7 @@ def replay(
         behind = engine.progress.next_offset or 0  # lines of the logs before, which are part of the same log
         for batch in log.batches():
             letters = engine.fold(dataclasses.replace(batch, offsets=batch.offsets + behind))
-            letters = [dataclasses.replace(letter, offset=letter.offset - behind) for letter in letters]
+            letters = [msgspec.structs.replace(letter, offset=letter.offset - behind) for letter in letters]
             result.decisions += engine.advance().decisions
             for letter in letters:
                 result.examples.setdefault(letter.reason, letter)

@@ -142,10 +142,10 @@ def read_batch(values: Sequence[bytes | None], names: Names, mapper: Mapper | No
     """Decode every record into columns; nothing that a record contains raises."""
     content, events = Content(), _Events()
     for first in range(0, len(values), _PIECE):
-        decoding = decode_values(values[first : first + _PIECE], mapper)
-        events.add(decoding, names, first)
-        content.rejected += [replace(one, position=one.position + first) for one in decoding.rejected]
-        content.controls += [(position + first, control) for position, control in decoding.controls]
+        decoding = decode_values(values[first : first + _PIECE], mapper, first)
+        events.add(decoding, names)
+        content.rejected += decoding.rejected
+        content.controls += decoding.controls
         content.unknown_fields += decoding.unknown_fields
         content.ignored += decoding.ignored
     content.observations = events.observations()
@@ -165,17 +165,17 @@ class _Events:
         self.positions: list[IntArray] = []
         self.probes: dict[int, Interaction] = {}
 
-    def add(self, decoding: Decoding, names: Names, first: int) -> None:
-        """Take what is needed of a piece, whose first record is at position ``first`` of the batch."""
-        events, positions = decoding.events, decoding.positions + first
+    def add(self, decoding: Decoding, names: Names) -> None:
+        """Take what is needed of a piece."""
+        events, positions = decoding.events, decoding.positions
         self.codes += names.codes_of(events)
         self.times += map(_time, events)
         self.durations += map(_duration, events)
         self.ids += map(_id, events)
         self.positions.append(positions)
         if decoding.various:
-            placed = zip(positions.tolist(), events, strict=True)
-            self.probes |= {position: event for position, event in placed if event.kind == Kind.PROBE.value}
+            placed = zip(positions.tolist(), events, map(_kind, events), strict=True)
+            self.probes |= {position: event for position, event, kind in placed if kind == _PROBE}
 
     def observations(self) -> Observations:
         """All of it as columns."""
@@ -191,6 +191,8 @@ class _Events:
         )
 
 
+_PROBE: Final = Kind.PROBE.value
+_kind: Final = attrgetter("kind")
 _id: Final = attrgetter("id")
 _time: Final = attrgetter("time")
 _duration: Final = attrgetter("duration")

@@ -32,8 +32,7 @@ from streams.rejections import Reason
 from streams.tables import IntArray
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(msgspec.Struct, frozen=True, gc=False):
     """A record of a batch that is no event: its position there, why, and a line for people."""
 
     position: int
@@ -54,18 +53,19 @@ class Decoding:
     controls: list[tuple[int, Control]] = field(default_factory=list)  # with their positions
     unknown_fields: int = 0
     ignored: int = 0  # control records, and records that a mapping drops
+    first: int = 0  # position of the first record
     various: bool = False  # whether there may be other events than interactions
 
 
-def decode_values(values: Sequence[bytes | None], mapper: Mapper | None = None) -> Decoding:
-    """Decode every record; nothing that a record contains raises."""
-    decoding = Decoding()
+def decode_values(values: Sequence[bytes | None], mapper: Mapper | None = None, first: int = 0) -> Decoding:
+    """Decode every record; nothing that a record contains raises. Positions count from ``first``."""
+    decoding = Decoding(first=first)
     if mapper is None:
         absent = _decode_fast(values, decoding)
     else:
         decoder, decoding.various = _mapped(mapper), True
         absent = [position for position, raw in enumerate(values) if not _take(position, raw, decoder, decoding)]
-    decoding.positions = np.arange(len(values))
+    decoding.positions = np.arange(first, first + len(values))
     if absent:
         decoding.positions = np.delete(decoding.positions, absent)
     if decoding.various:
@@ -73,7 +73,7 @@ def decode_values(values: Sequence[bytes | None], mapper: Mapper | None = None) 
     return decoding
 
 
-#: Beyond so many records that are no plain interactions, and such a part of all, the rest is decoded as any event.
+#: Beyond so many events of other kinds, and such a part of all, the rest is decoded as any event.
 _FEW, _PART = 16, 16
 
 
@@ -84,21 +84,29 @@ def _decode_fast(values: Sequence[bytes | None], decoding: Decoding) -> list[int
     of the loop for each refused record, no Python statement for the others.
     """
     checked = _without_oversized(values)
-    decode, decoded = decode_interaction, map(decode_interaction, checked)
-    events, absent, refused = decoding.events, list[int](), 0
+    narrow, decoded = True, map(decode_interaction, checked)
+    events, absent, others = decoding.events, list[int](), 0
     while True:
         try:
             events.extend(decoded)
-        except _REFUSALS:
-            refused, decoding.various = refused + 1, True
+        except _REFUSALS as error:
+            refusal = error
         else:
             return absent
+        decoding.various = True
         position = len(events) + len(absent)
-        added = decode is decode_interaction and _add_strictly(checked[position], events)
-        if not added and not _take(position, values[position], decode_counting, decoding):
+        if narrow and _may_be_another_kind(refusal) and _add_strictly(checked[position], events):
+            others += 1
+            if others > max(_FEW, position // _PART):
+                narrow, decoded = False, map(decode_strict, islice(checked, position + 1, None))
+        elif not _take(position, values[position], decode_counting, decoding):
             absent.append(position)
-        if decode is decode_interaction and refused > max(_FEW, position // _PART):
-            decode, decoded = decode_strict, map(decode_strict, islice(checked, position + 1, None))
+
+
+def _may_be_another_kind(refusal: Exception) -> bool:
+    """Whether what was refused as an interaction may be an event: of another kind, or with fields of another's."""
+    message = str(refusal)
+    return message.startswith("Object contains unknown field") or message.endswith("`$.kind`")
 
 
 def _add_strictly(raw: bytes, events: list[Interaction]) -> bool:
@@ -130,10 +138,10 @@ def _take(
     try:
         decoded = decoder(raw)
     except BadEvent as bad:
-        decoding.rejected.append(Rejection(position, bad.reason, bad.detail))
+        decoding.rejected.append(Rejection(decoding.first + position, bad.reason, bad.detail))
         return False
     if decoded is not None and decoded.control is not None:
-        decoding.controls.append((position, decoded.control))
+        decoding.controls.append((decoding.first + position, decoded.control))
     if decoded is None or decoded.event is None:
         decoding.ignored += 1
         return False

@@ -6,6 +6,7 @@ import enum
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import NamedTuple, Self
 
 import msgspec
@@ -17,8 +18,7 @@ from streams.rejections import Reason
 from streams.watermark import NO_TIMESTAMP
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
+class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     """A record that was not counted, where it lies, and why. ``raw`` is None for a tombstone."""
 
     source: str
@@ -151,14 +151,11 @@ def record_digest(value: bytes | None) -> str:
 
 def dead_letters(batch: Batch, rejected: Sequence[Rejection]) -> list[DeadLetter]:
     """What was ``rejected`` of ``batch``, in log order."""
+    if not rejected:
+        return []
+    ordered = sorted(rejected, key=attrgetter("position"))
+    offsets = batch.offsets[[rejection.position for rejection in ordered]].tolist()
     return [
-        DeadLetter(
-            source=batch.source,
-            partition=batch.partition,
-            offset=int(batch.offsets[rejection.position]),
-            reason=rejection.reason,
-            detail=rejection.detail,
-            raw=batch.values[rejection.position],
-        )
-        for rejection in sorted(rejected, key=lambda rejection: rejection.position)
+        DeadLetter(batch.source, batch.partition, offset, one.reason, one.detail, batch.values[one.position])
+        for offset, one in zip(offsets, ordered, strict=True)
     ]

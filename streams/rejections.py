@@ -6,6 +6,7 @@ import enum
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 
@@ -41,9 +42,13 @@ class BadEvent(Exception):  # noqa: N818 - named for what it says of the event, 
 
     def __init__(self, reason: Reason, detail: str) -> None:
         """Keep the enumerable ``reason`` and the ``detail`` for people."""
-        super().__init__(f"{reason}: {detail}")
+        super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail
+
+    def __str__(self) -> str:
+        """One line."""
+        return f"{self.reason}: {self.detail}"
 
 
 _EXCERPT: Final = 80
@@ -52,51 +57,59 @@ _LONGEST_MESSAGE: Final = 160
 
 def excerpt(value: object) -> str:
     """``value`` as JSON-like text, short enough for one line."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = _encode(value)
     return text if len(text) <= _EXCERPT else text[: _EXCERPT - 1] + "…"
 
 
+_encode: Final = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
 #: How msgspec's messages begin, behind the field that they are about, with the reason that each stands for and what to
 #: write instead. First match wins. Only beginnings count, for what follows may repeat what the event says.
-_PATTERNS: Final[tuple[tuple[re.Pattern[str], Reason, str], ...]] = tuple(
-    (re.compile(pattern), reason, remedy)
-    for pattern, reason, remedy in (
-        (r"Object missing required field `service`", Reason.MISSING_SERVICE, "every event names its service"),
-        (r"Object missing required field `time`", Reason.MISSING_TIME, "say when it was finished or observed"),
-        (r"Object missing required field", Reason.MISSING_FIELD, "add the field"),
-        (r"kind: Invalid enum value", Reason.UNKNOWN_KIND, "see the wire format for the kinds there are"),
-        (r"\w+: Invalid enum value", Reason.INVALID_VALUE, "see the wire format for the values there are"),
-        (
-            r"\w+: Expected `datetime` with",
-            Reason.TIME_WITHOUT_OFFSET,
-            "write an offset, as in 2026-03-01T09:30:00+08:00",
-        ),
-        (
-            r"\w+: Invalid RFC3339",
-            Reason.INVALID_TIME,
-            "write seconds since 1970 or RFC 3339, as in 2026-03-01T09:30:00Z",
-        ),
-        (r"\w+: Expected `str.*` of length >=", Reason.EMPTY, "write at least one character"),
-        (r"\w+: Expected `str.*` of length <=", Reason.TOO_LONG, "write at most 200 characters"),
-        (r"\w+: Expected `float.*` >=", Reason.NEGATIVE, "write a number that is not negative"),
-        (r"\w+: Expected `float.*` <=", Reason.OUT_OF_RANGE, "write a smaller number; durations are seconds"),
-        (r"\w+: Number out of range", Reason.OUT_OF_RANGE, "write a number that fits"),
-        (r"\w+: Expected `", Reason.WRONG_TYPE, "see the wire format for the type"),
-    )
+_MESSAGES: Final[tuple[tuple[str, Reason, str], ...]] = (
+    (r"Object missing required field `service`", Reason.MISSING_SERVICE, "every event names its service"),
+    (r"Object missing required field `time`", Reason.MISSING_TIME, "say when it was finished or observed"),
+    (r"Object missing required field", Reason.MISSING_FIELD, "add the field"),
+    (r"kind: Invalid enum value", Reason.UNKNOWN_KIND, "see the wire format for the kinds there are"),
+    (r"\w+: Invalid enum value", Reason.INVALID_VALUE, "see the wire format for the values there are"),
+    (
+        r"\w+: Expected `datetime` with",
+        Reason.TIME_WITHOUT_OFFSET,
+        "write an offset, as in 2026-03-01T09:30:00+08:00",
+    ),
+    (
+        r"\w+: Invalid RFC3339",
+        Reason.INVALID_TIME,
+        "write seconds since 1970 or RFC 3339, as in 2026-03-01T09:30:00Z",
+    ),
+    (r"\w+: Expected `str.*` of length >=", Reason.EMPTY, "write at least one character"),
+    (r"\w+: Expected `str.*` of length <=", Reason.TOO_LONG, "write at most 200 characters"),
+    (r"\w+: Expected `float.*` >=", Reason.NEGATIVE, "write a number that is not negative"),
+    (r"\w+: Expected `float.*` <=", Reason.OUT_OF_RANGE, "write a smaller number; durations are seconds"),
+    (r"\w+: Number out of range", Reason.OUT_OF_RANGE, "write a number that fits"),
+    (r"\w+: Expected `", Reason.WRONG_TYPE, "see the wire format for the type"),
 )
+_ANY_MESSAGE: Final = re.compile("|".join(f"({pattern})" for pattern, _, _ in _MESSAGES))
 
 
 def classify(message: str, document: Mapping[str, object]) -> BadEvent:
     """Turn the decoder's ``message`` about ``document`` into a reason and a line that helps."""
+    reason, field, line, remedy = _read(message)
+    found = f" (found {excerpt(document[field])})" if field in document else ""
+    return BadEvent(reason, f"{line}{found}{remedy}")
+
+
+@lru_cache(maxsize=256)  # most messages come again and again
+def _read(message: str) -> tuple[Reason, str, str, str]:
+    """The reason, the field that ``message`` is about, what it says, and what to write instead."""
     said, _, path = message.rpartition(" - at `$.") if " - at `$." in message else (message, "", "")
     field = path.rstrip("`")
-    found = f" (found {excerpt(document[field])})" if field in document else ""
     text = f"{field}: {said}" if field else said
-    line = f"{text[:_LONGEST_MESSAGE]}{found}"  # some messages repeat what was found, however long
-    for pattern, reason, remedy in _PATTERNS:
-        if pattern.match(text):
-            return BadEvent(reason, f"{line}; {remedy}")
-    return BadEvent(Reason.INVALID_VALUE, line)
+    line = text[:_LONGEST_MESSAGE]  # some messages repeat what was found, however long
+    match = _ANY_MESSAGE.match(text)
+    if match is None or match.lastindex is None:
+        return Reason.INVALID_VALUE, field, line, ""
+    _, reason, remedy = _MESSAGES[match.lastindex - 1]
+    return reason, field, line, f"; {remedy}"
 
 
 def explain_malformed(raw: bytes, error: Exception) -> BadEvent:
