@@ -190,7 +190,9 @@ def _split(pieces: Iterator[bytes], digest: Digest | None) -> Iterator[list[byte
         rest += piece
         if not started and len(rest) >= len(_BOM):
             rest, started = rest.removeprefix(_BOM), True
-        *lines, rest = rest.replace(b"\r\n", b"\n").split(b"\n")
+        if b"\r" in rest:
+            rest = rest.replace(b"\r\n", b"\n")
+        *lines, rest = rest.split(b"\n")
         rest = rest[:MAX_LINE]
         if lines:
             yield lines

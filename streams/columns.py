@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import repeat
 from operator import attrgetter
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from streams.decoding import Decoding, Rejection, decode_values
 from streams.events import Control, Interaction, Kind
 from streams.mapping import Mapper
 from streams.names import Names
-from streams.tables import IntArray
+from streams.tables import IntArray, sorting
 from streams.watermark import LATEST_MS, NO_TIMESTAMP
 
 BoolArray = npt.NDArray[np.bool_]
@@ -96,7 +96,7 @@ class Observations:
         """Number of events."""
         return len(self.positions)
 
-    def take(self, which: slice | BoolArray) -> Observations:
+    def take(self, which: slice | BoolArray | IntArray) -> Observations:
         """Some of the events."""
         return Observations(
             self.positions[which],
@@ -142,7 +142,7 @@ def read_batch(values: Sequence[bytes | None], names: Names, mapper: Mapper | No
     """Decode every record into columns; nothing that a record contains raises."""
     content, events = Content(), _Events()
     for first in range(0, len(values), _PIECE):
-        decoding = decode_values(values[first : first + _PIECE], mapper, first)
+        decoding = decode_values(values[first : first + _PIECE], mapper, shape=names.shape, first=first)
         events.add(decoding, names)
         content.rejected += decoding.rejected
         content.controls += decoding.controls
@@ -164,23 +164,36 @@ class _Events:
         self.ids: list[str | None] = []
         self.positions: list[IntArray] = []
         self.probes: dict[int, Interaction] = {}
+        self.ordered = True
 
     def add(self, decoding: Decoding, names: Names) -> None:
         """Take what is needed of a piece."""
-        events, positions = decoding.events, decoding.positions
-        self.codes += names.codes_of(events)
-        self.times += map(_time, events)
-        self.durations += map(_duration, events)
-        self.ids += map(_id, events)
-        self.positions.append(positions)
+        if decoding.shaped:
+            shape = names.shape
+            assert shape is not None
+            self._add(decoding.shaped, decoding.shaped_positions, shape.codes_of(decoding.shaped), shape.fields)
+            names.note_shaped(len(decoding.shaped))
+        if decoding.events:
+            self.ordered = self.ordered and not decoding.shaped
+            self._add(decoding.events, decoding.positions, names.codes_of(decoding.events))
         if decoding.various:
-            placed = zip(positions.tolist(), events, map(_kind, events), strict=True)
+            placed = zip(decoding.positions.tolist(), decoding.events, map(_kind, decoding.events), strict=True)
             self.probes |= {position: event for position, event, kind in placed if kind == _PROBE}
 
+    def _add(
+        self, events: Sequence[Any], positions: IntArray, codes: list[int], fields: Collection[str] = ("duration", "id")
+    ) -> None:
+        """Take what is needed of ``events``, which have no other fields than ``fields`` beyond what all have."""
+        self.codes += codes
+        self.times += map(_time, events)
+        self.durations += map(_duration, events) if "duration" in fields else [None] * len(events)
+        self.ids += map(_id, events) if "id" in fields else [None] * len(events)
+        self.positions.append(positions)
+
     def observations(self) -> Observations:
-        """All of it as columns."""
+        """All of it as columns, in log order."""
         times, valid = times_ms(self.times)
-        return Observations(
+        found = Observations(
             np.concatenate(self.positions) if self.positions else np.empty(0, np.int64),
             np.array(self.codes, np.int64),
             times,
@@ -189,6 +202,7 @@ class _Events:
             _identities(self.ids, times),
             self.probes,
         )
+        return found if self.ordered else found.take(sorting(found.positions))
 
 
 _PROBE: Final = Kind.PROBE.value

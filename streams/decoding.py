@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress, islice
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -29,6 +29,7 @@ from streams.events import (
 )
 from streams.mapping import Mapper
 from streams.rejections import Reason
+from streams.shapes import Shape
 from streams.tables import IntArray
 
 
@@ -44,11 +45,13 @@ class Rejection(msgspec.Struct, frozen=True, gc=False):
 class Decoding:
     """What the records of one batch say. ``positions`` gives each event's record; both are in log order.
 
-    Events of other kinds than interactions are of type `Event`.
+    Events of other kinds than interactions are of type `Event`. ``shaped`` are those that a shape's decoder made.
     """
 
     events: list[Interaction] = field(default_factory=list)
     positions: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
+    shaped: list[Any] = field(default_factory=list)
+    shaped_positions: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
     rejected: list[Rejection] = field(default_factory=list)
     controls: list[tuple[int, Control]] = field(default_factory=list)  # with their positions
     unknown_fields: int = 0
@@ -57,64 +60,89 @@ class Decoding:
     various: bool = False  # whether there may be other events than interactions
 
 
-def decode_values(values: Sequence[bytes | None], mapper: Mapper | None = None, first: int = 0) -> Decoding:
-    """Decode every record; nothing that a record contains raises. Positions count from ``first``."""
+def decode_values(
+    values: Sequence[bytes | None], mapper: Mapper | None = None, *, shape: Shape | None = None, first: int = 0
+) -> Decoding:
+    """Decode every record; nothing that a record contains raises.
+
+    Args:
+        values: the records.
+        mapper: of a topic of another shape.
+        shape: that most interactions are expected to have.
+        first: position of the first record; positions count from there.
+    """
     decoding = Decoding(first=first)
     if mapper is None:
-        absent = _decode_fast(values, decoding)
+        _decode_fast(values, decoding, shape)
     else:
         decoder, decoding.various = _mapped(mapper), True
-        absent = [position for position, raw in enumerate(values) if not _take(position, raw, decoder, decoding)]
-    decoding.positions = np.arange(first, first + len(values))
-    if absent:
-        decoding.positions = np.delete(decoding.positions, absent)
+        taken = [_take(position, raw, decoder, decoding) for position, raw in enumerate(values)]
+        decoding.positions = first + np.flatnonzero(taken)
     if decoding.various:
         _drop_incomplete(decoding)
     return decoding
 
 
-#: Beyond so many events of other kinds, and such a part of all, the rest is decoded as any event.
+#: Beyond so many events that a decoder was too narrow for, and such a part of all, a wider one decodes the rest.
 _FEW, _PART = 16, 16
+#: What has become of a record: nothing that counts, an event, or one of the shape.
+_ABSENT, _EVENT, _SHAPED = range(3)
 
 
-def _decode_fast(values: Sequence[bytes | None], decoding: Decoding) -> list[int]:
-    """Run the narrowest decoder over the batch; look closer only at what it refuses. Gives the places without an event.
+def _decode_fast(values: Sequence[bytes | None], decoding: Decoding, shape: Shape | None) -> None:
+    """Run the narrowest decoder over the batch; look closer only at what it refuses.
 
     `list.extend` keeps what an iterator gave before it raised, and the iterator goes on behind the culprit: one turn
     of the loop for each refused record, no Python statement for the others.
     """
     checked = _without_oversized(values)
-    narrow, decoded = True, map(decode_interaction, checked)
-    events, absent, others = decoding.events, list[int](), 0
+    decoders: list[Callable[[bytes], Any]] = [decode_interaction, decode_strict]
+    events: list[Any] = decoding.events
+    if shape is not None:
+        decoders.insert(0, shape.decode)
+        events = decoding.shaped
+    decoded, done, others = map(decoders[0], checked), 0, 0
+    became = np.empty(len(values), np.int8)
     while True:
+        before = len(events)
         try:
             events.extend(decoded)
-        except _REFUSALS as error:
-            refusal = error
+        except _REFUSALS as error:  # kept no longer: it would keep this frame, and with it the batch
+            too_narrow = _is_too_narrow(error)
         else:
-            return absent
-        decoding.various = True
-        position = len(events) + len(absent)
-        if narrow and _may_be_another_kind(refusal) and _add_strictly(checked[position], events):
+            became[done:] = _SHAPED if events is decoding.shaped else _EVENT
+            break
+        position = done + len(events) - before
+        became[done:position] = _SHAPED if events is decoding.shaped else _EVENT
+        if too_narrow and (event := _decoded(decoders[1:], checked[position])) is not None:
+            decoding.events.append(event)
+            became[position] = _EVENT
             others += 1
-            if others > max(_FEW, position // _PART):
-                narrow, decoded = False, map(decode_strict, islice(checked, position + 1, None))
-        elif not _take(position, values[position], decode_counting, decoding):
-            absent.append(position)
+        else:
+            became[position] = _EVENT if _take(position, values[position], decode_counting, decoding) else _ABSENT
+        decoding.various, done = True, position + 1
+        if others > max(_FEW, position // _PART) and len(decoders) > 1:
+            decoders, events, others = decoders[1:], decoding.events, 0
+            decoded = map(decoders[0], islice(checked, done, None))
+    decoding.positions = decoding.first + np.flatnonzero(became == _EVENT)
+    if shape is not None:
+        decoding.shaped_positions = decoding.first + np.flatnonzero(became == _SHAPED)
 
 
-def _may_be_another_kind(refusal: Exception) -> bool:
-    """Whether what was refused as an interaction may be an event: of another kind, or with fields of another's."""
-    message = str(refusal)
-    return message.startswith("Object contains unknown field") or message.endswith("`$.kind`")
+def _is_too_narrow(refusal: Exception) -> bool:
+    """Whether what was refused may be an event to a wider decoder: of another kind, with other fields or names."""
+    return str(refusal).startswith(("Object contains unknown field", "Invalid enum value"))
 
 
-def _add_strictly(raw: bytes, events: list[Interaction]) -> bool:
-    try:
-        events.append(decode_strict(raw))
-    except _REFUSALS:
-        return False
-    return True
+def _decoded(decoders: Iterable[Callable[[bytes], Any]], raw: bytes) -> Interaction | None:
+    """The event in ``raw`` by the first of ``decoders`` that takes it."""
+    for decode in decoders:
+        try:
+            event: Interaction = decode(raw)
+        except _REFUSALS:
+            continue
+        return event
+    return None
 
 
 _REFUSALS: Final = (msgspec.MsgspecError, UnicodeDecodeError, TypeError)

@@ -8,9 +8,14 @@ from typing import Final
 
 from streams.events import Interaction
 from streams.judging import RouteKey
+from streams.shapes import Shape, fields_of
 
 #: So many different combinations are remembered. Forgetting them changes nothing but time.
 _MOST: Final = 65_536
+#: A shape is made once so many events have not had the one there is, and such a part of all. Making one takes as long
+#: as decoding some thousands of events, so that the next takes twice as many.
+_FIRST_SHAPE: Final = 4_096
+_PART: Final = 8
 
 _key: Final = attrgetter(*RouteKey._fields)
 
@@ -18,37 +23,59 @@ _key: Final = attrgetter(*RouteKey._fields)
 class Names:
     """Codes of the combinations of kind, service, step, class, fail point and outcome that have occurred.
 
-    Codes hold for one ``generation``, and only `begin` begins another. What is concluded never depends on them.
+    Codes hold for one ``generation``, and only `begin` begins another. ``shape`` is what most interactions are expected
+    to be like. What is concluded depends on neither.
     """
 
     def __init__(self) -> None:
         """Nothing has occurred."""
         self.generation = 0
         self.keys: list[RouteKey] = []  # by code
-        self._codes: dict[tuple[object, ...], int] = {}
+        self.shape: Shape | None = None
+        self._codes: dict[RouteKey, int] = {}
         self._texts: dict[object, object] = {}
+        self._fields: frozenset[str] = frozenset()  # that interactions have had
+        self._shaped = self._unshaped = 0  # interactions since the shape was made
+        self._enough = _FIRST_SHAPE
 
     def begin(self) -> None:
-        """A new batch begins, and no code of an earlier one is in use: forget all of them if there are too many."""
+        """A new batch begins, and no code of an earlier one is in use: forget them if there are too many."""
         if len(self.keys) >= _MOST:
             self.generation += 1
+            self.shape = None
             self.keys.clear()
             self._codes.clear()
             self._texts.clear()
+        if self._unshaped >= self._enough and _PART * self._unshaped >= self._shaped:
+            self.expect()
+
+    def expect(self) -> None:
+        """Expect the shape of the interactions there have been."""
+        interactions = (key for key in self.keys if key.kind == "interaction")
+        self.shape = Shape(self._fields, interactions, self._code)
+        self._enough *= 2
+        self._shaped = self._unshaped = 0
+
+    def note_shaped(self, count: int) -> None:
+        """So many interactions had the shape."""
+        self._shaped += count
 
     def codes_of(self, events: Sequence[Interaction]) -> list[int]:
-        """Code of each event."""
+        """Code of each event, of which none has the shape."""
         keys = list(map(_key, events))
-        found = list(map(self._codes.get, keys))
+        found = list(map(self._codes.get, keys))  # type: ignore[arg-type]  # tuples equal to keys
+        self._unshaped += len(events)
+        if self._unshaped < 2 * self._enough:
+            self._fields |= fields_of(events)
         if None in found:
-            return [self._code(key) if code is None else code for key, code in zip(keys, found, strict=True)]
+            return [self._code(RouteKey(*key)) if code is None else code for key, code in zip(keys, found, strict=True)]
         return found  # type: ignore[return-value]  # there is no None in it
 
-    def _code(self, key: tuple[object, ...]) -> int:
+    def _code(self, key: RouteKey) -> int:
         code = self._codes.get(key)
         if code is None:
             # The same text is the same object in all keys: most of what a look-up reads is then in the cache.
-            key = tuple(self._texts.setdefault(part, part) for part in key)
+            key = RouteKey(*(self._texts.setdefault(part, part) for part in key))  # type: ignore[arg-type]
             code = self._codes[key] = len(self.keys)
-            self.keys.append(RouteKey(*key))  # type: ignore[arg-type]  # as the attribute getter gives it
+            self.keys.append(key)
         return code

@@ -59,12 +59,20 @@ def check(values: Sequence[bytes | None]) -> int:
 
 
 def _is_the_same_as_columns(values: Sequence[bytes | None], decoding: Decoding) -> None:
-    """The columns of a batch hold what was decoded of it."""
+    """The columns of a batch hold what was decoded of it, also where a shape is expected that some events have."""
+    _are_these(values, decoding, Names())
     names = Names()
+    read_batch(values[::2], names)
+    names.expect()
+    _are_these(values, decoding, names)
+
+
+def _are_these(values: Sequence[bytes | None], decoding: Decoding, names: Names) -> None:
     content = read_batch(values, names)
     observations = content.observations
     assert observations.positions.tolist() == decoding.positions.tolist()
-    assert (content.rejected, content.controls) == (decoding.rejected, decoding.controls)
+    assert sorted(content.rejected, key=_position) == sorted(decoding.rejected, key=_position)
+    assert content.controls == decoding.controls
     assert (content.unknown_fields, content.ignored) == (decoding.unknown_fields, decoding.ignored)
     assert ((observations.times_ms >= 0) | ~observations.valid).all()
     assert (observations.durations_us >= -1).all()
@@ -77,6 +85,9 @@ def _is_the_same_as_columns(values: Sequence[bytes | None], decoding: Decoding) 
     assert (observations.identities is None) == all(event.id is None for event in decoding.events)
     if observations.identities is not None:
         assert (observations.identities != NO_ID).tolist() == ids
+
+
+_position: Final = attrgetter("position")
 
 
 def _filed(decoding: Decoding, count: int) -> list[object]:
