@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
 
 from streams.history import NEVER, History
 from streams.slices import Counts
@@ -41,14 +44,53 @@ class Decision:
     standards: str
 
 
-@dataclass(slots=True)
 class _Judged:
-    """The objectives that share a window, and their running sum."""
+    """The objectives that share a window, and their running sum.
 
-    window: Window
-    objectives: dict[int, tuple[str, Objective]]  # by ratio id
-    running: RunningSum[Counts, RatioTotals]
-    leaves_at_ms: int = NEVER
+    They are judged all at once: what nothing touched and nothing left is as it was, and to find that out costs no less.
+    """
+
+    def __init__(
+        self, window: Window, objectives: Sequence[tuple[int, str, Objective]], history: History[Counts]
+    ) -> None:
+        """Judge ``objectives``: the ratio id, the service and the objective of each."""
+        self.window = window
+        self.running = RunningSum(history, RatioTotals)
+        self.leaves_at_ms = NEVER
+        ordered = sorted(objectives, key=lambda one: (one[0], one[2].name))
+        self.keys = [(service, objective.name) for _, service, objective in ordered]
+        self.objectives = [objective for _, _, objective in ordered]
+        self.ids = np.array([number for number, _, _ in ordered], np.int64)
+        self.breached = np.zeros(len(ordered), np.bool_)
+        targets = [objective.target for objective in self.objectives]
+        self._numerators = np.array([target.numerator for target in targets], object)
+        self._denominators = np.array([target.denominator for target in targets], object)
+        if max(target.denominator for target in targets) <= _MOST_FACTOR:
+            self._numerators, self._denominators = (
+                column.astype(np.int64) for column in (self._numerators, self._denominators)
+            )
+        self._least = np.array([max(1, objective.minimum_total) for objective in self.objectives], np.int64)
+        self._is_judged = np.zeros(int(self.ids[-1]) + 1, np.bool_)
+        self._is_judged[self.ids] = True
+
+    def is_touched_by(self, counts: Counts) -> bool:
+        """Whether any of the objectives depends on ``counts``."""
+        keys = counts.ratios.keys
+        return bool(self._is_judged[keys[keys < len(self._is_judged)]].any())
+
+    def changed(self) -> list[int]:
+        """Places of the objectives whose breach opens or closes by what the window holds now. See `judge`."""
+        good, total = self.running.totals.ratios.rows_of(self.ids).T
+        if len(total) and int(total.max()) > _MOST_TOTAL:  # in Python's integers, which have room
+            good, total = good.astype(object), total.astype(object)
+        missed = good * self._denominators < self._numerators * total
+        breached = (total >= self._least) & missed.astype(np.bool_)
+        return np.flatnonzero(breached != self.breached).tolist()
+
+
+#: Up to so large a total, times a denominator up to so large, 64 bits have room for the product.
+_MOST_TOTAL: Final = 1 << 42
+_MOST_FACTOR: Final = 1 << 20
 
 
 class Decisions:
@@ -59,13 +101,13 @@ class Decisions:
         self._standards = standards
         self._history = history
         self.breached_since: dict[tuple[str, str], int] = {}  # by service and objective
-        by_window: dict[str, _Judged] = {}
+        by_window: dict[str, tuple[Window, list[tuple[int, str, Objective]]]] = {}
         for service in standards.services.values():
             for objective in service.objectives.values():
                 window = objective.window
-                judged = by_window.setdefault(window.name, _Judged(window, {}, RunningSum(history, RatioTotals)))
-                judged.objectives[ratios[service.name, objective.name]] = service.name, objective
-        self._judged = tuple(by_window.values())
+                _, judged = by_window.setdefault(window.name, (window, []))
+                judged.append((ratios[service.name, objective.name], service.name, objective))
+        self._judged = tuple(_Judged(window, objectives, history) for window, objectives in by_window.values())
 
     def resume(self, breached_since: Mapping[tuple[str, str], int], now_ms: int) -> None:
         """Go on after ``now_ms``, up to which everything was judged, with the breaches that were open then."""
@@ -73,6 +115,7 @@ class Decisions:
         for judged in self._judged:
             start_ms = self._history.start_of(judged.window, now_ms)
             judged.leaves_at_ms = self._history.leaves_at(judged.window, start_ms)
+            judged.breached = np.array([key in breached_since for key in judged.keys], np.bool_)
 
     def succeed(self, earlier: Decisions, now_ms: int) -> Iterator[Decision]:
         """Take over from the decisions under earlier standards at the slice end ``now_ms``, and judge everything.
@@ -89,7 +132,7 @@ class Decisions:
         self.resume(kept, now_ms)
         for judged in self._judged:
             self._move(judged, now_ms, leaving=True)
-            yield from self._judge(judged, sorted(judged.objectives), now_ms)
+            yield from self._judge(judged, now_ms)
 
     def objective(self, service: str, name: str) -> Objective | None:
         """The objective ``name`` of ``service``, if there is one."""
@@ -103,13 +146,11 @@ class Decisions:
 
     def decide(self, now_ms: int, counts: Counts | None) -> Iterator[Decision]:
         """Judge at the slice end ``now_ms`` what the slice's ``counts`` touched, and what has left a window."""
-        touched = set(counts.ratios.keys.tolist()) if counts else set()
         for judged in self._judged:
             leaving = judged.leaves_at_ms <= now_ms
-            ids = judged.objectives.keys() if leaving else judged.objectives.keys() & touched
-            if ids:
+            if leaving or (counts is not None and judged.is_touched_by(counts)):
                 self._move(judged, now_ms, leaving=leaving)
-                yield from self._judge(judged, sorted(ids), now_ms)
+                yield from self._judge(judged, now_ms)
 
     def _move(self, judged: _Judged, now_ms: int, *, leaving: bool) -> None:
         start_ms = self._history.start_of(judged.window, now_ms)
@@ -117,14 +158,11 @@ class Decisions:
         if leaving or judged.leaves_at_ms == NEVER:  # otherwise its oldest slice is still the same
             judged.leaves_at_ms = self._history.leaves_at(judged.window, start_ms)
 
-    def _judge(self, judged: _Judged, ids: list[int], now_ms: int) -> Iterator[Decision]:
-        for number in ids:
-            service, objective = judged.objectives[number]
-            key = service, objective.name
-            ratio = judged.running.totals.ratio(number)
-            breached = judge(objective, ratio) is Verdict.BREACHED
-            if breached == (key in self.breached_since):
-                continue
+    def _judge(self, judged: _Judged, now_ms: int) -> Iterator[Decision]:
+        for place in judged.changed():
+            key, ratio = judged.keys[place], judged.running.totals.ratio(int(judged.ids[place]))
+            breached = judge(judged.objectives[place], ratio) is Verdict.BREACHED
+            judged.breached[place] = breached
             since_ms = now_ms if breached else self.breached_since.pop(key)
             if breached:
                 self.breached_since[key] = now_ms

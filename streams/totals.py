@@ -82,6 +82,13 @@ class Dense:
             return (0,) * self.rows.shape[1]
         return tuple(self.rows[number].tolist())
 
+    def rows_of(self, ids: IntArray) -> IntArray:
+        """The rows ``ids``; zeros where nothing was ever added."""
+        found = np.zeros((len(ids), self.rows.shape[1]), np.int64)
+        held = ids < len(self.rows)
+        found[held] = self.rows[ids[held]]
+        return found
+
     def copy(self) -> Dense:
         """An independent copy."""
         other = Dense(self.rows.shape[1])

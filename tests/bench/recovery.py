@@ -18,16 +18,16 @@ from tests.services.waiting import wait_for
 if TYPE_CHECKING:
     from tests.bench.figures import Bench
 
-_HOURS: Final = 7 * 24
-#: Events of an hour: each of two thousand steps has some.
-_BURST: Final = 6_000
+_SECONDS: Final = 7 * 86_400
+#: Events a second: each of two thousand steps has one every five minutes.
+_RATE: Final = 7
 
 
 def measure(bench: Bench) -> Result:
     """Ten thousand series, seven days of slices, nothing left to read behind them."""
     # Four ratios, sums and a distribution a step: two thousand steps.
-    events = _HOURS * _BURST
-    floor = Floor(events, services=400, burst=_BURST)
+    events = _SECONDS * _RATE
+    floor = Floor(events, services=400, rate=_RATE)
     filled = bench.filled(floor)
     ours, read = [], []
     with live.workers(filled, bench.folder) as (worker,):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from streams.decisions import Change
+from streams.decisions import Change, Decisions
+from streams.history import Grid, histories
+from streams.slices import Counts
 from streams.standards.model import DAY_MS, Objective, Period, ProbeAvailability, RequestAvailability
+from streams.tables import SATURATED, Table
 from streams.watermark import TimePolicy
 from tests.streams.logs import HOUR, MINUTE, T0, Run, S, calendar, decided, objective, raw, rolling, standards
 from tests.streams.oracle import Oracle, Record
@@ -144,3 +148,27 @@ def test_long_windows_lose_whole_days() -> None:
     run = Run(standards(("desk", [month])), [event(T0, False), passing(T0 + 40 * DAY_MS)], policy=PUNCTUAL)
     midnight = T0 // DAY_MS * DAY_MS + DAY_MS
     assert [d.at_ms for d in run.decisions] == [T0 + SLICE, midnight + 28 * DAY_MS]
+
+
+def test_two_targets_for_the_same_measure_and_window_are_each_judged() -> None:
+    window = rolling("1h", HOUR)
+    promises = [
+        objective("half", RequestAvailability(), window, "0.5"),
+        objective("all", RequestAvailability(), window, "1"),
+    ]
+    records = [event(T0, good=True), event(T0 + 1, good=False), passing(T0 + SLICE)]
+    run = Run(standards(("desk", promises)), records, policy=PUNCTUAL)
+    assert [(one.objective, one.change) for one in run.decisions] == [("all", Change.OPENED)]
+
+
+@pytest.mark.parametrize("target", ["0.999999999", "0.99", "1"])
+def test_totals_and_targets_too_large_for_64_bits_are_judged_exactly(target: str) -> None:
+    promise = objective("o", RequestAvailability(), rolling("1h", HOUR), target)
+    promises = standards(("desk", [promise]))
+    for good, total in ((SATURATED - 1, SATURATED), (SATURATED // 100 * 99, SATURATED), (1 << 41, (1 << 41) + 1)):
+        history = histories(Grid("UTC"), 400 * DAY_MS)[0]
+        decisions = Decisions(promises, {("desk", "o"): 0}, history)
+        counts = Counts(ratios=Table(np.array([0]), np.array([[good, total]])))
+        history.append(T0, counts)
+        opened = list(decisions.decide(T0 + SLICE, counts))
+        assert bool(opened) == (good < promise.target * total)
