@@ -142,7 +142,9 @@ def read_batch(values: Sequence[bytes | None], names: Names, mapper: Mapper | No
     """Decode every record into columns; nothing that a record contains raises."""
     content, events = Content(), _Events()
     for first in range(0, len(values), _PIECE):
-        decoding = decode_values(values[first : first + _PIECE], mapper, shape=names.shape, first=first)
+        decoding = decode_values(
+            values[first : first + _PIECE], mapper, shape=names.shape, various=names.various, first=first
+        )
         events.add(decoding, names)
         content.rejected += decoding.rejected
         content.controls += decoding.controls
@@ -172,11 +174,11 @@ class _Events:
             shape = names.shape
             assert shape is not None
             self._add(decoding.shaped, decoding.shaped_positions, shape.codes_of(decoding.shaped), shape.fields)
-            names.note_shaped(len(decoding.shaped))
         if decoding.events:
             self.ordered = self.ordered and not decoding.shaped
             self._add(decoding.events, decoding.positions, names.codes_of(decoding.events))
-        if decoding.various:
+        names.note(len(decoding.shaped), decoding.others)
+        if decoding.others:
             placed = zip(decoding.positions.tolist(), decoding.events, map(_kind, decoding.events), strict=True)
             self.probes |= {position: event for position, event, kind in placed if kind == _PROBE}
 

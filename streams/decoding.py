@@ -58,10 +58,16 @@ class Decoding:
     ignored: int = 0  # control records, and records that a mapping drops
     first: int = 0  # position of the first record
     various: bool = False  # whether there may be other events than interactions
+    others: int = 0  # how many there are
 
 
 def decode_values(
-    values: Sequence[bytes | None], mapper: Mapper | None = None, *, shape: Shape | None = None, first: int = 0
+    values: Sequence[bytes | None],
+    mapper: Mapper | None = None,
+    *,
+    shape: Shape | None = None,
+    various: bool = False,
+    first: int = 0,
 ) -> Decoding:
     """Decode every record; nothing that a record contains raises.
 
@@ -69,11 +75,12 @@ def decode_values(
         values: the records.
         mapper: of a topic of another shape.
         shape: that most interactions are expected to have.
+        various: whether most events are expected to be no interactions.
         first: position of the first record; positions count from there.
     """
-    decoding = Decoding(first=first)
+    decoding = Decoding(first=first, various=various)
     if mapper is None:
-        _decode_fast(values, decoding, shape)
+        _decode_fast(values, decoding, None if various else shape)
     else:
         decoder, decoding.various = _mapped(mapper), True
         taken = [_take(position, raw, decoder, decoding) for position, raw in enumerate(values)]
@@ -96,7 +103,9 @@ def _decode_fast(values: Sequence[bytes | None], decoding: Decoding, shape: Shap
     of the loop for each refused record, no Python statement for the others.
     """
     checked = _without_oversized(values)
-    decoders: list[Callable[[bytes], Any]] = [decode_interaction, decode_strict]
+    decoders: list[Callable[[bytes], Any]] = (
+        [decode_strict] if decoding.various else [decode_interaction, decode_strict]
+    )
     events: list[Any] = decoding.events
     if shape is not None:
         decoders.insert(0, shape.decode)
@@ -204,7 +213,8 @@ _OWN_FIELDS: Final = frozenset(Control.__struct_fields__)
 def _drop_incomplete(decoding: Decoding) -> None:
     """Reject events that lack what their kind cannot do without; interactions lack nothing."""
     kinds = list(map(_kind, decoding.events))
-    if kinds.count(Kind.INTERACTION.value) == len(kinds):
+    decoding.others = len(kinds) - kinds.count(Kind.INTERACTION.value)
+    if not decoding.others:
         return
     complete = np.ones(len(kinds), np.bool_)
     for place in [place for place, kind in enumerate(kinds) if kind != Kind.INTERACTION.value]:

@@ -24,7 +24,7 @@ class Names:
     """Codes of the combinations of kind, service, step, class, fail point and outcome that have occurred.
 
     Codes hold for one ``generation``, and only `begin` begins another. ``shape`` is what most interactions are expected
-    to be like. What is concluded depends on neither.
+    to be like; ``various``: most events are expected to be no interactions. What is concluded depends on none of this.
     """
 
     def __init__(self) -> None:
@@ -32,6 +32,8 @@ class Names:
         self.generation = 0
         self.keys: list[RouteKey] = []  # by code
         self.shape: Shape | None = None
+        self.various = False
+        self._others = self._events = 0  # in the batch
         self._codes: dict[RouteKey, int] = {}
         self._texts: dict[object, object] = {}
         self._fields: frozenset[str] = frozenset()  # that interactions have had
@@ -46,6 +48,8 @@ class Names:
             self.keys.clear()
             self._codes.clear()
             self._texts.clear()
+        self.various = 2 * self._others > self._events
+        self._others = self._events = 0
         if self._unshaped >= self._enough and _PART * self._unshaped >= self._shaped:
             self.expect()
 
@@ -56,15 +60,19 @@ class Names:
         self._enough *= 2
         self._shaped = self._unshaped = 0
 
-    def note_shaped(self, count: int) -> None:
-        """So many interactions had the shape."""
-        self._shaped += count
+    def note(self, shaped: int, others: int) -> None:
+        """So many interactions had the shape, and so many events were no interactions."""
+        self._shaped += shaped
+        self._events += shaped
+        self._others += others
+        self._unshaped -= others
 
     def codes_of(self, events: Sequence[Interaction]) -> list[int]:
         """Code of each event, of which none has the shape."""
         keys = list(map(_key, events))
         found = list(map(self._codes.get, keys))  # type: ignore[arg-type]  # tuples equal to keys
         self._unshaped += len(events)
+        self._events += len(events)
         if self._unshaped < 2 * self._enough:
             self._fields |= fields_of(events)
         if None in found:

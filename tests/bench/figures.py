@@ -37,7 +37,7 @@ class Bench:
     rounds: int = 5
     events: int = 1_500_000
     tell: Callable[[str], None] = print
-    _filled: dict[tuple[Floor, int, str], live.Filled] = field(default_factory=dict)
+    _filled: dict[tuple[Floor, live.Layout], live.Filled] = field(default_factory=dict)
     _ran: dict[tuple[str, int], list[live.Ran]] = field(default_factory=dict)
 
     @cached_property
@@ -46,13 +46,13 @@ class Bench:
         self.tell("starting Kafka")
         return self.parts.enter_context(live.broker(self.folder))
 
-    def filled(self, floor: Floor, partitions: int = live.PARTITIONS, codec: str = "lz4") -> live.Filled:
+    def filled(self, floor: Floor, layout: live.Layout | None = None) -> live.Filled:
         """A topic with the events of ``floor``."""
-        key = floor, partitions, codec
-        if key not in self._filled:
+        layout = layout or live.Layout()
+        if (floor, layout) not in self._filled:
             self.tell(f"writing {floor.count:,} events")
-            self._filled[key] = live.fill(self.kafka, floor, partitions=partitions, codec=codec)
-        return self._filled[key]
+            self._filled[floor, layout] = live.fill(self.kafka, floor, layout)
+        return self._filled[floor, layout]
 
     def runs(self, filled: live.Filled, workers: int = 1, rounds: int | None = None) -> Iterator[live.Ran]:
         """Ours, round after round; what was measured before in this run is not measured again."""
@@ -153,7 +153,16 @@ FIGURES: Final[dict[str, Callable[[Bench], Result]]] = {
     "freshness": scraping.freshness,
     "recovery": recovery.measure,
     "memory_per_series": lambda bench: memory.measure(bench.folder, bench.tell),
-    "one_partition": _variant("one_partition", 0.5, lambda bench: bench.filled(main_floor(bench), partitions=1)),
+    "one_partition": _variant(
+        "one_partition", 0.5, lambda bench: bench.filled(main_floor(bench), live.Layout(partitions=1))
+    ),
+    "batches_of_100": _variant(
+        "batches_of_100", 0.5, lambda bench: bench.filled(main_floor(bench), live.Layout(batch=100))
+    ),
+    "batches_of_50000": _variant(
+        "batches_of_50000", 0.5, lambda bench: bench.filled(main_floor(bench), live.Layout(batch=50_000))
+    ),
+    "all_cases": _variant("all_cases", 0.5, lambda bench: bench.filled(Floor(bench.events, cases=True))),
     "one_busy_service": _variant("one_busy_service", 0.5, lambda bench: bench.filled(Floor(bench.events, busiest=0.9))),
     "all_with_ids": _variant("all_with_ids", 0.5, lambda bench: bench.filled(Floor(bench.events, ids=True))),
     "malformed": _variant("malformed", 0.667, lambda bench: bench.filled(Floor(bench.events, malformed=0.1))),

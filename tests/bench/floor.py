@@ -12,6 +12,7 @@ import numpy as np
 
 STEPS: Final = ("greet", "ask", "solve", "bill", "leave")
 _POOL: Final = 20_000
+_TRANSITIONS: Final = (b"opened", b"answered", b"paused", b"resumed", b"resolved")
 _FAILED, _ABANDONED = 0.02, 0.03
 _HOUR_S: Final = 3_600
 
@@ -39,7 +40,7 @@ class Floor:
 
     ``burst``: so many of them at a time, and the next ones an hour later; 0: all in a row.
     ``busiest`` is the share of the events that the first service has beyond its part; ``ids``: every event has an id;
-    ``malformed`` is the share of records that are no events.
+    ``malformed`` is the share of records that are no events. ``cases``: all events are transitions of cases, five each.
     """
 
     count: int
@@ -50,6 +51,7 @@ class Floor:
     busiest: float = 0.0
     ids: bool = False
     malformed: float = 0.0
+    cases: bool = False
     seed: int = 1
 
     @property
@@ -72,6 +74,11 @@ class Floor:
                 yield Row(keys[place], b'{"time":"?",' + texts[place])
                 continue
             head = b'{"time":%.3f,' % (began_s + self._after_s(number))
+            if self.cases:
+                case, transition = divmod(number, len(_TRANSITIONS))
+                about = b'"kind":"case","case":"case-%d","transition":"%s",' % (case, _TRANSITIONS[transition])
+                yield Row(keys[place], head + about + texts[place])
+                continue
             yield Row(keys[place], head + (b'"id":"%d",' % number if self.ids else b"") + texts[place])
 
     def _after_s(self, number: int) -> float:
@@ -83,6 +90,8 @@ class Floor:
         """How many events count, by service, step and outcome."""
         pool, counts = self._pool(), np.bincount(self._chosen()[~self._bad()], minlength=_POOL)
         found: Counter[tuple[str, str, str]] = Counter()
+        if self.cases:
+            return found
         for ending, count in zip(pool, counts.tolist(), strict=True):
             if count:
                 found[ending.service, ending.step, ending.outcome] += count

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from tests.bench.floor import Floor
 
-PARTITIONS: Final = 4
 _BATCH_BYTES: Final = 262_144
+_LARGEST_BYTES: Final = 16 * 1024 * 1024
 _SECONDS: Final = 300
 
 
@@ -48,18 +48,34 @@ class Filled:
     began_s: float
 
 
-def fill(kafka: KafkaCluster, floor: Floor, *, partitions: int = PARTITIONS, codec: str = "lz4") -> Filled:
+@dataclass(frozen=True)
+class Layout:
+    """How a topic holds its events: partitions, compression, and most records of a batch (None: by its bytes)."""
+
+    partitions: int = 4
+    codec: str = "lz4"
+    batch: int | None = None
+
+    def producer_options(self) -> dict[str, Any]:
+        """Options of librdkafka's producer."""
+        options: dict[str, Any] = {"compression.type": self.codec, "batch.size": _BATCH_BYTES}
+        if self.batch is None:
+            return options
+        # Batches are cut by their number of records alone.
+        large = {"batch.num.messages": self.batch, "batch.size": _LARGEST_BYTES, "message.max.bytes": _LARGEST_BYTES}
+        return options | large
+
+
+def fill(kafka: KafkaCluster, floor: Floor, layout: Layout) -> Filled:
     """A new topic with all events of ``floor``, which end a minute ago."""
-    topic = kafka.create_topic(
-        f"bench-{uuid.uuid4().hex[:8]}", partitions=partitions, settings={"message.timestamp.type": "LogAppendTime"}
-    )
+    settings = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(_LARGEST_BYTES)}
+    topic = kafka.create_topic(f"bench-{uuid.uuid4().hex[:8]}", partitions=layout.partitions, settings=settings)
     began_s = round(time.time() - floor.span_s - 60)
     producer = Producer(
         {
             "bootstrap.servers": kafka.bootstrap,
-            "compression.type": codec,
-            "linger.ms": 50,
-            "batch.size": _BATCH_BYTES,
+            "linger.ms": 50 if layout.batch is None else 500,
+            **layout.producer_options(),
             "partitioner": "murmur2_random",
             "queue.buffering.max.messages": 1_000_000,
             "acks": "all",
@@ -77,7 +93,7 @@ def fill(kafka: KafkaCluster, floor: Floor, *, partitions: int = PARTITIONS, cod
             producer.poll(0)
     if producer.flush(_SECONDS):
         raise TimeoutError("the broker did not take all events")
-    return Filled(kafka, topic, partitions, floor, began_s)
+    return Filled(kafka, topic, layout.partitions, floor, began_s)
 
 
 class WrongResultError(Exception):
@@ -182,7 +198,9 @@ _LABEL: Final = re.compile(r'(\w+)="([^"]*)"')
 def check(started: list[Worker], floor: Floor) -> None:
     """Make sure that the workers' figures follow from the events. Raises `WrongResultError`."""
     due = {key: count for key, count in floor.interactions().items() if count}
-
+    accepted = sum(worker.status()["events"]["accepted"] for worker in started)
+    if accepted != floor.count - floor.rejected:
+        raise WrongResultError(f"{accepted} events were accepted, {floor.count - floor.rejected} are good")
     found: dict[tuple[str, str, str], int] = {}
 
     def right() -> bool:

@@ -28,7 +28,7 @@ def measure(bench: Bench) -> Result:
     # Four ratios, sums and a distribution a step: two thousand steps.
     events = _SECONDS * _RATE
     floor = Floor(events, services=400, rate=_RATE)
-    filled = bench.filled(floor)
+    filled = bench.filled(floor, live.Layout(partitions=2))
     ours, read = [], []
     with live.workers(filled, bench.folder) as (worker,):
         bench.tell("a first worker makes seven days of state")

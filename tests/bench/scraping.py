@@ -60,7 +60,7 @@ def freshness(bench: Bench) -> Result:
     """99th percentile of the time from sending an event until it shows, at half of what a worker takes."""
     most = statistics.median(ran.per_second for ran in bench.runs(bench.filled(Floor(bench.events)), rounds=3))
     rate = most / 2
-    empty = live.fill(bench.kafka, Floor(1_000))
+    empty = live.fill(bench.kafka, Floor(1_000), live.Layout())
     with live.workers(empty, bench.folder) as (worker,):
         worker.wait_until_ready(partitions=empty.partitions)
         bench.tell(f"{rate:,.0f} events a second")
