@@ -202,6 +202,7 @@ class MonitorApp:
         self._upkeeper = asyncio.create_task(self._keep_up(), name="upkeep")
 
     async def _start(self) -> None:
+        self.control.have(self.file)
         await self.control.read()
         await self.control.publish(self.file)
         if self._rekeyer is not None:

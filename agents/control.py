@@ -77,6 +77,11 @@ class Control:
         self._append = append
         self._standards: dict[str, Standards | None] = {}
         self._partitions: dict[str, int] = {}
+        self._at_hand: dict[str, Standards] = {}  # compiled already, whether or not the topic has them
+
+    def have(self, file: StandardsFile) -> None:
+        """Take the standards of ``file`` for those of their digest in the topic, which are not compiled again."""
+        self._at_hand[file.standards.digest] = file.standards
 
     def book(self, digest: str) -> Standards | None:
         """The standards of ``digest``; None where there are none.
@@ -160,6 +165,9 @@ class Control:
 
     def _note_standards(self, digest: str, text: str) -> None:
         if self._standards.get(digest) is not None:
+            return
+        if digest in self._at_hand:
+            self._standards[digest] = self._at_hand[digest]
             return
         try:
             # Their name stays even if another version of the time-zone data gives them another digest by now.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import faust
 from faust.app.base import BootStrategy
+from faust.tables import TableManager
 from faust.web.drivers import aiohttp as web_driver
 from yarl import URL
 
@@ -34,6 +35,17 @@ class _Boot(BootStrategy):
     """Without Faust's producer: nothing is sent through it."""
 
     enable_kafka_producer = False
+
+
+class _NoTables(TableManager):
+    """Keeps no table, and so does not wait a second for any to be registered."""
+
+    async def on_start(self) -> None:
+        """Let reading begin, once everything else of Faust's has started."""
+        await self.sleep(0)
+        if not self.should_stop:
+            await self._update_channels()
+            await self.recovery.start()
 
 
 class _Web(web_driver.Web):
@@ -110,6 +122,7 @@ class Worker(faust.App):
 def _options(settings: Settings) -> dict[str, Any]:
     return {
         "broker": [URL(f"kafka://{address}") for address in settings.bootstrap],
+        "TableManager": _NoTables,
         "autodiscover": False,
         "datadir": Path(tempfile.gettempdir()),
         "store": "memory://",
