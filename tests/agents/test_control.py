@@ -109,6 +109,19 @@ def test_standards_are_published_once(topic: Topic) -> None:
     assert first.book(DIGEST) is FILE.standards
 
 
+def test_standards_at_hand_are_not_compiled_again_and_published_all_the_same(
+    topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "load", None)
+    for _ in range(2):
+        control = topic.control()
+        control.have(FILE)
+        asyncio.run(control.read())
+        asyncio.run(control.publish(FILE))
+        assert control.book(DIGEST) is FILE.standards
+    assert len(topic.records) == 1
+
+
 def test_standards_that_nobody_could_find_are_published_all_the_same(topic: Topic) -> None:
     control = topic.control()
     assert looked_up(control, DIGEST) is None
