@@ -60,7 +60,7 @@ def consumer_options(settings: Settings) -> dict[str, Any]:
         # Only where a log has lost what was to be read next: the seek to the beginning is the partitions' own.
         "auto_offset_reset": "earliest",
         "isolation_level": "read_committed",
-        "max_poll_records": _MOST_BATCHES,
+        "max_poll_records": settings.batch_records,
         "max_partition_fetch_bytes": settings.fetch_bytes,
         "fetch_max_wait_ms": _FETCH_WAIT_MS,
         "metadata_max_age_ms": _METADATA_AGE_MS,
@@ -78,7 +78,9 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         del transport
-        return AIOKafkaConsumer(**consumer_options(cast("Worker", self.app).settings))
+        # What is returned, and counted here, are batches: see `on_start`.
+        options = consumer_options(cast("Worker", self.app).settings) | {"max_poll_records": _MOST_BATCHES}
+        return AIOKafkaConsumer(**options)
 
     async def on_start(self) -> None:
         """Start aiokafka's consumer, have it return batches, and watch its heartbeats."""

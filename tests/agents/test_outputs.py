@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 import jsonschema
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -146,7 +147,7 @@ def test_every_type_of_notice_is_tried_here() -> None:
 
 
 def test_dead_letters_are_many_to_a_record() -> None:
-    (output,) = outputs(letters=(LETTER, replace(LETTER, offset=18)))
+    (output,) = outputs(letters=(LETTER, msgspec.structs.replace(LETTER, offset=18)))
     assert (output.topic, output.partition, output.key) == (SETTINGS.dead_letters_topic, None, b"events/3")
     assert [letter["offset"] for letter in document(output)["letters"]] == [17, 18]
 
