@@ -113,7 +113,7 @@ class Observations:
 class Content:
     """What the records of one batch say."""
 
-    observations: Observations = field(default_factory=lambda: _Events().observations())
+    observations: Observations
     rejected: list[Rejection] = field(default_factory=list)
     controls: list[tuple[int, Control]] = field(default_factory=list)  # with their positions
     unknown_fields: int = 0
@@ -140,20 +140,23 @@ _PIECE: Final = 1_024
 
 def read_batch(values: Sequence[bytes | None], names: Names, mapper: Mapper | None = None) -> Content:
     """Decode every record into columns; nothing that a record contains raises."""
-    content, events = Content(), _Events()
+    events, decodings = _Events(), list[Decoding]()
     for first in range(0, len(values), _PIECE):
         decoding = decode_values(
             values[first : first + _PIECE], mapper, shape=names.shape, various=names.various, first=first
         )
         events.add(decoding, names)
-        content.rejected += decoding.rejected
-        content.controls += decoding.controls
-        content.unknown_fields += decoding.unknown_fields
-        content.ignored += decoding.ignored
-    content.observations = events.observations()
-    for position in content.observations.positions[~content.observations.valid].tolist():
-        (content.observations.whole[position],) = decode_values([values[position]], mapper).events
-    return content
+        decodings.append(decoding)
+    observations = events.observations()
+    for position in observations.positions[~observations.valid].tolist():
+        (observations.whole[position],) = decode_values([values[position]], mapper).events
+    return Content(
+        observations,
+        rejected=[rejection for decoding in decodings for rejection in decoding.rejected],
+        controls=[control for decoding in decodings for control in decoding.controls],
+        unknown_fields=sum(decoding.unknown_fields for decoding in decodings),
+        ignored=sum(decoding.ignored for decoding in decodings),
+    )
 
 
 class _Events:

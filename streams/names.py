@@ -16,6 +16,8 @@ _MOST: Final = 65_536
 #: as decoding some thousands of events, so that the next takes twice as many.
 _FIRST_SHAPE: Final = 4_096
 _PART: Final = 8
+#: The fields that interactions have are told from so many of each batch. Where a shape lacks one it is made anew.
+_SAMPLE: Final = 256
 
 _key: Final = attrgetter(*RouteKey._fields)
 
@@ -37,6 +39,7 @@ class Names:
         self._codes: dict[RouteKey, int] = {}
         self._texts: dict[object, object] = {}
         self._fields: frozenset[str] = frozenset()  # that interactions have had
+        self._sampled = False  # whether any of the batch were looked at for them
         self._shaped = self._unshaped = 0  # interactions since the shape was made
         self._enough = _FIRST_SHAPE
 
@@ -50,6 +53,7 @@ class Names:
             self._texts.clear()
         self.various = 2 * self._others > self._events
         self._others = self._events = 0
+        self._sampled = False
         if self._unshaped >= self._enough and _PART * self._unshaped >= self._shaped:
             self.expect()
 
@@ -73,8 +77,8 @@ class Names:
         found = list(map(self._codes.get, keys))  # type: ignore[arg-type]  # tuples equal to keys
         self._unshaped += len(events)
         self._events += len(events)
-        if self._unshaped < 2 * self._enough:
-            self._fields |= fields_of(events)
+        if not self._sampled:
+            self._sampled, self._fields = True, self._fields | fields_of(events[:_SAMPLE])
         if None in found:
             return [self._code(RouteKey(*key)) if code is None else code for key, code in zip(keys, found, strict=True)]
         return found  # type: ignore[return-value]  # there is no None in it

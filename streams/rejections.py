@@ -93,12 +93,12 @@ _ANY_MESSAGE: Final = re.compile("|".join(f"({pattern})" for pattern, _, _ in _M
 
 def classify(message: str, document: Mapping[str, object]) -> BadEvent:
     """Turn the decoder's ``message`` about ``document`` into a reason and a line that helps."""
-    reason, field, line, remedy = _read(message)
+    read = _read_again if len(message) <= _LONGEST_MESSAGE else _read
+    reason, field, line, remedy = read(message)
     found = f" (found {excerpt(document[field])})" if field in document else ""
     return BadEvent(reason, f"{line}{found}{remedy}")
 
 
-@lru_cache(maxsize=256)  # most messages come again and again
 def _read(message: str) -> tuple[Reason, str, str, str]:
     """The reason, the field that ``message`` is about, what it says, and what to write instead."""
     said, _, path = message.rpartition(" - at `$.") if " - at `$." in message else (message, "", "")
@@ -110,6 +110,11 @@ def _read(message: str) -> tuple[Reason, str, str, str]:
         return Reason.INVALID_VALUE, field, line, ""
     _, reason, remedy = _MESSAGES[match.lastindex - 1]
     return reason, field, line, f"; {remedy}"
+
+
+_read_again: Final = lru_cache(maxsize=256)(
+    _read
+)  # most messages come again and again; long ones repeat what was found
 
 
 def explain_malformed(raw: bytes, error: Exception) -> BadEvent:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import os
 import signal
 import sys
@@ -99,6 +100,8 @@ def _notice(line: str) -> None:
 def _run(settings: Settings, file: StandardsFile) -> int:
     from agents import garbage, log
 
+    if sys.__stderr__ is not None:
+        faulthandler.enable(sys.__stderr__)  # a crash in compiled code would leave no word otherwise
     log.configure()
     garbage.collect_rarely()
     try:

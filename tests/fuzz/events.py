@@ -65,6 +65,8 @@ def _is_the_same_as_columns(values: Sequence[bytes | None], decoding: Decoding) 
     read_batch(values[::2], names)
     names.expect()
     _are_these(values, decoding, names)
+    names.various = True
+    _are_these(values, decoding, names)
 
 
 def _are_these(values: Sequence[bytes | None], decoding: Decoding, names: Names) -> None:

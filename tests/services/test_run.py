@@ -77,9 +77,9 @@ def log_ends(kafka: Kafka, topics: Sequence[str], partitions: int) -> dict[tuple
     return {(tp.topic, tp.partition): end for tp, end in asyncio.run(asking()).items() if end}
 
 
-def read_all(broker: str, topic: str) -> list[Any]:
+def read_all(broker: str, topic: str, **options: str) -> list[Any]:
     async def reading() -> list[Any]:
-        consumer = AIOKafkaConsumer(bootstrap_servers=broker, auto_offset_reset="earliest")
+        consumer = AIOKafkaConsumer(bootstrap_servers=broker, auto_offset_reset="earliest", **options)
         await consumer.start()
         try:
             partition = TopicPartition(topic, 0)

@@ -12,7 +12,6 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from tests.services.parts import require
@@ -62,26 +61,9 @@ def start(kafka: Kafka, tmp_path: Path, standards: Path) -> Iterable[Callable[..
 
 def told(kafka: Kafka, topic: str, source_topic: str) -> list[dict[str, Any]]:
     """Committed records of ``topic`` about ``source_topic``."""
-    import asyncio  # noqa: PLC0415 - here alone
-
-    async def reading() -> list[bytes]:
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest", isolation_level="read_committed"
-        )
-        await consumer.start()
-        try:
-            place = TopicPartition(topic, 0)
-            consumer.assign([place])
-            end = (await consumer.end_offsets([place]))[place]
-            found: list[bytes] = []
-            while await consumer.position(place) < end:
-                for batch in (await consumer.getmany(timeout_ms=200)).values():
-                    found += [record.value for record in batch]
-            return found
-        finally:
-            await consumer.stop()
-
-    documents = map(json.loads, asyncio.run(reading()))
+    documents = [
+        json.loads(record.value) for record in read_all(kafka.bootstrap, topic, isolation_level="read_committed")
+    ]
     return [one for one in documents if one.get("topic", one.get("letters", [{}])[0].get("topic")) == source_topic]
 
 
@@ -159,7 +141,13 @@ def test_a_zombie_writes_nothing_any_more(kafka: Kafka, start: Callable[..., Wor
         wait_for(lambda: accepted(heir) == 19_960, "the heir to have read everything")
     finally:
         os.kill(zombie.service.pid, signal.SIGCONT)
-    wait_for(lambda: accepted(zombie, heir) == 19_960 and zombie.ready() and heir.ready(), "both to be at peace")
+
+    def at_peace() -> bool:
+        for one in (zombie, heir):
+            one.service.ensure_running()
+        return accepted(zombie, heir) == 19_960 and zombie.ready() and heir.ready()
+
+    wait_for(at_peace, "both to be at peace", seconds=60)
     wait_for(lambda: sum(letters(kafka, topic).values()) >= 40, "the dead letters")
     assert set(letters(kafka, topic).values()) == {1}
     assert [breach["change"] for breach in told(kafka, BREACHES, topic)] == ["opened", "closed"]
@@ -320,15 +308,15 @@ def test_while_kafka_takes_no_transaction_reading_stops_and_goes_on_afterwards(
     kafka_cluster.kill(3)
     try:
         send(",".join(kafka_cluster.bootstrap.split(",")[:2]), topic, junk)
-        # It stops for a moment when the transaction begins that nobody takes, and for good behind that.
-        looks: list[tuple[int, int]] = []
+        looks: list[tuple[int, int]] = []  # it stops for a moment where that transaction begins, then for good
 
         def stands_still() -> bool:
-            status = worker.status()
+            if not (status := worker.status()):
+                return False
             lag = sum(partition["lag"] for partition in status["partitions"])  # none while its group has no coordinator
             looks.append((status["events"]["records"], lag))
-            stopped = waits(worker) == "waits-for-output" and looks[-10:] == looks[-1:] * 10
-            return stopped and sum(looks[-1]) == 40_000  # the log's end is asked for now and then
+            still = looks[-10:] == looks[-1:] * 10 and sum(looks[-1]) == 40_000
+            return still and "dead letters" in (status["worker"]["waits"] or "")
 
         wait_for(stands_still, "reading to stop", seconds=60)
         assert looks[-1][0] < 30_000
@@ -337,11 +325,6 @@ def test_while_kafka_takes_no_transaction_reading_stops_and_goes_on_afterwards(
     wait_for(lambda: worker.status()["events"]["records"] == 40_000, "reading to go on", seconds=90)
     wait_for(lambda: worker.status()["partitions"][0]["saved_offset"] == 40_000, "everything to be saved", seconds=60)
     assert worker.end() == 0
-
-
-def waits(worker: Worker) -> str | None:
-    told_by = worker.status().get("worker", {}).get("waits")
-    return "waits-for-output" if told_by and "dead letters" in told_by else told_by
 
 
 def on_one_node(cluster: KafkaCluster, node: int) -> str:
