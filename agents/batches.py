@@ -23,10 +23,13 @@ class Fetched:
     """Records of one source partition as fetched in one go; at least one. To Faust it is a record with itself as value.
 
     ``create_time``: a producer wrote their timestamps, so that they guard against no fast clock.
+    ``reads_from``: an offset from which on the log has nothing before the first of them: the end of the batch before,
+    or where the fetch began.
     """
 
     batch: Batch
     create_time: bool
+    reads_from: int
 
     # What Faust wants of a record, and nothing here needs.
     key: ClassVar[None] = None
@@ -69,7 +72,8 @@ class Fetched:
 
     def since(self, offset: int) -> Fetched:
         """The records from ``offset`` on; at least one must be there."""
-        return Fetched(self.batch.between(self.batch.position_of(offset), len(self.batch)), self.create_time)
+        batch = self.batch.between(self.batch.position_of(offset), len(self.batch))
+        return Fetched(batch, self.create_time, max(offset, self.reads_from))
 
 
 class BatchSchema(faust.Schema[Any, Any]):

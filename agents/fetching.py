@@ -21,7 +21,7 @@ from streams.columns import Batch
 from streams.watermark import NO_TIMESTAMP
 
 if TYPE_CHECKING:
-    from aiokafka import AIOKafkaConsumer
+    from aiokafka import AIOKafkaConsumer, TopicPartition
 
 #: Kafka's code for timestamps that the producer wrote; 1 is LogAppendTime.
 _CREATE_TIME: Final = 0
@@ -40,13 +40,18 @@ def fetch_columns(consumer: AIOKafkaConsumer, most_records: int) -> None:
     """
     fetcher: Any = consumer._fetcher  # noqa: SLF001 - see above
     process = fetcher._proc_fetch_request  # noqa: SLF001
+    empty: dict[TopicPartition, range] = {}
 
     async def process_as_columns(*args: Any) -> bool:  # noqa: ANN401 - handed on
         # Nothing awaits between aiokafka's own processing and this.
         wakeup: bool = await process(*args)
         for result in fetcher._records.values():  # noqa: SLF001
             if isinstance(result, FetchResult) and type(result._partition_records) is PartitionRecords:  # noqa: SLF001
-                result._partition_records = PartitionColumns.of(result._partition_records, most_records)  # noqa: SLF001
+                result._partition_records = PartitionColumns.of(  # noqa: SLF001
+                    result._partition_records,  # noqa: SLF001
+                    most_records,
+                    empty,
+                )
         return wakeup
 
     fetcher._proc_fetch_request = process_as_columns  # noqa: SLF001
@@ -57,10 +62,16 @@ class PartitionColumns(PartitionRecords):  # type: ignore[misc]  # aiokafka is n
 
     most_records: int
     next_fetch_offset: int
+    empty: dict[TopicPartition, range]
+    _read_from: int
 
     @classmethod
-    def of(cls, fresh: PartitionRecords, most_records: int) -> Self:
-        """The same records as ``fresh``, of which none may have been taken."""
+    def of(cls, fresh: PartitionRecords, most_records: int, empty: dict[TopicPartition, range]) -> Self:
+        """The same records as ``fresh``, of which none may have been taken.
+
+        ``empty`` has the offsets, by partition, behind the last records read that held nothing for readers: a whole
+        answer may consist of transaction markers, and whoever waits for what follows must know that nothing was there.
+        """
         columns = cls(
             fresh._tp,  # noqa: SLF001
             fresh._records,  # noqa: SLF001
@@ -72,12 +83,15 @@ class PartitionColumns(PartitionRecords):  # type: ignore[misc]  # aiokafka is n
             fresh._isolation_level,  # noqa: SLF001
         )
         columns.most_records = most_records
+        columns.empty = empty
         return columns
 
     def _unpack_records(self) -> Iterator[Fetched]:
         """Gather what batches hold until there is enough; what was gathered comes before any error."""
         gathered: list[Fetched] = []
         count, position = 0, self.next_fetch_offset
+        before = self.empty.get(self._tp)
+        self._read_from = before.start if before is not None and before.stop == position else position
         while self._records.has_next():
             log_batch = self._records.next_batch()
             if self._check_crcs and not log_batch.validate_crc():
@@ -92,6 +106,7 @@ class PartitionColumns(PartitionRecords):  # type: ignore[misc]  # aiokafka is n
             position = max(position, log_batch.next_offset)
         yield from self._hand_out(gathered)
         self.next_fetch_offset = position
+        self.empty[self._tp] = range(self._read_from, position)
 
     def _hand_out(self, gathered: list[Fetched]) -> Iterator[Fetched]:
         """Everything ``gathered``, in parts of at most `most_records`; empties it."""
@@ -100,8 +115,9 @@ class PartitionColumns(PartitionRecords):  # type: ignore[misc]  # aiokafka is n
         whole = _joined(gathered)
         gathered.clear()
         for first in range(0, len(whole.batch), self.most_records):
-            part = Fetched(whole.batch.between(first, first + self.most_records), whole.create_time)
-            self.next_fetch_offset = part.end
+            batch = whole.batch.between(first, first + self.most_records)
+            part = Fetched(batch, whole.create_time, self._read_from)
+            self.next_fetch_offset = self._read_from = part.end
             yield part
 
     def _counts(self, log_batch: Any) -> bool:  # noqa: ANN401 - of compiled code
@@ -135,7 +151,7 @@ class PartitionColumns(PartitionRecords):  # type: ignore[misc]  # aiokafka is n
         batch = Batch(self._tp.topic, self._tp.partition, list(map(_value, records)), offsets, stamps)
         if offsets[0] < position:  # the consumer was sent into the middle of this batch
             batch = batch.between(batch.position_of(position), count)
-        return Fetched(batch, last.timestamp_type == _CREATE_TIME) if len(batch) else None
+        return Fetched(batch, last.timestamp_type == _CREATE_TIME, position) if len(batch) else None
 
 
 def _unlike(one: Fetched, other: Fetched) -> bool:
@@ -151,4 +167,4 @@ def _joined(pieces: list[Fetched]) -> Fetched:
     values = [value for batch in batches for value in batch.values]
     offsets = np.concatenate([batch.offsets for batch in batches])
     stamps = np.concatenate([batch.timestamps for batch in batches])
-    return Fetched(Batch(first.topic, first.partition, values, offsets, stamps), first.create_time)
+    return Fetched(Batch(first.topic, first.partition, values, offsets, stamps), first.create_time, first.reads_from)

@@ -65,23 +65,23 @@ class Ingest:
         owned = self._partitions.get(fetched.batch.source, fetched.batch.partition)
         if owned is None:
             return
-        admitted = owned.admit(fetched)
-        if admitted is not None and (admitted.first <= owned.expected or await self._passes_gap(owned)):
-            await self._fold(owned, admitted)
-        elif owned.wants_seek(fetched):
+        if owned.misses(fetched):
+            await self._pass_lost(owned, fetched)
+        if owned.misses(fetched):
             log.info("%s/%s: offset %d was expected, %d came; seeking.", *owned.source, owned.expected, fetched.first)
             await self._seek(owned.source, owned.expected)
+        elif admitted := owned.admit(fetched):
+            await self._fold(owned, admitted)
 
-    async def _passes_gap(self, owned: Partition) -> bool:
-        """Let an audit know of records that the log has lost, where that is what a gap comes from."""
+    async def _pass_lost(self, owned: Partition, fetched: Fetched) -> None:
+        """Where the log itself has lost records before ``fetched``, let an audit know, and go on behind them."""
         try:
             bounds = (await self._ask_bounds([owned.source]))[owned.source]
         except (KafkaError, TimeoutError):
-            return False
+            return
         if bounds.beginning > owned.expected:
             owned.missing = True
-            await owned.keeper.skip_to(bounds.beginning)
-        return True
+            await owned.keeper.skip_to(min(bounds.beginning, fetched.reads_from))
 
     async def _fold(self, owned: Partition, fetched: Fetched) -> None:
         owned.create_time = fetched.create_time

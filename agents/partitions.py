@@ -1,14 +1,14 @@
 """The keepers of the source partitions that this worker owns, and how far each log has been read.
 
 An engine is a function of its partition's log alone. So every record must reach it once, in offset order, whatever
-Faust does at rebalances: records that come twice are cut off, and where some seem to be missing the log is sought
-again. A gap (control markers, compaction, retention) is believed when it comes twice.
+Faust does at rebalances: records that come twice are cut off, and where some are missing the log is sought again. Gaps
+that the log itself has (control markers, compaction) are known from what was fetched: it says from where it was read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agents.status import PartitionStatus
@@ -67,8 +67,6 @@ class Partition:
     create_time: bool | None = None
     caught_up: bool = False
     missing: bool = False
-    _round_start: int | None = field(default=None, repr=False)
-    _last_start: int = field(default=0, repr=False)
 
     @property
     def engine(self) -> Engine:
@@ -95,34 +93,13 @@ class Partition:
         """Offsets between here and the log's end."""
         return max(0, self.log_end - self.read_to)
 
+    def misses(self, fetched: Fetched) -> bool:
+        """Whether there may be records between those folded and ``fetched``, which must not be folded then."""
+        return fetched.reads_from > self.expected
+
     def admit(self, fetched: Fetched) -> Fetched | None:
-        """What of ``fetched`` is to be folded now; None where it must be dropped.
-
-        Call `wants_seek` after None.
-        """
-        expected = self.expected
-        if fetched.first <= expected:
-            self._round_start = None if fetched.end > expected else self._round_start
-            return fetched.since(expected) if fetched.end > expected else None
-        return fetched if self._believed(fetched.first) else None
-
-    def wants_seek(self, fetched: Fetched) -> bool:
-        """Whether records before those that were dropped are missing; else they had all come before."""
-        return fetched.first > self.expected
-
-    def _believed(self, first: int) -> bool:
-        """Whether the gap before ``first`` has come twice.
-
-        After a seek the log is delivered from its first record on, a *round*. What was already under way arrives
-        before that with larger offsets and says nothing.
-        """
-        new_round = self._round_start is None or first <= self._last_start
-        self._last_start = first
-        if not new_round:
-            return False
-        believed = first == self._round_start
-        self._round_start = None if believed else first
-        return believed
+        """What of ``fetched``, before which nothing is missing, is to be folded; None where all of it has been."""
+        return fetched.since(self.expected) if fetched.end > self.expected else None
 
     def status(self) -> PartitionStatus:
         """How far the log has been read, and how far what follows from it is saved."""

@@ -108,12 +108,19 @@ def folded(engine: Any) -> list[int]:
     return engine.offsets
 
 
-def fetched(offsets: Iterable[int], *, topic: str = "t", number: int = 0, create_time: bool = False) -> Fetched:
-    """Records at ``offsets``."""
+def fetched(
+    offsets: Iterable[int],
+    *,
+    reads_from: int | None = None,
+    topic: str = "t",
+    number: int = 0,
+    create_time: bool = False,
+) -> Fetched:
+    """Records at ``offsets``, read from the first of them on, or from where is said."""
     wanted = list(offsets)
     batch = Batch.of(topic, number, [str(offset).encode() for offset in wanted])
     batch.offsets[:] = wanted
-    return Fetched(batch, create_time)
+    return Fetched(batch, create_time, wanted[0] if reads_from is None else reads_from)
 
 
 class FakeWriter:

@@ -30,7 +30,7 @@ def test_the_records_since_an_offset() -> None:
     rest = fetched([1, 2, 5, 6]).since(3)
     assert rest.batch.offsets.tolist() == [5, 6]
     assert rest.batch.values == [b"5", b"6"]
-    assert (rest.first, rest.end) == (5, 7)
+    assert (rest.first, rest.end, rest.reads_from) == (5, 7, 3)
 
 
 def test_the_private_ways_of_faust_that_the_batches_rely_on_are_those_of_this_version() -> None:

@@ -70,11 +70,12 @@ def as_columns(pieces: Iterable[Fetched]) -> list[tuple[int, int, bytes | None]]
 
 def compare(raw: bytes, at: int = 0, most: int = 1_000, **how: Any) -> list[Fetched]:
     theirs = partition_records(raw, at, **how)
-    ours = PartitionColumns.of(partition_records(raw, at, **how), most)
+    ours = PartitionColumns.of(partition_records(raw, at, **how), most, {})
     due, found = as_aiokafka(theirs), list(ours)
     assert as_columns(found) == due
     assert ours.next_fetch_offset == theirs.next_fetch_offset
     assert all(0 < len(one.batch) <= most for one in found)
+    assert [one.reads_from for one in found] == [at, *(one.end for one in found[:-1])][: len(found)]
     return found
 
 
@@ -120,7 +121,7 @@ def test_there_are_never_more_records_in_one_than_asked_for() -> None:
 
 
 def test_the_place_is_behind_each_part_as_it_is_handed_out() -> None:
-    ours = PartitionColumns.of(partition_records(batch(range(10))), 4)
+    ours = PartitionColumns.of(partition_records(batch(range(10))), 4, {})
     assert [(one.end, ours.next_fetch_offset) for one in ours] == [(4, 4), (8, 8), (10, 10)]
 
 
@@ -149,10 +150,23 @@ def test_the_place_is_behind_markers_at_the_end() -> None:
     assert compare(raw, aborted=[(8, 0)]) == []
 
 
+def test_that_there_was_nothing_between_is_known_over_answers_of_nothing_but_markers() -> None:
+    empty: dict[TopicPartition, range] = {}
+    answers = [batch([0, 1]) + marker(2, 7, _COMMIT), marker(3, 7, _COMMIT) + marker(4, 8, _ABORT), batch([5, 6])]
+    pieces, position = [], 0
+    for raw in answers:
+        records = PartitionColumns.of(partition_records(raw, position), 1_000, empty)
+        pieces += [(one.reads_from, one.first, one.end) for one in records]
+        position = records.next_fetch_offset
+    assert pieces == [(0, 0, 2), (2, 5, 7)]
+    (sought,) = PartitionColumns.of(partition_records(answers[2], 6), 1_000, empty)
+    assert (sought.reads_from, sought.first) == (6, 6)
+
+
 def test_a_damaged_batch_is_an_error_behind_what_came_before_it() -> None:
     raw = bytearray(batch([0, 1]) + batch([2, 3]))
     raw[-1] ^= 1
-    ours = PartitionColumns.of(partition_records(bytes(raw)), 1_000)
+    ours = PartitionColumns.of(partition_records(bytes(raw)), 1_000, {})
     assert as_columns([next(ours)]) == [(0, 1_000, b"0"), (1, 1_007, b"1")]
     assert ours.next_fetch_offset == 2
     with pytest.raises(CorruptRecordException):

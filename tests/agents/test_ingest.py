@@ -77,29 +77,50 @@ def test_where_records_are_missing_the_log_is_sought_and_where_they_come_again_i
     assert folded(scene.engine) == list(range(7))
 
 
-@pytest.mark.parametrize(
-    ("bounds", "skipped", "missing"),
-    [(Bounds(0, 10), [], False), (Bounds(5, 10), [5], True)],
-    ids=["markers and compaction leave gaps too", "what the log has lost is told to an audit"],
-)
-def test_a_gap_that_comes_twice_is_passed(bounds: Bounds, skipped: list[int], missing: bool) -> None:
+def test_gaps_of_the_log_are_passed_without_a_question() -> None:
     scene = Scene()
-    scene.bounds = bounds
-    scene.take(fetched(range(3)), fetched(range(5, 7)), fetched(range(5, 7)))
+    scene.bounds = TimeoutError()
+    scene.take(fetched(range(3)), fetched(range(5, 7), reads_from=3))
     assert folded(scene.engine) == [0, 1, 2, 5, 6]
+    assert not scene.owned.missing
+
+
+@pytest.mark.parametrize(
+    ("beginning", "reads_from", "skipped", "offsets"),
+    [
+        (5, 5, [5], [0, 1, 2, 5, 6]),
+        (9, 5, [5], [0, 1, 2, 5, 6]),
+        (4, 5, [4], [0, 1, 2]),
+        (3, 5, [], [0, 1, 2]),
+    ],
+    ids=[
+        "as far as it was read",
+        "more since it was read",
+        "not all that is missing, so that the rest is sought",
+        "nothing of what is missing",
+    ],
+)
+def test_what_the_log_has_lost_is_told_to_an_audit_and_passed(
+    beginning: int, reads_from: int, skipped: list[int], offsets: list[int]
+) -> None:
+    scene = Scene()
+    scene.bounds = Bounds(beginning, 10)
+    scene.take(fetched(range(3)), fetched(range(5, 7), reads_from=reads_from))
+    assert folded(scene.engine) == offsets
     assert cast("FakeKeeper", scene.owned.keeper).skipped == skipped
-    assert scene.owned.missing is missing
+    assert scene.owned.missing is bool(skipped)
+    assert scene.seeks == ([] if len(offsets) == 5 else [(T0, max(3, *skipped, 0))])
 
 
 @pytest.mark.parametrize("error", [KafkaConnectionError(), TimeoutError()], ids=["Kafka is away", "it is silent"])
-def test_a_gap_of_which_nobody_can_tell_where_it_comes_from_is_not_passed(error: Exception) -> None:
+def test_while_nobody_can_tell_what_the_log_has_lost_it_is_sought(error: Exception) -> None:
     scene = Scene()
     scene.bounds = error
     scene.take(fetched(range(3)), fetched(range(5, 7)), fetched(range(5, 7)))
     assert folded(scene.engine) == [0, 1, 2]
     assert scene.seeks == [(T0, 3), (T0, 3)]
-    scene.bounds = Bounds(0, 10)
-    scene.take(fetched(range(5, 7)), fetched(range(5, 7)))
+    scene.bounds = Bounds(5, 10)
+    scene.take(fetched(range(5, 7)))
     assert folded(scene.engine) == [0, 1, 2, 5, 6]
 
 
