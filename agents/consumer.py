@@ -181,7 +181,9 @@ class Consumer(driver.Consumer):
             unknown = self._partitions.unknown(self.assignment())
             self.pause_partitions([TP(*source) for source in unknown])
             app.on_unknown(unknown)
-            await self.seek_wait({TP(*tp): offset for tp, offset in self._partitions.expected().items()})
+            expected = self._partitions.expected()
+            await self.seek_wait({TP(*tp): offset for tp, offset in expected.items()})
+            self._partitions.sought(expected)
         app.settled = True
 
     async def begin(self, source: Source, offset: int) -> None:
@@ -215,6 +217,8 @@ class Consumer(driver.Consumer):
             await self.seek_wait({TP(*source): offset})
         except (IllegalStateError, TimeoutError):
             log.info("%s/%s was revoked before its log could be sought again.", *source)
+        else:
+            self._partitions.sought([source])
 
     def ack(self, message: Message) -> bool:
         """Note nothing but that the message is done with: the engines know what has been folded."""

@@ -54,6 +54,7 @@ class LogTruncated(Exception):  # noqa: N818 - says what happened to the log
 class Partition:
     """One owned source partition. ``delivered`` and ``position`` are what the consumer has handed over.
 
+    ``sought``: the consumer has been sent to where the log is to be read on, so that its position says something.
     ``create_time``: producers write the timestamps of its records; None while that is not known.
     """
 
@@ -65,6 +66,7 @@ class Partition:
     delivered: int = 0
     position: int = 0
     create_time: bool | None = None
+    sought: bool = False
     caught_up: bool = False
     missing: bool = False
 
@@ -173,6 +175,12 @@ class Partitions:
         """The offset at which each partition is to be read on."""
         return {source: owned.expected for source, owned in self._owned.items()}
 
+    def sought(self, sources: Iterable[tuple[str, int]]) -> None:
+        """Note that the consumer has been sent to where each of ``sources`` is to be read on."""
+        for source in sources:
+            if (owned := self.get(*source)) is not None:
+                owned.sought = True
+
     def fetched(self, topic: str, partition: int, *, delivered: int | None, position: int | None) -> None:
         """Note what the consumer handed over.
 
@@ -180,14 +188,15 @@ class Partitions:
             topic: of the partition.
             partition: its number.
             delivered: offset after the last record handed over; None when none was.
-            position: where the consumer stands; None when it does not know.
+            position: where the consumer stands; None when it does not know. Before it was sought, that is where
+                the group's offset is, up to which an earlier owner has folded.
         """
         owned = self.get(topic, partition)
         if owned is None:
             return
         if delivered is not None:
             owned.delivered = delivered
-        if position is not None:
+        if position is not None and owned.sought:
             owned.position = position
         self._settle(owned)
 

@@ -153,6 +153,7 @@ def test_an_empty_log_is_caught_up_at_once() -> None:
 
 def test_markers_behind_the_last_record_are_neither_lag_nor_left_uncommitted() -> None:
     partitions, partition = one(end=4)
+    partitions.sought([T0])
     partitions.fetched("t", 0, delivered=3, position=4)
     assert partition.lag == 4, "handed over is not folded"
     deliver(partitions, partition, fetched(range(3)))
@@ -162,10 +163,20 @@ def test_markers_behind_the_last_record_are_neither_lag_nor_left_uncommitted() -
 
 def test_what_was_handed_over_but_lost_is_neither_read_nor_committed() -> None:
     partitions, partition = one(end=9)
+    partitions.sought([T0])
     deliver(partitions, partition, fetched(range(3)))
     partitions.fetched("t", 0, delivered=9, position=9)
     assert partitions.committable() == {T0: 3}
     assert partition.lag == 6
+
+
+def test_where_the_consumer_stands_before_it_is_sent_to_its_place_says_nothing() -> None:
+    partitions, partition = one(end=4)
+    partitions.fetched("t", 0, delivered=None, position=4)
+    assert (partition.lag, partition.caught_up, partitions.committable()) == (4, False, {})
+    partitions.sought([T0, T1])
+    partitions.fetched("t", 0, delivered=None, position=4)
+    assert (partition.lag, partition.caught_up, partitions.committable()) == (0, True, {T0: 4})
 
 
 def test_nothing_is_committed_before_something_was_read() -> None:
