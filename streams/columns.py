@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from itertools import repeat
 from operator import attrgetter
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,7 @@ from streams.decoding import Decoding, Rejection, decode_values
 from streams.events import Control, Interaction, Kind
 from streams.mapping import Mapper
 from streams.names import Names
+from streams.shapes import Columns, FloatArray, floats
 from streams.tables import IntArray, sorting
 from streams.watermark import LATEST_MS, NO_TIMESTAMP
 
@@ -163,9 +163,9 @@ class _Events:
     """What is taken of events, piece by piece."""
 
     def __init__(self) -> None:
-        self.codes: list[int] = []
-        self.times: list[float | datetime] = []
-        self.durations: list[float | None] = []
+        self.codes: list[IntArray] = []
+        self.times: list[FloatArray] = []
+        self.durations: list[FloatArray] = []
         self.ids: list[str | None] = []
         self.positions: list[IntArray] = []
         self.probes: dict[int, Interaction] = {}
@@ -174,42 +174,50 @@ class _Events:
     def add(self, decoding: Decoding, names: Names) -> None:
         """Take what is needed of a piece."""
         if decoding.shaped:
-            shape = names.shape
-            assert shape is not None
-            self._add(decoding.shaped, decoding.shaped_positions, shape.codes_of(decoding.shaped), shape.fields)
+            assert names.shape is not None
+            self._add(names.shape.columns(decoding.shaped), decoding.shaped_positions)
         if decoding.events:
             self.ordered = self.ordered and not decoding.shaped
-            self._add(decoding.events, decoding.positions, names.codes_of(decoding.events))
+            self._add(_columns(decoding.events, names), decoding.positions)
         names.note(len(decoding.shaped), decoding.others)
         if decoding.others:
             placed = zip(decoding.positions.tolist(), decoding.events, map(_kind, decoding.events), strict=True)
             self.probes |= {position: event for position, event, kind in placed if kind == _PROBE}
 
-    def _add(
-        self, events: Sequence[Any], positions: IntArray, codes: list[int], fields: Collection[str] = ("duration", "id")
-    ) -> None:
-        """Take what is needed of ``events``, which have no other fields than ``fields`` beyond what all have."""
-        self.codes += codes
-        self.times += map(_time, events)
-        self.durations += map(_duration, events) if "duration" in fields else [None] * len(events)
-        self.ids += map(_id, events) if "id" in fields else [None] * len(events)
+    def _add(self, columns: Columns, positions: IntArray) -> None:
+        self.codes.append(columns.codes)
+        self.times.append(columns.times)
+        self.durations.append(columns.durations)
+        self.ids += [None] * len(positions) if columns.ids is None else columns.ids
         self.positions.append(positions)
 
     def observations(self) -> Observations:
         """All of it as columns, in log order."""
-        times, valid = times_ms(self.times)
+        times, valid = times_ms(np.concatenate([_NO_FLOATS, *self.times]))
         found = Observations(
-            np.concatenate(self.positions) if self.positions else np.empty(0, np.int64),
-            np.array(self.codes, np.int64),
+            np.concatenate([_NO_INTS, *self.positions]),
+            np.concatenate([_NO_INTS, *self.codes]),
             times,
             valid,
-            durations_us(self.durations),
+            durations_us(np.concatenate([_NO_FLOATS, *self.durations])),
             _identities(self.ids, times),
             self.probes,
         )
         return found if self.ordered else found.take(sorting(found.positions))
 
 
+def _columns(events: Sequence[Interaction], names: Names) -> Columns:
+    """What is needed of ``events``, of which none has the shape."""
+    return Columns(
+        np.array(names.codes_of(events), np.int64),
+        floats(list(map(_time, events))),
+        floats(list(map(_duration, events))),
+        list(map(_id, events)),
+    )
+
+
+_NO_INTS: Final = np.empty(0, np.int64)
+_NO_FLOATS: Final = np.empty(0, np.float64)
 _PROBE: Final = Kind.PROBE.value
 _kind: Final = attrgetter("kind")
 _id: Final = attrgetter("id")
@@ -230,24 +238,19 @@ def _identities(ids: Sequence[str | None], times: IntArray) -> IdArray | None:
     return found
 
 
-def times_ms(times: Sequence[float | datetime]) -> tuple[IntArray, BoolArray]:
+def times_ms(seconds: FloatArray) -> tuple[IntArray, BoolArray]:
     """Event times in integer milliseconds (half to even), and which of them lie between 1970 and the year 3000.
 
     Times outside are 0 in the first array.
     """
-    try:
-        seconds = np.array(times, np.float64)
-    except TypeError:
-        seconds = np.array([t.timestamp() if isinstance(t, datetime) else t for t in times], np.float64)
     rounded = np.rint(np.clip(seconds, -1.0, LATEST_SECONDS) * 1_000.0)
     valid = (rounded >= 0) & (rounded < LATEST_SECONDS * 1_000.0)
     milliseconds: IntArray = np.where(valid, rounded, 0.0).astype(np.int64)
     return milliseconds, valid
 
 
-def durations_us(durations: Sequence[float | None]) -> IntArray:
-    """Durations, in seconds, in integer microseconds (half to even); `ABSENT` for None."""
-    seconds = np.array(durations, np.float64)  # None becomes NaN, which no event can contain
+def durations_us(seconds: FloatArray) -> IntArray:
+    """Durations in integer microseconds (half to even); `ABSENT` for NaN, which no event can contain."""
     absent = np.isnan(seconds)
     microseconds: IntArray = np.rint(np.where(absent, 0.0, seconds) * 1_000_000.0).astype(np.int64)
     microseconds[absent] = ABSENT

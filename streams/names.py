@@ -13,8 +13,9 @@ from streams.shapes import Shape, fields_of
 #: So many different combinations are remembered. Forgetting them changes nothing but time.
 _MOST: Final = 65_536
 #: A shape is made once so many events have not had the one there is, and such a part of all. Making one takes as long
-#: as decoding some thousands of events, so that the next takes twice as many.
+#: as decoding some thousands of events, and more with many names, so that the next takes twice as many.
 _FIRST_SHAPE: Final = 4_096
+_A_NAME: Final = 32
 _PART: Final = 8
 #: The fields that interactions have are told from so many of each batch. Where a shape lacks one it is made anew.
 _SAMPLE: Final = 256
@@ -59,9 +60,9 @@ class Names:
 
     def expect(self) -> None:
         """Expect the shape of the interactions there have been."""
-        interactions = (key for key in self.keys if key.kind == "interaction")
-        self.shape = Shape(self._fields, interactions, self._code)
-        self._enough *= 2
+        interactions = [key for key in self.keys if key.kind == "interaction"]
+        self.shape = Shape.of(self._fields, interactions, self._code)
+        self._enough = max(2 * self._enough, _A_NAME * len(interactions))
         self._shaped = self._unshaped = 0
 
     def note(self, shaped: int, others: int) -> None:

@@ -1,61 +1,148 @@
 """The shape that most interactions of a log have, and a decoder made for it.
 
 Producers write the same fields again and again, and name the same services, steps and classes. A decoder that knows
-them makes smaller objects, and gives each name as an object that it has made before, so that events are told apart
-without making, hashing and comparing texts. It takes nothing that the general decoder would not take alike; what it
-refuses is decoded by that.
+them makes small objects in which every name is a number, and of these come columns of numbers without a look at a text.
+It takes nothing that the general decoder would not take alike; what it refuses is decoded by that.
 """
 
 from __future__ import annotations
 
+import math
+import struct
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from enum import Enum
+from itertools import repeat
 from operator import attrgetter
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple, Self, get_args
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from streams.events import Interaction
 from streams.judging import RouteKey
+from streams.tables import IntArray
 
-#: Fields that events are told apart by; the kind is always the same.
-_TOLD_APART: Final = ("service", "step", "class_", "failure_point", "outcome")
+FloatArray = npt.NDArray[np.float64]
+
 #: Fields that every shape has.
 _ALWAYS: Final = frozenset({"time", "kind", "service", "outcome"})
-#: Fields whose values are names that come again. Beyond so many names of a field it is decoded as any text.
-_NAMES: Final = ("service", "step", "class_", "failure_point")
-_MOST_NAMES: Final = 4_096
+#: Fields with names that come again, which events are told apart by. The kind is always the same.
+_NAMES: Final = ("service", "step", "class_", "failure_point", "outcome")
+#: Where there are no more combinations of names than these, one is looked up in a table, else in a dictionary.
+_MOST_IN_TABLE: Final = 1 << 18
+#: Beyond this, floats are not all the whole numbers any more.
+_MOST: Final = 1 << 53
+#: Stands for the code of a combination that has none yet.
+_UNKNOWN: Final = -1
 
 _PLAIN: Final = RouteKey("interaction", "", None, None, None, "ok")
 _FIELDS: Final = {field.name: field for field in msgspec.structs.fields(Interaction)}
+_OUTCOMES: Final[tuple[str, ...]] = get_args(_FIELDS["outcome"].type)
+
+
+class Columns(NamedTuple):
+    """What is needed of interactions: codes, times and durations in seconds, and ids, where any has one.
+
+    Durations are NaN where there are none.
+    """
+
+    codes: IntArray
+    times: FloatArray
+    durations: FloatArray
+    ids: Sequence[str | None] | None
+
+
+def floats(values: Sequence[float | datetime | None]) -> FloatArray:
+    """Times as seconds since 1970, other numbers as they are; NaN for None."""
+    try:
+        return np.frombuffer(struct.pack(f"{len(values)}d", *values))  # twice as fast as numpy itself
+    except struct.error:
+        pass
+    try:
+        return np.array(values, np.float64)
+    except TypeError:
+        return np.array([v.timestamp() if isinstance(v, datetime) else v for v in values], np.float64)
 
 
 class Shape:
-    """Interactions that have no other fields than ``fields``, and name nothing that ``keys`` do not."""
+    """Interactions that have no other fields than ``fields``, and name nothing that others have not named before."""
 
-    def __init__(self, fields: Collection[str], keys: Iterable[RouteKey], code_of: Callable[[RouteKey], int]) -> None:
-        """Make the decoder; ``code_of`` gives the code of a key."""
+    def __init__(self, names: Mapping[str, Sequence[str]], fields: Collection[str], code_of: _CodeOf) -> None:
+        """Make the decoder for the ``names`` of each field that has any; ``code_of`` gives the code of a key."""
         self.fields = _ALWAYS.union(fields)
-        told_apart = [name for name in _TOLD_APART if name in self.fields]
-        self._names = tuple(told_apart)
-        self._key: Callable[[object], tuple[Any, ...]] = attrgetter(*told_apart)
-        self._codes: dict[tuple[Any, ...], int] = {}
+        # What each number stands for: 0 for what is usual.
+        self._texts = {
+            name: [None, *texts] if _FIELDS[name].default is None else list(texts) for name, texts in names.items()
+        }
         self._code_of = code_of
-        self.decode: Callable[[bytes], Any] = _decoder(self.fields, list(keys))
+        combinations = math.prod(map(len, self._texts.values()))
+        self._table = np.full(combinations if combinations <= _MOST_IN_TABLE else 0, _UNKNOWN, np.int32)
+        self._codes: dict[int, int] = {}
+        order = [name for name in _FIELDS if name in self.fields]
+        made = msgspec.defstruct(
+            "Shaped",
+            [_field(name, names.get(name, ())) for name in order],
+            gc=False,
+            kw_only=True,
+            forbid_unknown_fields=True,
+        )
+        self._order = order
+        self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(made).decode
 
-    def codes_of(self, events: Sequence[object]) -> list[int]:
-        """Code of each of ``events``, which `decode` made."""
-        keys = list(map(self._key, events))
-        found = list(map(self._codes.get, keys))
-        if None in found:
-            return [self._code(key) if code is None else code for key, code in zip(keys, found, strict=True)]
-        return found  # type: ignore[return-value]  # there is no None in it
+    @classmethod
+    def of(cls, fields: Collection[str], keys: Sequence[RouteKey], code_of: _CodeOf) -> Self | None:
+        """Shape of interactions with ``fields`` and ``keys``; None where there are none, or too many names."""
+        names: dict[str, Sequence[str]] = {
+            name: sorted(set(filter(None, map(attrgetter(name), keys))))
+            for name in _NAMES
+            if name in _ALWAYS.union(fields)
+        }
+        names["outcome"] = _OUTCOMES
+        named = {name: texts for name, texts in names.items() if texts}
+        if "service" not in named or math.prod(len(texts) + 1 for texts in named.values()) > _MOST:
+            return None
+        return cls(named, [name for name in fields if name not in names or name in named], code_of)
 
-    def _code(self, key: tuple[Any, ...]) -> int:
-        code = self._codes.get(key)
-        if code is None:
-            key_ = _PLAIN._replace(**dict(zip(self._names, key, strict=True)))
-            code = self._codes[key] = self._code_of(key_)
-        return code
+    def columns(self, events: Sequence[msgspec.Struct]) -> Columns:
+        """What is needed of ``events``, of which there is at least one, and which `decode` made."""
+        columns = dict(zip(self._order, zip(*map(msgspec.structs.astuple, events), strict=True), strict=True))
+        places = np.zeros(len(events))
+        for name, texts in self._texts.items():
+            places = places * len(texts) + _numbers(columns[name])
+        durations = columns.get("duration")
+        return Columns(
+            self._codes_of(places.astype(np.int64)),
+            floats(columns["time"]),
+            np.full(len(events), np.nan) if durations is None else floats(durations),
+            columns.get("id"),
+        )
+
+    def _codes_of(self, places: IntArray) -> IntArray:
+        """Codes of combinations of names."""
+        if len(self._table):
+            found: npt.NDArray[np.signedinteger] = self._table[places]
+        else:
+            found = np.fromiter(map(self._codes.get, places.tolist(), repeat(_UNKNOWN)), np.int64, len(places))
+        unknown = set(places[found == _UNKNOWN].tolist())
+        if not unknown:
+            return found.astype(np.int64, copy=False)
+        for place in sorted(unknown):
+            self._codes[place] = self._code_of(self._key(place))
+            if len(self._table):
+                self._table[place] = self._codes[place]
+        return self._codes_of(places)
+
+    def _key(self, place: int) -> RouteKey:
+        parts: dict[str, Any] = {}
+        for name, texts in reversed(self._texts.items()):
+            place, number = divmod(place, len(texts))
+            parts[name] = texts[number]
+        return _PLAIN._replace(**parts)
+
+
+_CodeOf = Callable[[RouteKey], int]
 
 
 def fields_of(events: Sequence[Interaction]) -> frozenset[str]:
@@ -71,26 +158,36 @@ def _all(name: str, events: Sequence[Interaction]) -> Iterable[object]:
 _ABSENT: Final[Mapping[str, object]] = {name: field.default for name, field in _FIELDS.items() if name not in _ALWAYS}
 
 
-def _decoder(fields: Collection[str], keys: Sequence[RouteKey]) -> Callable[[bytes], Any]:
-    columns = dict(zip(RouteKey._fields, zip(*keys, strict=True), strict=True)) if keys else {}
-    struct = msgspec.defstruct(
-        "Shaped",
-        [_field(name, sorted(filter(None, set(columns.get(name, ()))))) for name in _FIELDS if name in fields],
-        gc=False,
-        kw_only=True,
-        forbid_unknown_fields=True,
-    )
-    return msgspec.json.Decoder(struct).decode
+def _numbers(column: Sequence[float | None]) -> FloatArray:
+    """Names as numbers; a null that was written is an absent name."""
+    try:
+        return np.frombuffer(struct.pack(f"{len(column)}d", *column))
+    except struct.error:
+        return np.array([number or 0.0 for number in column])
+
+
+class _Number(float, Enum):
+    """Names that a decoder finds by their texts, and that are floats in memory."""
+
+    def __new__(cls, text: str, number: int) -> Self:
+        member = float.__new__(cls, number)
+        member._value_ = text
+        return member
 
 
 def _field(name: str, names: Sequence[str]) -> tuple[Any, ...]:
-    """The field as an interaction has it, with no other names than ``names`` where it is names."""
+    """The field as an interaction has it, but with numbers for ``names``, and for the duration that there is not."""
     field = _FIELDS[name]
     type_: Any = field.type
+    default: Any = field.default
     if name == "kind":
         type_ = Literal["interaction"]
-    elif name in _NAMES and 0 < len(names) <= _MOST_NAMES:
-        type_ = Literal[tuple(names)] | None if field.default is None else Literal[tuple(names)]
-    if field.required:
-        return name, type_
-    return name, type_, msgspec.field(name=field.encode_name, default=field.default)
+    elif names:
+        optional = default is None
+        numbered: Any = _Number
+        members = [(f"n{number}", (text, number)) for number, text in enumerate(names, start=int(optional))]
+        type_ = numbered("Names", members)
+        type_, default = (type_ | None if optional else type_), 0.0
+    elif name == "duration":
+        default = math.nan
+    return (name, type_) if field.required else (name, type_, msgspec.field(name=field.encode_name, default=default))

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from streams.columns import NO_ID, read_batch
+from streams.columns import NO_ID, read_batch, times_ms
 from streams.decoding import Decoding, decode_values
 from streams.events import (
     MAX_BYTES,
@@ -25,6 +25,7 @@ from streams.events import (
 )
 from streams.judging import RouteKey
 from streams.names import Names
+from streams.shapes import floats
 from tests.fuzz.hostile_events import batch
 
 _FIELDS: Final = tuple(field.name for field in msgspec.structs.fields(Event))
@@ -77,7 +78,9 @@ def _are_these(values: Sequence[bytes | None], decoding: Decoding, names: Names)
     assert content.controls == decoding.controls
     assert (content.unknown_fields, content.ignored) == (decoding.unknown_fields, decoding.ignored)
     assert ((observations.times_ms >= 0) | ~observations.valid).all()
-    assert (observations.durations_us >= -1).all()
+    assert observations.times_ms.tolist() == times_ms(floats([event.time for event in decoding.events]))[0].tolist()
+    durations = [-1 if event.duration is None else round(event.duration * 1_000_000) for event in decoding.events]
+    assert observations.durations_us.tolist() == durations
     for code, event in zip(observations.codes.tolist(), decoding.events, strict=True):
         assert names.keys[code] == tuple(getattr(event, name) for name in RouteKey._fields)
     probes = [p for p, event in zip(decoding.positions.tolist(), decoding.events, strict=True) if event.kind == "probe"]

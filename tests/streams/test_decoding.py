@@ -30,6 +30,7 @@ from streams.events import (
     decode_counting,
 )
 from streams.mapping import Constant, MappingSpec, Table, Taken, compile_mapping
+from streams.shapes import floats
 from streams.standards.model import Standards
 from tests.fuzz.events import check
 
@@ -173,9 +174,9 @@ def test_a_batch_of_nothing_but_garbage() -> None:
     decoding = decode_values([b"{"] * 50 + [None] * 50)
     assert len(decoding.rejected) == 100
     assert [rejection.position for rejection in decoding.rejected] == list(range(100))
-    found, valid = times_ms([])
+    found, valid = times_ms(floats([]))
     assert len(found) == len(valid) == 0
-    assert durations_us([]).dtype == np.int64
+    assert durations_us(floats([])).dtype == np.int64
 
 
 def test_the_largest_event_is_accepted() -> None:

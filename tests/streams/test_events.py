@@ -17,6 +17,7 @@ from streams.decoding import decode_values
 from streams.engine import Engine
 from streams.events import KNOWN_FIELDS, MAX_BYTES, BadEvent, Event, Kind, Reason, decode, decode_counting
 from streams.mapping import Constant, MappingSpec, Table, Taken
+from streams.shapes import floats
 from streams.standards.model import Standards
 from tests.streams.logs import T0
 
@@ -260,7 +261,7 @@ def test_cloud_events(envelope: dict[str, Any], expected: tuple[str, str | None,
     ids=str,
 )
 def test_times(time: object, milliseconds: int) -> None:
-    found, valid = times_ms([decode(text(time=time)).time, decode(text()).time])
+    found, valid = times_ms(floats([decode(text(time=time)).time, decode(text()).time]))
     assert found.tolist() == [milliseconds, T0]
     assert valid.all()
 
@@ -269,7 +270,7 @@ def test_times_of_both_shapes_meet_in_one_batch() -> None:
     events = [
         decode(text(time=time)) for time in (5, "1970-01-01T00:00:06Z", -1, 32_503_680_000, "2999-12-31T23:59:59Z")
     ]
-    found, valid = times_ms([event.time for event in events])
+    found, valid = times_ms(floats([event.time for event in events]))
     assert valid.tolist() == [True, True, False, False, True]
     assert found.tolist() == [5_000, 6_000, 0, 0, 32_503_679_999_000]
 
@@ -278,17 +279,17 @@ def test_times_of_both_shapes_meet_in_one_batch() -> None:
 @given(st.integers(0, 34_560_000_000_000))
 def test_durations_of_whole_microseconds_are_exact(us: int) -> None:
     event = msgspec.json.decode(text(duration=us / 1_000_000), type=Event)
-    assert durations_us([event.duration] * 2).tolist() == [us, us]
+    assert durations_us(floats([event.duration] * 2)).tolist() == [us, us]
 
 
 @settings(max_examples=300)
 @given(st.integers(0, 32_503_679_999_999))
 def test_times_of_whole_milliseconds_are_exact_as_number_and_as_text(ms: int) -> None:
     written = datetime.fromtimestamp(ms // 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{ms % 1_000:03}Z"
-    found, valid = times_ms([decode(text(time=time)).time for time in (ms / 1_000, written)])
+    found, valid = times_ms(floats([decode(text(time=time)).time for time in (ms / 1_000, written)]))
     assert found.tolist() == [ms, ms]
     assert valid.all()
 
 
 def test_an_absent_duration_is_not_zero() -> None:
-    assert durations_us([decode(text()).duration, decode(text(duration=0)).duration]).tolist() == [ABSENT, 0]
+    assert durations_us(floats([decode(text()).duration, decode(text(duration=0)).duration])).tolist() == [ABSENT, 0]

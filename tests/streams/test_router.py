@@ -20,6 +20,7 @@ from streams.judging import RouteKey, judge
 from streams.names import Names
 from streams.open_slices import OpenSlices, contents
 from streams.router import Router
+from streams.shapes import floats
 from streams.slices import Counts
 from streams.standards.model import (
     Abandonment,
@@ -60,7 +61,9 @@ def counted(router: Router, events: Sequence[Event]) -> Counts:
     """What ``router`` makes of events of one slice."""
     opened = OpenSlices(router)
     opened.add(
-        np.zeros(len(events), np.int64), routed(router, events), durations_us([event.duration for event in events])
+        np.zeros(len(events), np.int64),
+        routed(router, events),
+        durations_us(floats([event.duration for event in events])),
     )
     ((counts,), _) = contents(router, [opened.at(0)])
     return counts
