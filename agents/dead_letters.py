@@ -6,12 +6,11 @@ Many letters go into one Kafka record, at most `RECORD_BYTES` of them, all of on
 
 from __future__ import annotations
 
-import binascii
 import hashlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-import orjson
+import msgspec
 
 if TYPE_CHECKING:
     from streams.engine import DeadLetter
@@ -24,39 +23,48 @@ RECORD_BYTES: Final = 512 * 1024
 RAW_BYTES: Final = 16 * 1024
 
 
+class _Letter(msgspec.Struct, gc=False):
+    """A letter as it is written."""
+
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    detail: str
+    raw: bytes | None  # as base64
+
+
+class _CutLetter(_Letter, gc=False, kw_only=True):
+    truncated: bool = True
+    size: int
+    sha256: str
+
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
 def encode_letter(letter: DeadLetter) -> bytes:
     """One letter as JSON; a raw value above `RAW_BYTES` is cut, and its size and SHA-256 are kept."""
-    fields: dict[str, object] = {
-        "topic": letter.source,
-        "partition": letter.partition,
-        "offset": letter.offset,
-        "reason": letter.reason,
-        "detail": letter.detail,
-        "raw": None,
-    }
-    if letter.raw is not None:
-        fields["raw"] = binascii.b2a_base64(letter.raw[:RAW_BYTES], newline=False).decode()
-        if len(letter.raw) > RAW_BYTES:
-            fields |= {"truncated": True, "size": len(letter.raw), "sha256": hashlib.sha256(letter.raw).hexdigest()}
     try:
-        return orjson.dumps(fields)
-    except orjson.JSONEncodeError:  # a lone surrogate, which no UTF-8 has
-        return orjson.dumps(_encodable(fields))
+        return _encode(_written(letter, letter.detail))
+    except UnicodeEncodeError:  # a lone surrogate, which no UTF-8 has
+        return _encode(_written(letter, letter.detail.encode("utf-8", "replace").decode()))
 
 
-def _encodable(fields: dict[str, object]) -> dict[str, object]:
-    return {
-        name: value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
-        for name, value in fields.items()
-    }
+def _written(letter: DeadLetter, detail: str) -> _Letter:
+    raw = letter.raw
+    if raw is None or len(raw) <= RAW_BYTES:
+        return _Letter(letter.source, letter.partition, letter.offset, letter.reason, detail, raw)
+    size, digest = len(raw), hashlib.sha256(raw).hexdigest()
+    head = (letter.source, letter.partition, letter.offset, letter.reason, detail, raw[:RAW_BYTES])
+    return _CutLetter(*head, size=size, sha256=digest)
 
 
 def encode_record(letters: Sequence[bytes]) -> bytes:
     """One record with encoded ``letters``; its id is a function of them."""
     identity = hashlib.sha256(b"\n".join(letters)).hexdigest()[:32]
-    return orjson.dumps(
-        {"version": VERSION, "kind": KIND, "id": identity, "letters": [orjson.Fragment(one) for one in letters]}
-    )
+    content = {"version": VERSION, "kind": KIND, "id": identity, "letters": [msgspec.Raw(one) for one in letters]}
+    return _encode(content)
 
 
 def pack(letters: Sequence[bytes]) -> Iterator[list[bytes]]:

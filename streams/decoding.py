@@ -111,7 +111,7 @@ def _decode_fast(values: Sequence[bytes | None], decoding: Decoding, shape: Shap
         decoders.insert(0, shape.decode)
         events = decoding.shaped
     decoded, done, others = map(decoders[0], checked), 0, 0
-    became = np.empty(len(values), np.int8)
+    became = np.full(len(values), _EVENT if shape is None else _SHAPED, np.int8)
     while True:
         before = len(events)
         try:
@@ -119,10 +119,8 @@ def _decode_fast(values: Sequence[bytes | None], decoding: Decoding, shape: Shap
         except _REFUSALS as error:  # kept no longer: it would keep this frame, and with it the batch
             too_narrow = _is_too_narrow(error)
         else:
-            became[done:] = _SHAPED if events is decoding.shaped else _EVENT
             break
         position = done + len(events) - before
-        became[done:position] = _SHAPED if events is decoding.shaped else _EVENT
         if too_narrow and (event := _decoded(decoders[1:], checked[position])) is not None:
             decoding.events.append(event)
             became[position] = _EVENT
@@ -133,6 +131,7 @@ def _decode_fast(values: Sequence[bytes | None], decoding: Decoding, shape: Shap
         if others > max(_FEW, position // _PART) and len(decoders) > 1:
             decoders, events, others = decoders[1:], decoding.events, 0
             decoded = map(decoders[0], islice(checked, done, None))
+            became[done:] = _EVENT
     decoding.positions = decoding.first + np.flatnonzero(became == _EVENT)
     if shape is not None:
         decoding.shaped_positions = decoding.first + np.flatnonzero(became == _SHAPED)

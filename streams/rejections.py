@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Final
 
 
@@ -38,13 +39,19 @@ class Reason(enum.StrEnum):
 
 
 class BadEvent(Exception):  # noqa: N818 - named for what it says of the event, not of the program
-    """A record that is no event. ``detail`` names the field, what was found and what to write instead."""
+    """A record that is no event: ``BadEvent(reason, detail)``, the reason being one of those that can be counted."""
 
-    def __init__(self, reason: Reason, detail: str) -> None:
-        """Keep the enumerable ``reason`` and the ``detail`` for people."""
-        super().__init__(reason, detail)
-        self.reason = reason
-        self.detail = detail
+    @property
+    def reason(self) -> Reason:
+        """Why it is none."""
+        reason: Reason = self.args[0]
+        return reason
+
+    @property
+    def detail(self) -> str:
+        """The field, what was found and what to write instead, in one line."""
+        detail: str = self.args[1]
+        return detail
 
     def __str__(self) -> str:
         """One line."""
@@ -57,7 +64,7 @@ _LONGEST_MESSAGE: Final = 160
 
 def excerpt(value: object) -> str:
     """``value`` as JSON-like text, short enough for one line."""
-    text = _encode(value)
+    text = encode_basestring(value) if isinstance(value, str) else _encode(value)
     return text if len(text) <= _EXCERPT else text[: _EXCERPT - 1] + "…"
 
 
