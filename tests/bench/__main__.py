@@ -43,7 +43,7 @@ def main(words: list[str] | None = None) -> int:
     began = time.monotonic()
     try:
         with console.status("") as status, ExitStack() as parts:
-            bench = Bench(folder, parts, rounds=asked.rounds, events=asked.events)
+            bench = Bench(folder, parts, asked.rounds, asked.events, asked.soak_seconds)
             for name in asked.figure or FIGURES:
                 bench.tell = partial(_tell, status, name)
                 result = known[name](bench)
@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--figure", action="append", choices=[*FIGURES, *ONLY_ASKED_FOR], help="only this one")
     parser.add_argument("--rounds", type=int, default=5, help="measurements of each (default: %(default)s)")
     parser.add_argument("--events", type=int, default=1_500_000, help="of a topic (default: %(default)s)")
+    parser.add_argument("--soak-seconds", type=float, default=3_600, help="of the soak (default: %(default)s)")
     return parser
 
 

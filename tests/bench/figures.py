@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from tests.bench import live, memory, offline, recovery, scraping
+from tests.bench import live, memory, offline, recovery, scraping, soaking
 from tests.bench.floor import Floor
 from tests.bench.result import Measured, Result, Target
 from tests.services.kafka import KafkaCluster
@@ -36,6 +36,7 @@ class Bench:
     parts: ExitStack
     rounds: int = 5
     events: int = 1_500_000
+    soak_seconds: float = 3_600
     tell: Callable[[str], None] = print
     _filled: dict[tuple[Floor, live.Layout], live.Filled] = field(default_factory=dict)
     _ran: dict[tuple[str, int], list[live.Ran]] = field(default_factory=dict)
@@ -170,4 +171,5 @@ FIGURES: Final[dict[str, Callable[[Bench], Result]]] = {
 #: Measured only when asked for by name.
 ONLY_ASKED_FOR: Final[dict[str, Callable[[Bench], Result]]] = {
     "growth": lambda bench: memory.growth(bench.folder, bench.tell),
+    "soak": soaking.measure,
 }
