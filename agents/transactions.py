@@ -77,7 +77,7 @@ def producer_options(settings: Settings) -> dict[str, Any]:
         "request_timeout_ms": _REQUEST_TIMEOUT_MS,
         "max_request_size": _MAX_REQUEST,
         "max_batch_size": _MAX_BATCH,
-        "compression_type": "lz4",
+        "compression_type": "zstd",  # aiokafka would have lz4 try hardest: five times as long for half as much again
         **client_options_aiokafka(settings),
     }
 
