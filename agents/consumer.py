@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -127,6 +127,18 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
             beginnings, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
         return {Source(*tp): Bounds(beginnings[tp], ends[tp]) for tp in tps}
 
+    async def fetch(self, sources: Collection[Source], *, wanted: bool = True) -> None:
+        """Fetch ``sources``, as far as they are assigned, or nothing of them; from any thread.
+
+        Faust's own pausing goes on fetching, and the broker answers nothing else while it waits for records.
+        """
+        await self.call_thread(self._fetch, sources, wanted)
+
+    async def _fetch(self, sources: Collection[tuple[str, int]], wanted: bool) -> None:  # noqa: FBT001 - called in the thread
+        consumer = self._ensure_consumer()
+        change = consumer.resume if wanted else consumer.pause
+        change(*(tp for tp in consumer.assignment() if tp in sources))
+
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Nothing: Faust would report every idle topic as an error; `agents.watch` looks after progress."""
 
@@ -153,6 +165,7 @@ class Consumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self._read_offset = _Forgetful()
         self._seeking = asyncio.Lock()
+        self._resumed = asyncio.Event()
 
     def _new_consumer_thread(self) -> _ConsumerThread:
         return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -160,6 +173,19 @@ class Consumer(driver.Consumer):
     @property
     def _partitions(self) -> Partitions:
         return cast("Worker", self.app).partitions
+
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        """Read ``tps`` again, at once."""
+        super().resume_partitions(tps)
+        self._resumed.set()
+
+    async def _wait_next_records(self, timeout: float) -> tuple[Mapping[TP, list[Any]] | None, set[TP] | None]:  # noqa: ASYNC109
+        """Fetch; where nothing is to be read, as during recovery, until something is: Faust would sleep a second."""
+        if self.flow_active and not self._get_active_partitions():
+            self._resumed.clear()
+            await self.wait(self._resumed.wait(), timeout=timeout)
+            return {}, set()
+        return await super()._wait_next_records(timeout)
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Mapping[TP, list[Any]]:  # noqa: ASYNC109
         """Fetch, and note up to where each log has been handed over."""
@@ -181,6 +207,7 @@ class Consumer(driver.Consumer):
             unknown = self._partitions.unknown(self.assignment())
             self.pause_partitions([TP(*source) for source in unknown])
             app.on_unknown(unknown)
+            await self._thread.fetch(unknown, wanted=False)
             expected = self._partitions.expected()
             await self.seek_wait({TP(*tp): offset for tp, offset in expected.items()})
             self._partitions.sought(expected)
@@ -190,6 +217,7 @@ class Consumer(driver.Consumer):
         """Read ``source``, which has been recovered, from ``offset`` on."""
         async with self._seeking:
             await self.seek_again(source, offset)
+            await self._thread.fetch([source])
             if TP(*source) in self.assignment():
                 self.resume_partitions({TP(*source)})
 

@@ -1,0 +1,93 @@
+"""Our consumer within Faust, without a broker: when it waits, and what it asks of its thread."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final
+
+from aiokafka import TopicPartition
+from faust.types import TP
+
+from agents.partitions import Partitions, Source
+from agents.settings import Settings
+from agents.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    import pytest
+
+    from agents.consumer import Consumer
+
+FIRST, SECOND = TP("events", 0), TP("events", 1)
+#: Longer than a test waits where nothing has to be waited for.
+LONG: Final = 30.0
+
+
+def _ignore(_: Any) -> None:
+    """Nobody else is there."""
+
+
+def consumer(monkeypatch: pytest.MonkeyPatch, assigned: Collection[TP]) -> Consumer:
+    """One that has not been started, for which the group has decided."""
+    worker = Worker(
+        Settings.resolve({"group": "g", "topics": ("events",)}),
+        Partitions(_ignore),
+        mount=_ignore,
+        on_unknown=_ignore,
+        on_assigned=_ignore,
+        on_touch=_ignore,
+    )
+    monkeypatch.setattr(worker.reader._thread, "assignment", lambda: set(assigned))
+    return worker.reader
+
+
+def test_once_something_is_to_be_read_it_is_not_waited_any_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> list[Any]:
+        reader = consumer(monkeypatch, {FIRST, SECOND})
+        asked: list[Any] = []
+
+        async def fetched(**words: Any) -> dict[TP, list[Any]]:
+            asked.append(words)
+            return {}
+
+        monkeypatch.setattr(reader, "_getmany", fetched)
+        reader.pause_partitions({FIRST, SECOND})
+        waiting = asyncio.ensure_future(reader._wait_next_records(LONG))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        reader.resume_partitions({SECOND})
+        assert await asyncio.wait_for(waiting, LONG / 2) == ({}, set())
+        assert not asked, "nothing was fetched while nothing was to be read"
+        await reader._wait_next_records(1.0)
+        return asked
+
+    assert asyncio.run(run()) == [{"active_partitions": {SECOND}, "timeout": 1.0}]
+
+
+def test_where_nothing_is_ever_to_be_read_it_looks_again_from_time_to_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> Any:
+        reader = consumer(monkeypatch, {FIRST})
+        reader.pause_partitions({FIRST})
+        return await reader._wait_next_records(0.01)
+
+    assert asyncio.run(run()) == ({}, set())
+
+
+def test_only_what_is_assigned_is_switched_off_and_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> list[Any]:
+        reader = consumer(monkeypatch, {FIRST})
+        switched: list[Any] = []
+        inner = SimpleNamespace(
+            assignment=lambda: frozenset({TopicPartition(*FIRST)}),
+            pause=lambda *places: switched.append(("pause", places)),
+            resume=lambda *places: switched.append(("resume", places)),
+        )
+        monkeypatch.setattr(reader._thread, "_ensure_consumer", lambda: inner)
+        for wanted in (False, True):
+            await reader._thread._fetch([Source(*FIRST), Source(*SECOND)], wanted)
+        return switched
+
+    places = (TopicPartition(*FIRST),)
+    assert asyncio.run(run()) == [("pause", places), ("resume", places)]
