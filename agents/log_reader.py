@@ -55,6 +55,8 @@ async def log_end(settings: Settings, topic: str, partition: int) -> int:
     """The offset behind the last record of a log, be its transaction committed or not."""
     place = TopicPartition(topic, partition)
     async with reader(settings, committed=False) as consumer:
+        consumer.assign([place])  # looks for its leader now, and not after a first attempt without one
+        consumer.pause(place)
         ends: dict[Any, int] = await consumer.end_offsets([place])
     return ends[place]
 
