@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import click
 
+from agents import garbage
 from agents.cli.connection import connection_options, resolve
 from agents.exits import Exit
 from agents.settings import SETTINGS, Kind, Setting
@@ -69,6 +70,7 @@ def command(*, config: Path | None, **options: object) -> None:
     for number in _ENDS:
         signal.signal(number, _end_at_once)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to read again
+    garbage.collect_rarely()  # modules and standards are many objects, too
     settings = resolve(options, config)
     file = _prepare(settings)
     code = _run(settings, file) if settings.workers == 1 else _supervise(settings, file)
@@ -98,7 +100,7 @@ def _notice(line: str) -> None:
 
 
 def _run(settings: Settings, file: StandardsFile) -> int:
-    from agents import garbage, log
+    from agents import log
 
     if sys.__stderr__ is not None:
         faulthandler.enable(sys.__stderr__)  # a crash in compiled code would leave no word otherwise
