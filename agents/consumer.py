@@ -38,8 +38,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("slm.consumer")
 
 #: How long the broker may wait for records before it answers a fetch. A partition with records waits so long for the
-#: others of its broker, since one request at a time is under way to each.
+#: others of its broker, since one request at a time is under way to each. That is too long for one that was recovered.
 _FETCH_WAIT_MS = 100
+_FETCH_WAIT_RECOVERING_MS = 20
 _REQUEST_TIMEOUT_MS = 10_000
 #: Most batches taken from aiokafka in one go. It reads on in a partition only once all that it has of that is taken.
 _MOST_BATCHES = 4
@@ -138,6 +139,8 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = self._ensure_consumer()
         change = consumer.resume if wanted else consumer.pause
         change(*(tp for tp in consumer.assignment() if tp in sources))
+        wait_ms = _FETCH_WAIT_RECOVERING_MS if consumer.paused() else _FETCH_WAIT_MS
+        consumer._fetcher._fetch_max_wait_ms = wait_ms  # noqa: SLF001 - it can be set at the start alone
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Nothing: Faust would report every idle topic as an error; `agents.watch` looks after progress."""

@@ -83,11 +83,14 @@ def test_only_what_is_assigned_is_switched_off_and_on(monkeypatch: pytest.Monkey
             assignment=lambda: frozenset({TopicPartition(*FIRST)}),
             pause=lambda *places: switched.append(("pause", places)),
             resume=lambda *places: switched.append(("resume", places)),
+            paused=lambda: {FIRST} if switched[-1][0] == "pause" else set(),
+            _fetcher=SimpleNamespace(_fetch_max_wait_ms=0),
         )
         monkeypatch.setattr(reader._thread, "_ensure_consumer", lambda: inner)
         for wanted in (False, True):
             await reader._thread._fetch([Source(*FIRST), Source(*SECOND)], wanted)
+            switched.append(inner._fetcher._fetch_max_wait_ms)
         return switched
 
     places = (TopicPartition(*FIRST),)
-    assert asyncio.run(run()) == [("pause", places), ("resume", places)]
+    assert asyncio.run(run()) == [("pause", places), 20, ("resume", places), 100]
