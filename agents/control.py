@@ -113,8 +113,9 @@ class Control:
         """
         if self._append is None:
             return
-        async for record in read_committed(self._settings, self._settings.control_topic, 0):
-            self._note(record.key or b"", record.value)
+        async for pairs in read_committed(self._settings, self._settings.control_topic, 0):
+            for key, value in pairs:
+                self._note(key or b"", value)
 
     async def publish(self, file: StandardsFile) -> None:
         """Make the standards of ``file`` known to all who read the topic.

@@ -1,14 +1,14 @@
-"""What aiokafka has fetched, as columns: no Python object for each record but its value.
+"""What aiokafka has fetched, as columns or as pairs of keys and values: no further Python object for each record.
 
-aiokafka makes two objects of every record, which takes longer than to decode and count it. Here one list of values is
-made for each batch of the log; offsets and timestamps follow from the batch's head where they can. Only this module
-reaches into aiokafka's fetcher: it replaces the iterator over a partition's fetched bytes, and nothing else.
-`tests/agents/test_fetching.py` compares what comes out with what aiokafka's own iterator gives.
+aiokafka makes two objects of every record, which takes longer than to decode and count it. Here one list is made for
+each batch of the log; offsets and timestamps follow from the batch's head where they can. Only this module replaces
+the iterator over a partition's fetched bytes. `tests/agents/test_fetching.py` compares what comes out with what
+aiokafka's own iterator gives.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -28,6 +28,9 @@ _CREATE_TIME: Final = 0
 #: The format of batches whose head says everything; before Kafka 0.11 there were others.
 _MAGIC: Final = 2
 
+#: Key and value of a record.
+Pair = tuple[bytes | None, bytes | None]
+
 _value: Final = attrgetter("value")
 _offset: Final = attrgetter("offset")
 _timestamp: Final = attrgetter("timestamp")
@@ -38,30 +41,81 @@ def fetch_columns(consumer: AIOKafkaConsumer, most_records: int) -> None:
 
     Its own bound, ``max_poll_records``, then counts those.
     """
+    empty: dict[TopicPartition, range] = {}
+    _fetch_as(consumer, lambda fresh: PartitionColumns.of(fresh, most_records, empty))
+
+
+def fetch_pairs(consumer: AIOKafkaConsumer) -> None:
+    """Let ``consumer``, which has been started, return lists of pairs, one a batch of the log, in place of records."""
+    _fetch_as(consumer, PartitionPairs.taken)
+
+
+def _fetch_as(consumer: AIOKafkaConsumer, take: Callable[[PartitionRecords], PartitionRecords]) -> None:
     fetcher: Any = consumer._fetcher  # noqa: SLF001 - see above
     process = fetcher._proc_fetch_request  # noqa: SLF001
-    empty: dict[TopicPartition, range] = {}
 
-    async def process_as_columns(*args: Any) -> bool:  # noqa: ANN401 - handed on
+    async def process_otherwise(*args: Any) -> bool:  # noqa: ANN401 - handed on
         # Nothing awaits between aiokafka's own processing and this.
         wakeup: bool = await process(*args)
         for result in fetcher._records.values():  # noqa: SLF001
             if isinstance(result, FetchResult) and type(result._partition_records) is PartitionRecords:  # noqa: SLF001
-                result._partition_records = PartitionColumns.of(  # noqa: SLF001
-                    result._partition_records,  # noqa: SLF001
-                    most_records,
-                    empty,
-                )
+                result._partition_records = take(result._partition_records)  # noqa: SLF001
         return wakeup
 
-    fetcher._proc_fetch_request = process_as_columns  # noqa: SLF001
+    fetcher._proc_fetch_request = process_otherwise  # noqa: SLF001
 
 
-class PartitionColumns(PartitionRecords):  # type: ignore[misc]  # aiokafka is not typed here
-    """The records of one partition out of one answer, as `Fetched`; ``next_fetch_offset`` follows the last given."""
+class _PartitionBatches(PartitionRecords):  # type: ignore[misc]  # aiokafka is not typed here
+    """The batches of one partition out of one answer; ``next_fetch_offset`` follows what was given last."""
+
+    next_fetch_offset: int
+
+    @classmethod
+    def taken(cls, fresh: PartitionRecords) -> Self:
+        """The same records as ``fresh``, of which none may have been taken."""
+        return cls(
+            fresh._tp,  # noqa: SLF001
+            fresh._records,  # noqa: SLF001
+            fresh._aborted_transactions,  # noqa: SLF001
+            fresh.next_fetch_offset,
+            None,
+            None,
+            fresh._check_crcs,  # noqa: SLF001
+            fresh._isolation_level,  # noqa: SLF001
+        )
+
+    def _counts(self, log_batch: Any) -> bool:  # noqa: ANN401 - of compiled code
+        """Whether a batch of the log holds records for readers: no control batch, and not of an aborted transaction."""
+        producer = log_batch.producer_id
+        if self._isolation_level == READ_COMMITTED and producer is not None:
+            self._consume_aborted_up_to(log_batch.base_offset)
+            if log_batch.is_control_batch and self._contains_abort_marker(log_batch):
+                self._aborted_producers.discard(producer)
+            if log_batch.is_transactional and producer in self._aborted_producers:
+                return False
+        return not log_batch.is_control_batch
+
+
+class PartitionPairs(_PartitionBatches):
+    """The records of one partition out of one answer, as one list of `Pair` for each batch."""
+
+    def _unpack_records(self) -> Iterator[list[Pair]]:
+        while self._records.has_next():
+            log_batch = self._records.next_batch()
+            if self._check_crcs and not log_batch.validate_crc():
+                raise CorruptRecordException(f"Invalid CRC - {self._tp}")
+            position = self.next_fetch_offset
+            counts = self._counts(log_batch)
+            pairs = [(one.key, one.value) for one in log_batch if one.offset >= position] if counts else []
+            self.next_fetch_offset = max(position, log_batch.next_offset)
+            if pairs:
+                yield pairs
+
+
+class PartitionColumns(_PartitionBatches):
+    """The records of one partition out of one answer, as `Fetched`."""
 
     most_records: int
-    next_fetch_offset: int
     empty: dict[TopicPartition, range]
     _read_from: int
 
@@ -72,16 +126,7 @@ class PartitionColumns(PartitionRecords):  # type: ignore[misc]  # aiokafka is n
         ``empty`` has the offsets, by partition, behind the last records read that held nothing for readers: a whole
         answer may consist of transaction markers, and whoever waits for what follows must know that nothing was there.
         """
-        columns = cls(
-            fresh._tp,  # noqa: SLF001
-            fresh._records,  # noqa: SLF001
-            fresh._aborted_transactions,  # noqa: SLF001
-            fresh.next_fetch_offset,
-            None,
-            None,
-            fresh._check_crcs,  # noqa: SLF001
-            fresh._isolation_level,  # noqa: SLF001
-        )
+        columns = cls.taken(fresh)
         columns.most_records = most_records
         columns.empty = empty
         return columns
@@ -119,17 +164,6 @@ class PartitionColumns(PartitionRecords):  # type: ignore[misc]  # aiokafka is n
             part = Fetched(batch, whole.create_time, self._read_from)
             self.next_fetch_offset = self._read_from = part.end
             yield part
-
-    def _counts(self, log_batch: Any) -> bool:  # noqa: ANN401 - of compiled code
-        """Whether a batch of the log holds records for readers: no control batch, and not of an aborted transaction."""
-        producer = log_batch.producer_id
-        if self._isolation_level == READ_COMMITTED and producer is not None:
-            self._consume_aborted_up_to(log_batch.base_offset)
-            if log_batch.is_control_batch and self._contains_abort_marker(log_batch):
-                self._aborted_producers.discard(producer)
-            if log_batch.is_transactional and producer in self._aborted_producers:
-                return False
-        return not log_batch.is_control_batch
 
     def _columns(self, log_batch: Any, position: int) -> Fetched | None:  # noqa: ANN401 - of compiled code
         """The records of ``log_batch`` from offset ``position`` on; None where there are none."""

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from agents.fetching import fetch_pairs
 from agents.security import client_options_aiokafka
 
 if TYPE_CHECKING:
     from aiokafka import ConsumerRecord
 
+    from agents.fetching import Pair
     from agents.settings import Settings
 
 _REQUEST_TIMEOUT_MS: Final = 10_000
@@ -61,20 +63,21 @@ async def log_end(settings: Settings, topic: str, partition: int) -> int:
     return ends[place]
 
 
-async def read_committed(settings: Settings, topic: str, partition: int) -> AsyncIterator[ConsumerRecord]:
-    """Every committed record of a log, up to its end as it is now.
+async def read_committed(settings: Settings, topic: str, partition: int) -> AsyncIterator[list[Pair]]:
+    """Keys and values of every committed record of a log, up to its end as it is now, a batch of the log at a time.
 
     Transactions that others have open are waited for: what lies before that end may be theirs.
     """
     end = await log_end(settings, topic, partition)
     place = TopicPartition(topic, partition)
     async with reader(settings, committed=True) as consumer:
+        fetch_pairs(consumer)
         consumer.assign([place])
         await consumer.seek_to_beginning(place)
         while await consumer.position(place) < end:
-            for records in (await consumer.getmany(place, timeout_ms=_WAIT_MS)).values():
-                for record in records:
-                    yield record
+            for batches in (await consumer.getmany(place, timeout_ms=_WAIT_MS)).values():
+                for pairs in batches:
+                    yield pairs
 
 
 async def read_range(

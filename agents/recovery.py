@@ -106,16 +106,16 @@ class Recovery:
         if not self.keeps_state:
             return rows
         prefix = state_prefix(source, self.settings.group)
-        async for record in read_committed(self.settings, self.settings.state_topic, source.partition):
-            self.read[source] = self.read.get(source, 0) + 1
-            key: bytes = record.key or b""
-            if not key.startswith(prefix):
-                continue
-            name = key[len(prefix) :]
-            if record.value is None:
-                rows.pop(name, None)
-            else:
-                rows[name] = record.value
+        async for pairs in read_committed(self.settings, self.settings.state_topic, source.partition):
+            self.read[source] = self.read.get(source, 0) + len(pairs)
+            for key, value in pairs:
+                if key is None or not key.startswith(prefix):
+                    continue
+                name = key[len(prefix) :]
+                if value is None:
+                    rows.pop(name, None)
+                else:
+                    rows[name] = value
         return rows
 
     async def _take_over(self, source: Source, rows: dict[bytes, bytes], bounds: Bounds) -> Ownership:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import json
 from importlib.resources import files
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import jsonschema
@@ -21,6 +20,7 @@ from streams.standards_log import StandardsNeeded
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from agents.fetching import Pair
     from streams.standards.model import Standards
 
 SCHEMA: Final = json.loads(files("agents").joinpath("schemas", "control.v1.schema.json").read_text("utf-8"))
@@ -43,14 +43,14 @@ class Topic:
         jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(value))
         self.records.append((key or b"", value))
 
-    async def read(self, settings: Settings, topic: str, partition: int) -> AsyncIterator[Any]:
+    async def read(self, settings: Settings, topic: str, partition: int) -> AsyncIterator[list[Pair]]:
         assert (settings, topic, partition) == (SETTINGS, SETTINGS.control_topic, 0)
         self.reads += 1
         if self.failures:
             self.failures -= 1
             raise KafkaConnectionError
         for key, value in self.records:
-            yield SimpleNamespace(key=key or None, value=value)
+            yield [(key or None, value)]
 
     def control(self) -> Control:
         return Control(SETTINGS, cast("Any", self.append))

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.batches import Fetched
-from agents.fetching import PartitionColumns, fetch_columns
+from agents.fetching import PartitionColumns, PartitionPairs, fetch_columns, fetch_pairs
 
 SOURCE: Final = TopicPartition("events", 3)
 _ABORT, _COMMIT = b"\0\0\0\0", b"\0\0\0\1"
@@ -76,7 +76,17 @@ def compare(raw: bytes, at: int = 0, most: int = 1_000, **how: Any) -> list[Fetc
     assert ours.next_fetch_offset == theirs.next_fetch_offset
     assert all(0 < len(one.batch) <= most for one in found)
     assert [one.reads_from for one in found] == [at, *(one.end for one in found[:-1])][: len(found)]
+    compare_pairs(raw, at, **how)
     return found
+
+
+def compare_pairs(raw: bytes, at: int, **how: Any) -> None:
+    theirs = partition_records(raw, at, **how)
+    ours = PartitionPairs.taken(partition_records(raw, at, **how))
+    due, found = [(one.key, one.value) for one in theirs], list(ours)
+    assert [pair for pairs in found for pair in pairs] == due
+    assert all(found), "no list is empty"
+    assert ours.next_fetch_offset == theirs.next_fetch_offset
 
 
 @pytest.mark.parametrize("codec", [0, 1, 2, 3, 4])
@@ -181,6 +191,16 @@ def test_batches_of_before_kafka_0_11_are_read_too() -> None:
     assert len(one.batch) == 3
 
 
+def test_pairs_of_a_damaged_batch_are_not_given() -> None:
+    raw = bytearray(batch([0, 1]) + batch([2, 3]))
+    raw[-1] ^= 1
+    ours = PartitionPairs.taken(partition_records(bytes(raw)))
+    assert next(ours) == [(b"key", b"0"), (b"key", b"1")]
+    assert ours.next_fetch_offset == 2
+    with pytest.raises(CorruptRecordException):
+        next(ours)
+
+
 @settings(max_examples=200)
 @given(
     lengths=st.lists(st.tuples(st.integers(1, 6), st.booleans(), st.sampled_from([None, 7, 8])), max_size=8),
@@ -234,3 +254,14 @@ def test_a_consumer_returns_batches_and_its_place_moves_with_them() -> None:
     assert [(one.first, one.end) for one in result.getall(2)] == [(8, 10)]
     assert state.position == 11
     assert not result.has_more()
+
+
+def test_a_consumer_returns_pairs_and_its_place_is_behind_markers() -> None:
+    state = SimpleNamespace(position=0, paused=False)
+    state.consumed_to = lambda offset: setattr(state, "position", offset)
+    assignment = SimpleNamespace(active=True, state_value=lambda _: state)
+    fetcher = FakeFetcher(batch([0, 1]) + batch([2], value=None) + marker(3, 7, _COMMIT))
+    fetch_pairs(SimpleNamespace(_fetcher=fetcher))
+    assert asyncio.run(fetcher._proc_fetch_request(assignment, 0, None))
+    assert fetcher._records[SOURCE].getall() == [[(b"key", b"0"), (b"key", b"1")], [(b"key", None)]]
+    assert state.position == 4

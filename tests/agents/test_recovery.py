@@ -27,6 +27,8 @@ from tests.agents.fakes import FakeControl, FakeWriter
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from agents.fetching import Pair
+
 SOURCE: Final = Source("events", 2)
 SETTINGS: Final = Settings.resolve({"group": "g"})
 PREFIX: Final = state_prefix(SOURCE, "g")
@@ -97,11 +99,11 @@ class Scene:
         self.journal.append("bounds")
         return {SOURCE: self.bounds}
 
-    async def read_committed(self, settings: Settings, topic: str, partition: int) -> AsyncIterator[Any]:
+    async def read_committed(self, settings: Settings, topic: str, partition: int) -> AsyncIterator[list[Pair]]:
         assert (settings, topic, partition) == (SETTINGS, SETTINGS.state_topic, SOURCE.partition)
         self.journal.append("state")
         for key, value in self.state:
-            yield SimpleNamespace(key=key or None, value=value)
+            yield [(key or None, value)]
         if self.unread is not None:
             raise self.unread
 
