@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date
 from fractions import Fraction
+from functools import cache
+from typing import Final
 
 from streams.calendars import TZDATA_VERSION
 from streams.standards.model import Standards
@@ -23,9 +25,12 @@ def digest(standards: Standards) -> str:
 
 def canonical(value: object) -> object:
     """``value`` as plain JSON data that is equal exactly if the meaning is. The digest itself is no content."""
-    if is_dataclass(value) and not isinstance(value, type):
-        members = {f.name: canonical(getattr(value, f.name)) for f in fields(value) if f.compare and f.name != "digest"}
-        return {"type": type(value).__name__, **members}
+    kind: type = type(value)
+    if kind in _PLAIN:
+        return value
+    names = _content(kind)
+    if names is not None:
+        return {"type": kind.__name__, **{name: canonical(getattr(value, name)) for name in names}}
     if isinstance(value, Mapping):
         return {str(key): canonical(member) for key, member in value.items()}
     if isinstance(value, frozenset):
@@ -35,12 +40,24 @@ def canonical(value: object) -> object:
     return _canonical_scalar(value)
 
 
+@cache
+def _content(kind: type) -> tuple[str, ...] | None:
+    """Names of the fields of a dataclass that mean something; None for other kinds."""
+    if not is_dataclass(kind):
+        return None
+    return tuple(field.name for field in fields(kind) if field.compare and field.name != "digest")
+
+
+#: What most values are. Their subclasses, as enumerations, are looked at more closely.
+_PLAIN: Final = frozenset({str, int, float, bool, type(None)})
+
+
 def _canonical_scalar(value: object) -> object:
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, date | Fraction):
         return str(value)
-    if value is None or isinstance(value, str | int | float):
+    if isinstance(value, str | int | float):
         return value
     message = f"{type(value).__name__} has no canonical form"
     raise TypeError(message)
