@@ -313,4 +313,4 @@ _FOLDABLE_OF_PROBES: Final = (("service", "service"), ("step", "step"), ("source
 
 def _summed(ids: IntArray, values: IntArray) -> Table:
     order = sorting(ids)
-    return group(ids[order], values[order], (np.add, np.add))
+    return group(ids[order], values.take(order, axis=0), (np.add, np.add))

@@ -218,8 +218,8 @@ def _tables(shapes: Iterable[_Shape], content: bytes) -> Iterator[Table]:
         end = middle + shape.rows * shape.columns * value.itemsize
         if end > len(content):
             raise Damaged("it is cut off")
-        steps = np.frombuffer(content[at:middle], key).astype(np.int64)
-        values = np.frombuffer(content[middle:end], value).astype(np.int64).reshape(shape.rows, shape.columns)
+        steps = np.frombuffer(content[at:middle], key)
+        values = np.frombuffer(content[middle:end], value).reshape(shape.rows, shape.columns)
         yield _checked(steps, values)
         at = end
     if at != len(content):
@@ -227,8 +227,12 @@ def _tables(shapes: Iterable[_Shape], content: bytes) -> Iterator[Table]:
 
 
 def _checked(steps: IntArray, values: IntArray) -> Table:
-    keys = np.cumsum(steps)
-    ascending = bool((keys[1:] > keys[:-1]).all()) and (not len(keys) or keys[0] >= 0)
-    if not ascending or (values.size and values.min() < 0):
+    """The table with keys that lie ``steps`` apart; types without a sign need no look at every number."""
+    keys = np.cumsum(steps, dtype=np.int64)
+    if steps.dtype.kind == "u":
+        ascending = bool(steps[1:].all())
+    else:
+        ascending = bool((keys[1:] > keys[:-1]).all()) and (not len(keys) or keys[0] >= 0)
+    if not ascending or (values.dtype.kind != "u" and values.size and values.min() < 0):
         raise Damaged("its keys do not ascend, or a number is negative")
     return Table(keys, values)
