@@ -22,7 +22,6 @@ from agents.custody import Custody, Reading
 from agents.endings import fault_of
 from agents.ingest import Ingest
 from agents.recovery import Recovery
-from agents.rekey import Rekeyer
 from agents.status import Recoveries, State, Transactions, WorkerStatus
 from agents.transactions import PlainWriter, TransactionalWriter
 from agents.upkeep import Upkeep
@@ -35,6 +34,7 @@ from streams.watermark import TimePolicy
 if TYPE_CHECKING:
     from agents.files import StandardsFile
     from agents.partitions import Bounds, Partition, Source
+    from agents.rekey import Rekeyer
     from agents.settings import Settings
     from streams.engine import Engine
     from streams.standards.model import Standards
@@ -59,6 +59,12 @@ def build(settings: Settings, file: StandardsFile, *, ephemeral: bool = False) -
     return MonitorApp(settings, file, ephemeral=ephemeral)
 
 
+def _new_rekeyer(settings: Settings, standards: Standards) -> Rekeyer:
+    from agents.rekey import Rekeyer  # noqa: PLC0415 - few workers merge topics, and all start the sooner
+
+    return Rekeyer(settings, standards)
+
+
 class MonitorApp:
     """One worker; it implements `agents.status.Observed`."""
 
@@ -76,7 +82,7 @@ class MonitorApp:
         self._answering = True
         self._watch = Watch(settings.stall_timeout, settings.session_timeout, time.monotonic())
         self._append = Appender(settings)
-        self._rekeyer = Rekeyer(settings, file.standards) if settings.rekey else None
+        self._rekeyer = _new_rekeyer(settings, file.standards) if settings.rekey else None
         self.control = Control(settings, None if ephemeral else self._append)
         self.custody = Custody(
             settings,

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from agents.settings import Settings
-    from agents.topics import Found
 
 
 def check_port(settings: Settings) -> None:
@@ -55,16 +54,16 @@ def check_broker(settings: Settings, notice: Notice) -> None:
     with administration(settings, notice) as admin:
         for topic in settings.topics:
             destination(admin, topic)
-        found = Cluster(admin).find([*settings.sources, *settings.own_topics.values()])
+        found = Cluster(admin).partitions([*settings.sources, *settings.own_topics.values()])
     missing = [name for name in (*settings.sources, *settings.own_topics.values()) if name not in found]
     if missing:
         raise Fault(f"{_plural(missing)}; create what is missing with: {_command(settings)}", Exit.UNAVAILABLE)
     _check_state(settings, found)
 
 
-def _check_state(settings: Settings, found: Mapping[str, Found]) -> None:
-    most = max(settings.sources, key=lambda name: found[name].partitions)
-    state, wanted = found[settings.state_topic].partitions, found[most].partitions
+def _check_state(settings: Settings, found: Mapping[str, int]) -> None:
+    most = max(settings.sources, key=lambda name: found[name])
+    state, wanted = found[settings.state_topic], found[most]
     if state < wanted:
         raise Fault(
             f"{settings.state_topic} has {state} partitions, but {most} has {wanted}, and each needs one of its own;"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import enum
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from kafka import KafkaAdminClient
 
     from agents.settings import Settings
+
+T = TypeVar("T")
 
 DAY_MS: Final = 86_400_000
 FOREVER: Final = -1
@@ -248,10 +250,18 @@ class Cluster:
 
         Brokers learn of a new topic one after the other; one that does not know yet what another told is asked again.
         """
+        return self._settled(lambda: self._find(names))
+
+    def partitions(self, names: Sequence[str]) -> dict[str, int]:
+        """How many partitions those of the topics ``names`` have that exist, asked for as `find` does."""
+        rows = self._settled(lambda: self._partitions(names))
+        return {name: len(partitions) for name, partitions in rows.items()}
+
+    def _settled(self, ask: Callable[[], T]) -> T:
         deadline = time.monotonic() + _SETTLING_SECONDS
         while True:
             try:
-                return self._find(names)
+                return ask()
             except KafkaError as error:
                 if not error.retriable or time.monotonic() > deadline:
                     raise
