@@ -43,6 +43,9 @@ def command(  # noqa: PLR0917 - the options of the command line
     FILE is JSON Lines, plain, gzip or zstd; - is standard input. Files are read one after the other as one log.
     """
     from agents import garbage
+
+    garbage.collect_rarely()  # modules and standards are many objects, too
+
     from agents.event_logs import EventLog
     from agents.files import read_standards
     from agents.letters_file import LettersFile
@@ -51,7 +54,6 @@ def command(  # noqa: PLR0917 - the options of the command line
     from streams.texts import Language
     from streams.watermark import TimePolicy
 
-    garbage.collect_rarely()
     logs = [EventLog(name) for name in files]
     compiled = read_standards(standards)
     with LettersFile.to(dead_letters) as letters, record_progress(logs) as advance:
