@@ -177,6 +177,11 @@ class Consumer(driver.Consumer):
     def _partitions(self) -> Partitions:
         return cast("Worker", self.app).partitions
 
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Before a rebalance."""
+        self._partitions.unsought()
+        await super().on_partitions_revoked(revoked)
+
     def resume_partitions(self, tps: Iterable[TP]) -> None:
         """Read ``tps`` again, at once."""
         super().resume_partitions(tps)

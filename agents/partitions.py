@@ -181,6 +181,11 @@ class Partitions:
             if (owned := self.get(*source)) is not None:
                 owned.sought = True
 
+    def unsought(self) -> None:
+        """Note that the consumer is about to lose its places: it begins anew at the group's offsets."""
+        for owned in self._owned.values():
+            owned.sought = False
+
     def fetched(self, topic: str, partition: int, *, delivered: int | None, position: int | None) -> None:
         """Note what the consumer handed over.
 

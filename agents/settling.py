@@ -5,20 +5,30 @@ no leader at that moment (KAFKA-20734): what was written there is neither commit
 records stop before it, and the *next* marker of the same producer decides it, whatever that says. So a new owner looks
 for such records before it does anything else, finds out from the other partitions what became of their transaction,
 and ends an empty one in the same way.
+
+And a commit can be forgotten half-way: a broker that is killed, and back before anybody has missed it, goes on with a
+commit that it had not replicated yet, and tells partitions of it; the broker that is made coordinator instead has never
+heard of it, and takes the transaction for open. A new owner's arrival would abort the rest. So he asks for that before.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from kafka import KafkaAdminClient
 from kafka import TopicPartition as Place
-from kafka.errors import KafkaError, UnsupportedVersionError
+from kafka.errors import (
+    KafkaError,
+    TransactionalIdAuthorizationFailedError,
+    TransactionalIdNotFoundError,
+    UnsupportedVersionError,
+)
 
 from agents.connections import client_options
 from agents.log_reader import read_range
@@ -33,6 +43,10 @@ log = logging.getLogger(__name__)
 #: Header of every record that a transaction writes: which transaction it was.
 MARK: Final = "slm-transaction"
 _ASK_MS: Final = 5_000
+#: What coordinators say of a transaction that is open, and while they tell partitions of its end.
+_OPEN: Final = "Ongoing"
+_ENDING: Final = frozenset({"PrepareCommit", "PrepareAbort"})
+_ENDING_SECONDS: Final = 0.1
 #: What became of a transaction is looked for among so many records at the end of a log.
 _TAIL: Final = 20_000
 
@@ -63,7 +77,60 @@ async def settle(settings: Settings, producer: AIOKafkaProducer, places: Iterabl
         ", ".join(f"{place.topic}/{place.partition}" for place in starts),
         "committed" if committed else "aborted",
     )
-    await _end_empty(producer, starts, commit=committed)
+    await end_empty(producer, starts, commit=committed)
+
+
+@dataclass(frozen=True, slots=True)
+class HalfCommitted:
+    """A transaction that its coordinator takes for open, though some partition has it as committed; its producer."""
+
+    starts: Mapping[Place, int]
+    producer_id: int
+    epoch: int
+
+
+async def half_committed(settings: Settings, transactional_id: str, state: Place) -> HalfCommitted | None:
+    """What an earlier owner has left so, who wrote to ``state`` and other partitions. Call it before he is fenced.
+
+    Raises:
+        KafkaError, TimeoutError: Kafka did not answer.
+    """
+    found = await asyncio.to_thread(_described, settings, transactional_id)
+    while found is not None and found.state in _ENDING:  # whoever fences would have to wait, too
+        await asyncio.sleep(_ENDING_SECONDS)
+        found = await asyncio.to_thread(_described, settings, transactional_id)
+    if found is None or found.state != _OPEN:
+        return None
+    candidates = sorted({state, *found.topic_partitions})
+    starts = await asyncio.to_thread(_hanging, settings, candidates, found.producer_id)
+    decided = [place for place in candidates if place not in starts]
+    if not starts or not decided:
+        return None
+    undecided = Undecided(starts, await _last_mark(settings, starts))
+    if not await _was_committed(settings, undecided, decided):
+        return None
+    log.warning("Kafka has forgotten half-way that a transaction was committed; now the other half of it is, too.")
+    return HalfCommitted(starts, found.producer_id, found.producer_epoch)
+
+
+def _described(settings: Settings, transactional_id: str) -> Any:  # noqa: ANN401 - kafka-python is not typed here
+    """What the coordinator says of the last transaction; None where there never was one, or it cannot say."""
+    try:
+        with _admin(settings) as admin:
+            return admin.describe_transactions([transactional_id])[transactional_id]
+    except (TransactionalIdNotFoundError, TransactionalIdAuthorizationFailedError, UnsupportedVersionError):
+        return None
+    except (KafkaError, OSError) as error:
+        raise TimeoutError(f"Kafka does not say which transactions are open: {error!r}") from error
+
+
+@contextlib.contextmanager
+def _admin(settings: Settings) -> Iterator[KafkaAdminClient]:
+    admin = KafkaAdminClient(bootstrap_timeout_ms=_ASK_MS, **client_options(settings))
+    try:
+        yield admin
+    finally:
+        admin.close()
 
 
 async def hanging(settings: Settings, producer: AIOKafkaProducer, places: list[Place]) -> dict[Place, int]:
@@ -78,11 +145,8 @@ async def hanging(settings: Settings, producer: AIOKafkaProducer, places: list[P
 def _hanging(settings: Settings, places: list[Place], producer_id: int) -> dict[Place, int]:
     """Those of ``places`` where a transaction of ``producer_id`` has no end, with its first offset."""
     try:
-        admin = KafkaAdminClient(bootstrap_timeout_ms=_ASK_MS, **client_options(settings))
-        try:
+        with _admin(settings) as admin:
             found: Mapping[Place, Any] = admin.describe_producers(places)
-        finally:
-            admin.close()
     except UnsupportedVersionError:
         return {}  # brokers before 2.8
     except (KafkaError, OSError) as error:
@@ -125,7 +189,8 @@ def mark_of(record: ConsumerRecord) -> bytes:
     return next((value for name, value in record.headers if name == MARK), b"")
 
 
-async def _end_empty(producer: AIOKafkaProducer, places: Iterable[Place], *, commit: bool) -> None:
+async def end_empty(producer: AIOKafkaProducer, places: Iterable[Place], *, commit: bool) -> None:
+    """End a transaction of ``producer`` in ``places`` that has no further record."""
     await producer.begin_transaction()
     for place in places:
         # There is no public way to have a partition in a transaction and no record in it.

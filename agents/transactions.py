@@ -17,7 +17,7 @@ from aiokafka.errors import InvalidProducerEpoch, KafkaConnectionError, KafkaErr
 from kafka import TopicPartition as Place
 
 from agents.security import client_options_aiokafka
-from agents.settling import MARK, hanging, settle
+from agents.settling import MARK, HalfCommitted, end_empty, half_committed, hanging, settle
 
 if TYPE_CHECKING:
     from agents.outputs import Output
@@ -131,17 +131,19 @@ class TransactionalWriter:
     async def open(cls, settings: Settings, source: Source) -> Self:
         """Become the one that may write about ``source``; what an earlier owner left open is aborted.
 
-        What Kafka itself has left undecided of that owner's last transaction is settled; see `agents.settling`.
+        What Kafka itself has left undecided, or forgotten, of that owner's last transaction is settled; see
+        `agents.settling`.
 
         Raises:
             KafkaError, TimeoutError: no broker could do that in time.
             Refused: this client may not.
         """
-        producer = AIOKafkaProducer(
-            transactional_id=transactional_id(source, settings.group),
-            transaction_timeout_ms=TRANSACTION_SECONDS * 1_000,
-            **producer_options(settings),
-        )
+        state = Place(settings.state_topic, source.partition)
+        async with asyncio.timeout(TRANSACTION_SECONDS):
+            half = await half_committed(settings, transactional_id(source, settings.group), state)
+            if half is not None:
+                await _commit_rest(settings, source, half)
+        producer = _new_producer(settings, source)
         with _told():
             await start_producer(producer, TRANSACTION_SECONDS)
             try:
@@ -182,6 +184,29 @@ class TransactionalWriter:
     async def close(self) -> None:
         """End; a transaction under way is left to the next owner, who aborts it."""
         await close_producer(self._producer)
+
+
+def _new_producer(settings: Settings, source: Source) -> AIOKafkaProducer:
+    return AIOKafkaProducer(
+        transactional_id=transactional_id(source, settings.group),
+        transaction_timeout_ms=TRANSACTION_SECONDS * 1_000,
+        **producer_options(settings),
+    )
+
+
+async def _commit_rest(settings: Settings, source: Source, half: HalfCommitted) -> None:
+    """Commit ``half`` as its own producer would, had it not died; whoever has fenced that has taken the matter over."""
+    producer = _new_producer(settings, source)
+    # There is no public way to start without fencing.
+    producer._txn_manager.set_pid_and_epoch(half.producer_id, half.epoch)  # noqa: SLF001
+    try:
+        with _told():
+            await start_producer(producer, TRANSACTION_SECONDS)
+            await end_empty(producer, half.starts, commit=True)
+    except Fenced:
+        log.info("%s/%s: another owner came between.", *source)
+    finally:
+        await close_producer(producer)
 
 
 class PlainWriter:

@@ -222,6 +222,7 @@ def _drop_incomplete(decoding: Decoding) -> None:
         except BadEvent as bad:
             decoding.rejected.append(Rejection(int(decoding.positions[place]), bad.reason, bad.detail))
             complete[place] = False
+            decoding.others -= 1
     if not complete.all():
         decoding.events = list(compress(decoding.events, complete.tolist()))
         decoding.positions = decoding.positions[complete]

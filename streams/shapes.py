@@ -32,6 +32,8 @@ _ALWAYS: Final = frozenset({"time", "kind", "service", "outcome"})
 _NAMES: Final = ("service", "step", "class_", "failure_point", "outcome")
 #: Where there are no more combinations of names than these, one is looked up in a table, else in a dictionary.
 _MOST_IN_TABLE: Final = 1 << 18
+#: A decoder for so many names of a field takes a fifth of a second to make; there is none for more.
+_MOST_NAMES: Final = 20_000
 #: Beyond this, floats are not all the whole numbers any more.
 _MOST: Final = 1 << 53
 #: Stands for the code of a combination that has none yet.
@@ -101,7 +103,8 @@ class Shape:
         }
         names["outcome"] = _OUTCOMES
         named = {name: texts for name, texts in names.items() if texts}
-        if "service" not in named or math.prod(len(texts) + 1 for texts in named.values()) > _MOST:
+        counts = [len(texts) + 1 for texts in named.values()]
+        if "service" not in named or max(counts) > _MOST_NAMES or math.prod(counts) > _MOST:
             return None
         return cls(named, [name for name in fields if name not in names or name in named], code_of)
 

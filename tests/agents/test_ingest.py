@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaConnectionError
 from agents.exits import Exit, Fault
 from agents.ingest import FoldError, Ingest
 from agents.partitions import Bounds, Source
-from tests.agents.fakes import FakeKeeper, as_fake, fetched, folded, partitions_of
+from tests.agents.fakes import FakeKeeper, as_fake, fake_keeper, fetched, folded, partitions_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -110,6 +110,20 @@ def test_what_the_log_has_lost_is_told_to_an_audit_and_passed(
     assert cast("FakeKeeper", scene.owned.keeper).skipped == skipped
     assert scene.owned.missing is bool(skipped)
     assert scene.seeks == ([] if len(offsets) == 5 else [(T0, max(3, *skipped, 0))])
+
+
+def test_a_partition_that_was_taken_over_anew_while_kafka_was_asked_is_left_alone() -> None:
+    scene = Scene()
+
+    async def ask_bounds(sources: Sequence[Source]) -> dict[Source, Bounds]:
+        scene.partitions.keep_only(())
+        scene.partitions.add(fake_keeper(), Bounds(0, 10))
+        return dict.fromkeys(sources, Bounds(0, 10))
+
+    scene.ingest = Ingest(scene.partitions, seek=scene.seek, ask_bounds=ask_bounds, fail=scene.fail)
+    scene.take(fetched(range(5, 7)))
+    assert not scene.seeks
+    assert folded(scene.engine) == []
 
 
 @pytest.mark.parametrize("error", [KafkaConnectionError(), TimeoutError()], ids=["Kafka is away", "it is silent"])

@@ -179,6 +179,17 @@ def test_where_the_consumer_stands_before_it_is_sent_to_its_place_says_nothing()
     assert (partition.lag, partition.caught_up, partitions.committable()) == (0, True, {T0: 4})
 
 
+def test_places_from_before_a_rebalance_say_nothing_after_it() -> None:
+    partitions, partition = one(end=4)
+    partitions.sought([T0])
+    partitions.unsought()
+    partitions.fetched("t", 0, delivered=None, position=4)
+    assert (partition.lag, partition.caught_up) == (4, False)
+    partitions.sought([T0])
+    partitions.fetched("t", 0, delivered=None, position=0)
+    assert (partition.lag, partition.caught_up) == (4, False)
+
+
 def test_nothing_is_committed_before_something_was_read() -> None:
     assert one(beginning=5)[0].committable() == {}
 

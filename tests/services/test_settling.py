@@ -7,16 +7,19 @@ coordinator knows nothing of, to which it sends no marker: what a lost marker le
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
+from kafka import TopicPartition as Place
+from kafka.admin._transactions import AbortTransactionSpec
 
 from agents.log_reader import read_committed, read_range
 from agents.outputs import Output
 from agents.partitions import Source
 from agents.settings import Settings
-from agents.transactions import TransactionalWriter, producer_options, transactional_id
+from agents.transactions import TransactionalWriter, close_producer, producer_options, transactional_id
 from tests.services.kafka import KafkaCluster
 from tests.services.parts import require
 
@@ -115,6 +118,72 @@ def test_where_no_marker_arrived_at_all_nothing_of_the_transaction_is_seen(setti
     assert asyncio.run(scenario()) == {STATE: [], LETTERS: []}
 
 
+async def half_commit(settings: Settings, broker: KafkaCluster, told: Sequence[str]) -> None:
+    """Leave a transaction open of which the partitions of the topics ``told`` have heard that it is committed."""
+    options = {**producer_options(settings), "transactional_id": transactional_id(SOURCE, settings.group)}
+    producer = AIOKafkaProducer(**options)
+    await producer.start()
+    await producer.begin_transaction()
+    manager = producer._txn_manager
+    headers = [("slm-transaction", f"{manager.producer_id}/{settings.group}".encode())]
+    for topic in (STATE, LETTERS, BREACHES):
+        value = f"{settings.group} first".encode()
+        await producer.send_and_wait(topic, value, key=b"key", partition=0, headers=headers)
+    specs = [AbortTransactionSpec(Place(topic, 0), manager.producer_id, manager.producer_epoch) for topic in told]
+    await asyncio.to_thread(mark_committed, broker, specs)
+    await close_producer(producer)
+
+
+def mark_committed(broker: KafkaCluster, specs: Sequence[AbortTransactionSpec]) -> None:
+    """Write the markers that a coordinator would; kafka-python writes those that abort."""
+    with closing(broker.admin()) as admin:
+        request = admin._abort_transaction_request
+
+        def committing(spec: AbortTransactionSpec) -> Any:
+            wanted = request(spec)
+            wanted.markers[0].transaction_result = True
+            return wanted
+
+        admin._abort_transaction_request = committing
+        for spec in specs:
+            admin.abort_transaction(spec)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [[LETTERS], [STATE], [STATE, BREACHES]],
+    ids=["dead letters alone", "state alone", "all but dead letters"],
+)
+def test_a_commit_that_was_forgotten_half_way_is_committed_in_the_other_half(
+    settings: Settings, broker: KafkaCluster, told: list[str]
+) -> None:
+    mark = settings.group
+    topics = (STATE, LETTERS, BREACHES)
+
+    async def scenario() -> dict[str, list[str]]:
+        await half_commit(settings, broker, told)
+        writer = await TransactionalWriter.open(settings, SOURCE)
+        try:
+            await writer.write([output(topic, f"{mark} second") for topic in topics])
+        finally:
+            await writer.close()
+        return {topic: await all_committed(settings, topic, mark) for topic in topics}
+
+    assert asyncio.run(scenario()) == {topic: [f"{mark} first", f"{mark} second"] for topic in topics}
+
+
+def test_what_was_open_and_is_committed_nowhere_is_aborted(settings: Settings, broker: KafkaCluster) -> None:
+    topics = (STATE, LETTERS, BREACHES)
+
+    async def scenario() -> dict[str, list[str]]:
+        await half_commit(settings, broker, [])
+        await (await TransactionalWriter.open(settings, SOURCE)).close()
+        return {topic: await all_committed(settings, topic, settings.group) for topic in topics}
+
+    assert asyncio.run(scenario()) == {topic: [] for topic in topics}
+
+
+# The last one: what it leaves undecided holds up all who read that topic.
 def test_a_writer_that_has_lost_its_broker_makes_sure_of_its_transaction_before_the_next(settings: Settings) -> None:
     async def scenario() -> None:
         writer = await TransactionalWriter.open(settings, SOURCE)

@@ -110,6 +110,11 @@ def test_there_is_no_shape_of_nothing() -> None:
     assert Shape.of(["duration"], [], Codes().code_of) is None
 
 
+def test_there_is_no_shape_of_more_names_than_a_decoder_is_made_for() -> None:
+    keys = [RouteKey("interaction", str(n), None, None, None, "ok") for n in range(20_000)]
+    assert Shape.of([], keys, Codes().code_of) is None
+
+
 def test_there_is_no_shape_where_combinations_cannot_be_told_apart_any_more() -> None:
     names = map(str, range(1 << 14))
     keys = [RouteKey("interaction", name, name, name, name, "ok") for name in names]
