@@ -67,8 +67,8 @@ class Ingest:
             return
         if owned.misses(fetched):
             await self._pass_lost(owned, fetched)
-        if self._partitions.get(*owned.source) is not owned:
-            return  # somebody else owns it meanwhile, or this worker has taken it over anew
+            if self._partitions.get(*owned.source) is not owned:
+                return  # somebody else owns it meanwhile, or this worker has taken it over anew
         if owned.misses(fetched):
             log.info("%s/%s: offset %d was expected, %d came; seeking.", *owned.source, owned.expected, fetched.first)
             await self._seek(owned.source, owned.expected)

@@ -139,10 +139,11 @@ class TransactionalWriter:
             Refused: this client may not.
         """
         state = Place(settings.state_topic, source.partition)
-        async with asyncio.timeout(TRANSACTION_SECONDS):
-            half = await half_committed(settings, transactional_id(source, settings.group), state)
-            if half is not None:
-                await _commit_rest(settings, source, half)
+        with _told():
+            async with asyncio.timeout(TRANSACTION_SECONDS):
+                half = await half_committed(settings, transactional_id(source, settings.group), state)
+                if half is not None:
+                    await _commit_rest(settings, source, half)
         producer = _new_producer(settings, source)
         with _told():
             await start_producer(producer, TRANSACTION_SECONDS)

@@ -75,6 +75,17 @@ async def all_committed(settings: Settings, topic: str, mark: str) -> list[str]:
     return [value for value in values if value.startswith(mark)]
 
 
+async def seen_after_the_next(settings: Settings, topics: Sequence[str]) -> dict[str, list[str]]:
+    """What is committed in ``topics`` once a new owner has come and written to them."""
+    mark = settings.group
+    writer = await TransactionalWriter.open(settings, SOURCE)
+    try:
+        await writer.write([output(topic, f"{mark} second") for topic in topics])
+    finally:
+        await writer.close()
+    return {topic: await all_committed(settings, topic, mark) for topic in topics}
+
+
 @pytest.mark.parametrize("commit", [True, False], ids=["committed", "aborted"])
 @pytest.mark.parametrize(
     "lost",
@@ -92,12 +103,7 @@ def test_what_a_transaction_left_undecided_becomes_what_the_rest_of_it_became(
         await transaction(settings, outputs, lost=lost, commit=commit)
         for topic in lost:
             assert await committed(settings, topic, mark) == []
-        writer = await TransactionalWriter.open(settings, SOURCE)
-        try:
-            await writer.write([output(topic, f"{mark} second") for topic in topics])
-        finally:
-            await writer.close()
-        return {topic: await all_committed(settings, topic, mark) for topic in topics}
+        return await seen_after_the_next(settings, topics)
 
     expected = [f"{mark} first", f"{mark} second"] if commit else [f"{mark} second"]
     assert asyncio.run(scenario()) == dict.fromkeys(topics, expected)
@@ -162,12 +168,7 @@ def test_a_commit_that_was_forgotten_half_way_is_committed_in_the_other_half(
 
     async def scenario() -> dict[str, list[str]]:
         await half_commit(settings, broker, told)
-        writer = await TransactionalWriter.open(settings, SOURCE)
-        try:
-            await writer.write([output(topic, f"{mark} second") for topic in topics])
-        finally:
-            await writer.close()
-        return {topic: await all_committed(settings, topic, mark) for topic in topics}
+        return await seen_after_the_next(settings, topics)
 
     assert asyncio.run(scenario()) == {topic: [f"{mark} first", f"{mark} second"] for topic in topics}
 
