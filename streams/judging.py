@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from streams.catalogue import UNSPECIFIED
+from streams.distribution import LONGEST_US
 from streams.standards.digest import canonical
 from streams.standards.model import (
     FailureFree,
@@ -29,10 +32,9 @@ class RouteKey(NamedTuple):
     outcome: str
 
 
-class Feed(NamedTuple):
-    """How one ratio judges the observations of a route: a verdict per band, the last for absent durations."""
+class Judgement(NamedTuple):
+    """How durations are judged: a verdict for each band that ``limits`` cut, and one, the last, for absent durations."""
 
-    ratio: int
     limits: tuple[int, ...]
     verdicts: tuple[Verdict, ...]  # one more than limits, and one for absent
 
@@ -43,10 +45,46 @@ class Feed(NamedTuple):
         return self.verdicts[sum(own < limit for own in self.limits)]
 
 
+class Feed(NamedTuple):
+    """How the ratio of that number judges the observations of a route."""
+
+    ratio: int
+    judgement: Judgement
+
+
+class Tally(NamedTuple):
+    """Which of several judgements count an observation, by their places, and for each of those 1 if it is good, or 0."""
+
+    places: tuple[int, ...]
+    good: tuple[int, ...]
+
+
+class Bands(NamedTuple):
+    """What several judgements together tell apart: the tally of each band that ``limits`` cut, and of absent durations."""
+
+    limits: tuple[int, ...]
+    tallies: tuple[Tally, ...]
+
+
+@lru_cache(maxsize=1_024)  # most routes are judged like others
+def bands(judgements: tuple[Judgement, ...]) -> Bands:
+    """The bands of ``judgements``."""
+    limits = sorted({min(limit, LONGEST_US) for judgement in judgements for limit in judgement.limits})
+    verdicts = [[judgement.at(limit) for judgement in judgements] for limit in (*limits, None)]
+    verdicts.append([judgement.verdicts[-1] for judgement in judgements])
+    return Bands(tuple(limits), tuple(map(_tally, verdicts)))
+
+
+def _tally(verdicts: Sequence[Verdict]) -> Tally:
+    places = tuple(place for place, verdict in enumerate(verdicts) if verdict is not Verdict.EXCLUDED)
+    return Tally(places, tuple(int(verdicts[place] is Verdict.GOOD) for place in places))
+
+
 #: How the outcome of a request counts in availability.
 AVAILABLE: Final = {"ok": Verdict.GOOD, "failed": Verdict.BAD, "abandoned": Verdict.EXCLUDED}
 
 
+@lru_cache(maxsize=1_024)  # many services promise the same
 def identity(measure: Measure) -> str:
     """Text that is equal exactly if two measures are."""
     return json.dumps(canonical(measure), sort_keys=True, separators=(",", ":"))
@@ -63,21 +101,21 @@ def classes_told_apart(service: Service) -> frozenset[str | None]:
     return frozenset(None if isinstance(m, ProbeAvailability) else m.class_ for m in measures)
 
 
-def regardless(ratio: int, verdict: Verdict) -> Feed:
-    """Feed that judges by the route alone, whatever the duration."""
-    return Feed(ratio, (), (verdict, verdict))
+def regardless(verdict: Verdict) -> Judgement:
+    """Judgement by the route alone, whatever the duration."""
+    return Judgement((), (verdict, verdict))
 
 
-def judge(measure: Measure, route: RouteKey) -> tuple[tuple[int, ...], tuple[Verdict, ...]] | None:
-    """Limits, and verdicts by band, with which ``measure`` judges interactions of ``route``; None: not at all."""
+def judge(measure: Measure, route: RouteKey) -> Judgement | None:
+    """How ``measure`` judges interactions of ``route``; None: not at all."""
     if isinstance(measure, ProbeAvailability):
         return None
     if measure.step not in (None, route.step or "") or measure.class_ not in (None, route.class_):
         return None
     if isinstance(measure, RequestAvailability):
-        return (), (AVAILABLE[route.outcome],) * 2
+        return regardless(AVAILABLE[route.outcome])
     if isinstance(measure, FailureFree):
-        return (), (_failure_free(measure, route),) * 2
+        return regardless(_failure_free(measure, route))
     return _within(measure, route)
 
 
@@ -87,16 +125,16 @@ def _failure_free(measure: FailureFree, route: RouteKey) -> Verdict:
     return Verdict.BAD if hit else Verdict.GOOD
 
 
-def _within(measure: ResponseTimeWithin, route: RouteKey) -> tuple[tuple[int, ...], tuple[Verdict, ...]]:
+def _within(measure: ResponseTimeWithin, route: RouteKey) -> Judgement:
     if route.outcome == "ok":
-        return (measure.within_us,), (Verdict.GOOD, Verdict.BAD, Verdict.EXCLUDED)
+        return Judgement((measure.within_us,), (Verdict.GOOD, Verdict.BAD, Verdict.EXCLUDED))
     if route.outcome == "failed":
-        return (), (measure.failed,) * 2
+        return regardless(measure.failed)
     abandoned = measure.abandoned
     if not abandoned.short_us:
-        return (measure.within_us,), (abandoned.in_time, abandoned.otherwise, abandoned.otherwise)
+        return Judgement((measure.within_us,), (abandoned.in_time, abandoned.otherwise, abandoned.otherwise))
     shortest = abandoned.short_us - 1  # whole microseconds: shorter than the limit is at most one less
     if shortest >= measure.within_us:
-        return (shortest,), (Verdict.EXCLUDED, abandoned.otherwise, abandoned.otherwise)
+        return Judgement((shortest,), (Verdict.EXCLUDED, abandoned.otherwise, abandoned.otherwise))
     verdicts = (Verdict.EXCLUDED, abandoned.in_time, abandoned.otherwise, abandoned.otherwise)
-    return (shortest, measure.within_us), verdicts
+    return Judgement((shortest, measure.within_us), verdicts)

@@ -88,7 +88,7 @@ class Names:
         code = self._codes.get(key)
         if code is None:
             # The same text is the same object in all keys: most of what a look-up reads is then in the cache.
-            key = RouteKey(*(self._texts.setdefault(part, part) for part in key))  # type: ignore[arg-type]
+            key = RouteKey(*map(self._texts.setdefault, key, key))  # type: ignore[arg-type]
             code = self._codes[key] = len(self.keys)
             self.keys.append(key)
         return code

@@ -16,9 +16,8 @@ import numpy as np
 
 from streams.catalogue import Catalogue
 from streams.columns import ABSENT
-from streams.distribution import LONGEST_US
 from streams.events import Kind
-from streams.judging import AVAILABLE, Feed, RouteKey, classes_told_apart, identity, judge, point_of, regardless
+from streams.judging import AVAILABLE, Feed, RouteKey, bands, classes_told_apart, identity, judge, point_of, regardless
 from streams.names import Names
 from streams.standards.model import (
     DAY_MS,
@@ -126,9 +125,10 @@ class Router:
         """
         self._keep_up()
         routes = self._by_code[codes]
-        for i in np.flatnonzero(routes == _UNKNOWN).tolist():
-            self._catalogue.go_to(int(offsets[i]))
-            routes[i] = self._route(int(codes[i]), int(times_ms[i]) // DAY_MS)
+        unknown = np.flatnonzero(routes == _UNKNOWN)
+        if len(unknown):
+            columns = (codes[unknown], times_ms[unknown] // DAY_MS, offsets[unknown])
+            routes[unknown] = list(map(self._route, *(column.tolist() for column in columns)))
         return routes
 
     def cells_of(self, routes: IntArray, durations_us: IntArray) -> IntArray:
@@ -177,10 +177,11 @@ class Router:
             more = max(len(names.keys), 2 * len(self._by_code)) - len(self._by_code)
             self._by_code = np.concatenate((self._by_code, np.full(more, _UNKNOWN)))
 
-    def _route(self, code: int, day: int) -> int:
-        """Route of events with ``code`` on ``day``, admitted if need be."""
-        if self._by_code[code] != _UNKNOWN:
-            return int(self._by_code[code])
+    def _route(self, code: int, day: int, offset: int) -> int:
+        """Route of the event with ``code`` on ``day`` in the record at ``offset``, admitted if need be."""
+        if (known := self._by_code.item(code)) != _UNKNOWN:
+            return known
+        self._catalogue.go_to(offset)
         if self._met != self._catalogue.met:
             self._folded_by_code.clear()
             self._met = self._catalogue.met
@@ -201,6 +202,8 @@ class Router:
         number = self._routes.get(placed)
         if number is None:
             number = self._routes[placed] = self._admit(placed)
+        if placed == route:
+            return number, ()
         foldable = _FOLDABLE_OF_PROBES if route.kind == Kind.PROBE else _FOLDABLE
         return number, tuple(name for name, field_ in foldable if getattr(placed, field_) != getattr(route, field_))
 
@@ -220,7 +223,7 @@ class Router:
             known_point = step is not None and point in step.failure_points
             placed = self._catalogue.point(*labels, point, day, declared=known_point)
             point = placed if route.failure_point else None
-        return route._replace(service=labels[0], step=labels[1], class_=class_, failure_point=point)
+        return RouteKey(route.kind, *labels, class_, point, route.outcome)
 
     def _significant(self, key: RouteKey) -> RouteKey:
         """``key`` without what no series depends on, so that free texts in events do not multiply routes."""
@@ -248,20 +251,22 @@ class Router:
         ]
         route = RouteKey("", service, step, None, None, "ok")
         up, down = (
-            self._add_route(route, [regardless(ratio, verdict) for ratio in ratios], -1, -1)
+            self._add_route(route, [Feed(ratio, regardless(verdict)) for ratio in ratios], -1, -1)
             for verdict in (Verdict.GOOD, Verdict.BAD)
         )
         return self.cell_start[up], self.cell_start[down]
 
     def _add_route(self, route: RouteKey, feeds: Sequence[Feed], failure_sum: int, distribution: int) -> int:
+        limits, tallies = bands(tuple(feed.judgement for feed in feeds))
         self.labels.append(route)
-        limits = sorted({min(limit, LONGEST_US) for feed in feeds for limit in feed.limits})
-        self.profile.append(self._profile(tuple(limits)))
+        self.profile.append(self._profile(limits))
         self.cell_start.append(self.cells)
         self.distribution_of.append(distribution)
-        for band in (*limits, None):
-            self._add_cell(((feed.ratio, feed.at(band)) for feed in feeds), failure_sum)
-        self._add_cell(((feed.ratio, feed.verdicts[-1]) for feed in feeds), failure_sum)
+        for tally in tallies:
+            self.feed_ratio += [feeds[place].ratio for place in tally.places]
+            self.feed_good += tally.good
+            self.feed_start.append(len(self.feed_ratio))
+        self.failure_sum += [failure_sum] * len(tallies)
         self._columns = None
         return len(self.profile) - 1
 
@@ -273,22 +278,14 @@ class Router:
             self.edges.extend(number << EDGE_BITS | limit for limit in limits)
         return number
 
-    def _add_cell(self, verdicts: Iterable[tuple[int, Verdict]], failure_sum: int) -> None:
-        for ratio, verdict in verdicts:
-            if verdict is not Verdict.EXCLUDED:
-                self.feed_ratio.append(ratio)
-                self.feed_good.append(int(verdict is Verdict.GOOD))
-        self.feed_start.append(len(self.feed_ratio))
-        self.failure_sum.append(failure_sum)
-
     def _feeds(self, route: RouteKey) -> Iterable[Feed]:
         series = self._catalogue.steps[route.service, route.step or ""]
-        yield regardless(series.answered, Verdict.BAD if route.outcome == "abandoned" else Verdict.GOOD)
-        yield regardless(series.availability, AVAILABLE[route.outcome])
+        yield Feed(series.answered, regardless(Verdict.BAD if route.outcome == "abandoned" else Verdict.GOOD))
+        yield Feed(series.availability, regardless(AVAILABLE[route.outcome]))
         for objective in self._objectives_of(route.service):
-            judged = judge(objective.measure, route)
-            if judged is not None:
-                yield Feed(self.objectives[route.service, objective.name], *judged)
+            judgement = judge(objective.measure, route)
+            if judgement is not None:
+                yield Feed(self.objectives[route.service, objective.name], judgement)
 
     def _objectives_of(self, service: str) -> Iterable[Objective]:
         declared = self._standards.services.get(service)

@@ -39,7 +39,7 @@ _MOST: Final = 1 << 53
 #: Stands for the code of a combination that has none yet.
 _UNKNOWN: Final = -1
 
-_PLAIN: Final = RouteKey("interaction", "", None, None, None, "ok")
+_PLAIN: Final[Mapping[str, Any]] = RouteKey("interaction", "", None, None, None, "ok")._asdict()
 _FIELDS: Final = {field.name: field for field in msgspec.structs.fields(Interaction)}
 _OUTCOMES: Final[tuple[str, ...]] = get_args(_FIELDS["outcome"].type)
 
@@ -138,11 +138,11 @@ class Shape:
         return self._codes_of(places)
 
     def _key(self, place: int) -> RouteKey:
-        parts: dict[str, Any] = {}
+        parts: dict[str, Any] = dict(_PLAIN)
         for name, texts in reversed(self._texts.items()):
             place, number = divmod(place, len(texts))
             parts[name] = texts[number]
-        return _PLAIN._replace(**parts)
+        return RouteKey(**parts)
 
 
 _CodeOf = Callable[[RouteKey], int]
