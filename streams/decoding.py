@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress, islice
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -13,6 +13,7 @@ import numpy as np
 
 from streams.control import TYPES
 from streams.events import (
+    ALIKE,
     MAX_BYTES,
     BadEvent,
     Control,
@@ -23,6 +24,7 @@ from streams.events import (
     decode_counting,
     decode_interaction,
     decode_strict,
+    explain,
     from_document,
     parse_document,
     require_complete,
@@ -111,20 +113,24 @@ def _decode_fast(values: Sequence[bytes | None], decoding: Decoding, shape: Shap
         decoders.insert(0, shape.decode)
         events = decoding.shaped
     decoded, done, others = map(decoders[0], checked), 0, 0
+    alike: dict[str, list[int]] = {}  # positions of what is to be looked at together, by what is said of it
     became = np.full(len(values), _EVENT if shape is None else _SHAPED, np.int8)
     while True:
         before = len(events)
         try:
             events.extend(decoded)
-        except _REFUSALS as error:  # kept no longer: it would keep this frame, and with it the batch
-            too_narrow = _is_too_narrow(error)
+        except _REFUSALS as error:
+            refusal = str(error)  # the error itself is kept no longer: it would keep this frame, and with it the batch
         else:
             break
         position = done + len(events) - before
-        if too_narrow and (event := _decoded(decoders[1:], checked[position])) is not None:
+        if _is_too_narrow(refusal) and (event := _decoded(decoders[1:], checked[position])) is not None:
             decoding.events.append(event)
             became[position] = _EVENT
             others += 1
+        elif refusal[refusal.rfind(_PATH) + len(_PATH) : -1] in ALIKE:
+            alike.setdefault(refusal, []).append(position)
+            became[position] = _ABSENT
         else:
             became[position] = _EVENT if _take(position, values[position], decode_counting, decoding) else _ABSENT
         decoding.various, done = True, position + 1
@@ -133,13 +139,37 @@ def _decode_fast(values: Sequence[bytes | None], decoding: Decoding, shape: Shap
             decoded = map(decoders[0], islice(checked, done, None))
             became[done:] = _EVENT
     decoding.positions = decoding.first + np.flatnonzero(became == _EVENT)
+    if alike:
+        _explain_together(values, alike, decoding)
     if shape is not None:
         decoding.shaped_positions = decoding.first + np.flatnonzero(became == _SHAPED)
 
 
-def _is_too_narrow(refusal: Exception) -> bool:
+def _is_too_narrow(refusal: str) -> bool:
     """Whether what was refused may be an event to a wider decoder: of another kind, with other fields or names."""
-    return str(refusal).startswith(("Object contains unknown field", "Invalid enum value"))
+    return refusal.startswith(("Object contains unknown field", "Invalid enum value"))
+
+
+def _explain_together(values: Sequence[bytes | None], alike: Mapping[str, list[int]], decoding: Decoding) -> None:
+    """Reject records of which narrow decoders say the same, and look closer at those of which that is not all."""
+    late: list[int] = []
+    for refusal, positions in alike.items():
+        explained = explain(refusal, [values[position] for position in positions])
+        if explained is None:
+            late += [one for one in positions if _take(one, values[one], decode_counting, decoding)]
+            continue
+        said = zip(positions, explained, strict=True)
+        decoding.rejected += [Rejection(decoding.first + position, *why) for position, why in said]
+    decoding.controls.sort(key=itemgetter(0))
+    if late:
+        places = np.concatenate((decoding.positions, np.array(late) + decoding.first))
+        order = np.argsort(places)
+        decoding.positions = places[order]
+        decoding.events = [decoding.events[place] for place in order.tolist()]
+
+
+#: How the path of a culprit begins.
+_PATH: Final = "`$."
 
 
 def _decoded(decoders: Iterable[Callable[[bytes], Any]], raw: bytes) -> Interaction | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import accumulate
 from operator import attrgetter
@@ -16,9 +16,10 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from streams.rejections import BadEvent, Reason, classify, explain_malformed
+from streams.rejections import BadEvent, Reason, classify, classify_all, explain_malformed
 
 __all__ = [
+    "ALIKE",
     "KNOWN_FIELDS",
     "MAX_BYTES",
     "BadEvent",
@@ -29,6 +30,7 @@ __all__ = [
     "Reason",
     "decode",
     "decode_counting",
+    "explain",
 ]
 
 #: Largest event, in bytes of UTF-8.
@@ -140,6 +142,7 @@ decode_interaction: Final[Callable[[bytes], Interaction]] = msgspec.json.Decoder
 decode_strict: Final[Callable[[bytes], Event]] = msgspec.json.Decoder(_StrictEvent).decode
 _decode_lenient: Final = msgspec.json.Decoder(Event).decode
 _decode_any: Final = msgspec.json.Decoder().decode
+_decode_lines: Final = msgspec.json.Decoder().decode_lines
 
 
 class Decoded(msgspec.Struct, frozen=True, gc=False):
@@ -205,6 +208,29 @@ def _depth(raw: bytes) -> int:
 
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)', re.DOTALL)
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+
+
+#: Fields that mean the same to every decoder of interactions, the narrowest included; their names as JSON.
+ALIKE: Final[Mapping[str, bytes]] = {name: b'"%s"' % name.encode() for name in ("time", "duration", "customer", "id")}
+
+
+def explain(refusal: str, raws: Sequence[bytes | None]) -> list[tuple[Reason, str]] | None:
+    """Reason and line for each of ``raws``, of which a decoder of interactions said ``refusal`` about one of `ALIKE`.
+
+    They are what `decode_counting` would say. None where it might say something else of any of them: decoders stop at
+    the first culprit, whatever comes behind it, and only one of several fields of the same name counts.
+    """
+    quoted = ALIKE[refusal.rpartition("`$.")[2].rstrip("`")]
+    text = b"\n".join(raws)  # type: ignore[arg-type]  # a tombstone has no fields
+    if text.count(b"{") != len(raws) or text.count(quoted) != len(raws):
+        return None
+    if any(sign in text for sign in (b"[", b"\\", b'"specversion"', b'"control"')):
+        return None
+    try:
+        documents = _decode_lines(text)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return classify_all(refusal, documents) if len(documents) == len(raws) else None
 
 
 def parse_document(raw: bytes | None) -> dict[str, object]:

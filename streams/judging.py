@@ -33,7 +33,7 @@ class RouteKey(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """How durations are judged: a verdict for each band that ``limits`` cut, and one, the last, for absent durations."""
+    """How durations are judged: a verdict for each band that ``limits`` cut, and a last one for absent durations."""
 
     limits: tuple[int, ...]
     verdicts: tuple[Verdict, ...]  # one more than limits, and one for absent
@@ -53,14 +53,14 @@ class Feed(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """Which of several judgements count an observation, by their places, and for each of those 1 if it is good, or 0."""
+    """Which of several judgements count an observation, by their places; 1 for each of these if it is good, else 0."""
 
     places: tuple[int, ...]
     good: tuple[int, ...]
 
 
 class Bands(NamedTuple):
-    """What several judgements together tell apart: the tally of each band that ``limits`` cut, and of absent durations."""
+    """What several judgements tell apart: the tally of each band that ``limits`` cut, and of absent durations."""
 
     limits: tuple[int, ...]
     tallies: tuple[Tally, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Final
@@ -100,10 +100,18 @@ _ANY_MESSAGE: Final = re.compile("|".join(f"({pattern})" for pattern, _, _ in _M
 
 def classify(message: str, document: Mapping[str, object]) -> BadEvent:
     """Turn the decoder's ``message`` about ``document`` into a reason and a line that helps."""
+    ((reason, detail),) = classify_all(message, [document])
+    return BadEvent(reason, detail)
+
+
+def classify_all(message: str, documents: Iterable[Mapping[str, object]]) -> list[tuple[Reason, str]]:
+    """What `classify` makes of ``message`` about each of ``documents``."""
     read = _read_again if len(message) <= _LONGEST_MESSAGE else _read
     reason, field, line, remedy = read(message)
-    found = f" (found {excerpt(document[field])})" if field in document else ""
-    return BadEvent(reason, f"{line}{found}{remedy}")
+    return [
+        (reason, f"{line} (found {excerpt(one[field])}){remedy}" if field in one else line + remedy)
+        for one in documents
+    ]
 
 
 def _read(message: str) -> tuple[Reason, str, str, str]:

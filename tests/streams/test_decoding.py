@@ -29,8 +29,9 @@ from streams.events import (
     decode,
     decode_counting,
 )
+from streams.judging import RouteKey
 from streams.mapping import Constant, MappingSpec, Table, Taken, compile_mapping
-from streams.shapes import floats
+from streams.shapes import Shape, floats
 from streams.standards.model import Standards
 from tests.fuzz.events import check
 
@@ -113,6 +114,78 @@ def test_both_paths_agree_on_damaged_events(data: st.DataObject) -> None:
 @given(st.binary(max_size=60) | st.sampled_from((b"[", b"{", b'{"a":', b'"')).map(lambda piece: piece * 2_000))
 def test_both_paths_agree_on_any_bytes(raw: bytes) -> None:
     assert fast(raw) == carefully(raw)
+
+
+class Codes(list[RouteKey]):
+    """Keys by code, as they come."""
+
+    def code_of(self, key: RouteKey) -> int:
+        self.append(key)
+        return len(self) - 1
+
+
+SHAPE = Shape.of(
+    ("time", "step", "class_", "customer", "id", "duration", "case"),
+    [RouteKey("interaction", "hotline", "ask", "web", None, "ok")],
+    Codes().code_of,
+)
+
+#: Fields as they stand in a text, so that one can be there twice, or under a name with an escape.
+_PAIRS = st.tuples(
+    st.sampled_from(
+        ('"time"', '"duration"', '"customer"', '"id"', '"case"', '"step"', '"kind"', '"x"', '"t\\u0069me"')
+    ),
+    st.one_of(
+        _VALUES.map(json.dumps),
+        st.sampled_from(('"?"', "-1", "1e400", "true", '"2026-03-01T00:00:00"', '"\\n"', "5\n", "{}", "[]", "}")),
+    ),
+)
+_TEXTS = st.lists(_PAIRS, max_size=4).map(
+    lambda pairs: "".join(
+        ("{", ",".join(f"{name}:{value}" for name, value in [*pairs, ('"service"', '"hotline"'), ('"time"', "5")]), "}")
+    )
+)
+
+
+@pytest.mark.parametrize("shape", [SHAPE, None], ids=["with a shape", "without"])
+@settings(max_examples=400)
+@given(
+    st.lists(
+        st.one_of(
+            _TEXTS.map(str.encode),
+            st.dictionaries(_NAMES, _VALUES, max_size=4).map(lambda one: text(**one)),
+            st.sampled_from((b'{"time":"?","kind":"control","type":"tick"}', b'{"time":"?","service":"a"} 5', None)),
+        ),
+        max_size=8,
+    )
+)
+@example([b'{"time":"?","time":5,"service":"a","step":"ask"}', b'{"time":"?","service":"a"}', NEIGHBOUR])
+@example([b'{"duration":"?","service":"a","time":5}', b'{"duration":"?","service":"a","time":5,}'])
+@example([b'{"time":"?","x":' + b'{"x":' * 70 + b"1" + b"}" * 71])
+@example([b'{"time":"?","x":' + b"[" * 70 + b"]" * 70 + b"}"])
+@example([b'{"time":"?","t\\u0069me":5,"service":"hotline"}'])
+@example([b'{"time":"?","service":"hotline"}\n5', b'{"time":"?","service":"hotline"\n}'])
+@example([b'{"duration":"?","specversion":"1.0","time":5}', b'{"duration":"?","service":"a","time":5}'])
+def test_what_is_refused_together_is_told_as_if_each_were_alone(shape: Shape | None, raws: list[bytes | None]) -> None:
+    decoding = decode_values(raws, shape=shape, first=7)
+    rejected = {one.position - 7: (one.reason, one.detail) for one in decoding.rejected}
+    events = dict(zip((decoding.positions - 7).tolist(), decoding.events, strict=True))
+    assert list(events) == sorted(events)
+    assert [position for position, _ in decoding.controls] == sorted(position for position, _ in decoding.controls)
+    shaped = (decoding.shaped_positions - 7).tolist()
+    assert len(rejected) == len(decoding.rejected)
+    assert len(rejected) + len(events) + len(shaped) + decoding.ignored == len(raws)
+    for position, raw in enumerate(raws):
+        alone = carefully(raw)
+        if position in rejected:
+            assert rejected[position] == alone
+        elif position in events:
+            assert _plain(events[position]) == alone[0]
+        elif position in shaped:
+            assert len(alone) == 2
+            assert not isinstance(alone[0], Reason)
+        else:
+            assert alone == ("ignored",)
 
 
 # -- hostile bytes ----------------------------------------------------------------------------------------------------
