@@ -221,8 +221,10 @@ def explain(refusal: str, raws: Sequence[bytes | None]) -> list[tuple[Reason, st
     the first culprit, whatever comes behind it, and only one of several fields of the same name counts.
     """
     quoted = ALIKE[refusal.rpartition("`$.")[2].rstrip("`")]
-    text = b"\n".join(raws)  # type: ignore[arg-type]  # a tombstone has no fields
-    if text.count(b"{") != len(raws) or text.count(quoted) != len(raws):
+    text, count = b"\n".join(raws), len(raws)  # type: ignore[arg-type]  # a tombstone has no fields
+    # Each holds one object's beginning, and all but the last end with an object's end. No text in JSON has a line break
+    # in it, so that none of them can go on in the next.
+    if not text.count(b"}\n{") + 1 == text.count(b"{") == text.count(quoted) == count:
         return None
     if any(sign in text for sign in (b"[", b"\\", b'"specversion"', b'"control"')):
         return None
@@ -230,7 +232,7 @@ def explain(refusal: str, raws: Sequence[bytes | None]) -> list[tuple[Reason, st
         documents = _decode_lines(text)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    return classify_all(refusal, documents) if len(documents) == len(raws) else None
+    return classify_all(refusal, documents) if len(documents) == count else None
 
 
 def parse_document(raw: bytes | None) -> dict[str, object]:

@@ -165,6 +165,8 @@ _TEXTS = st.lists(_PAIRS, max_size=4).map(
 @example([b'{"time":"?","x":' + b"[" * 70 + b"]" * 70 + b"}"])
 @example([b'{"time":"?","t\\u0069me":5,"service":"hotline"}'])
 @example([b'{"time":"?","service":"hotline"}\n5', b'{"time":"?","service":"hotline"\n}'])
+@example([b'{"time":"?","x":', b'{"time":"?"}}', b'{"time":"?"} 5'])
+@example([b'{"time":"?","service":"hotline"} 5'])
 @example([b'{"duration":"?","specversion":"1.0","time":5}', b'{"duration":"?","service":"a","time":5}'])
 def test_what_is_refused_together_is_told_as_if_each_were_alone(shape: Shape | None, raws: list[bytes | None]) -> None:
     decoding = decode_values(raws, shape=shape, first=7)
