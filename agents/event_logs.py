@@ -14,17 +14,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import compress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, cast
 
 import numpy as np
 import zstandard
 
 from agents.exits import Exit, Fault
 from streams.columns import Batch
+from streams.lines import Lines
 from streams.watermark import NO_TIMESTAMP
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 #: The name by which standard input is asked for.
 STDIN: Final = "-"
@@ -71,32 +72,33 @@ class EventLog:
         """Whether this is standard input, which can be read only once and may never end."""
         return self.path == STDIN
 
-    def blocks(self, digest: Digest | None = None) -> Iterator[tuple[int, list[bytes]]]:
-        """All lines in pieces of about 1 MiB: the number of the first, and the lines, blank ones included.
+    def lines(self, digest: Digest | None = None) -> Iterator[Line]:
+        """All lines that are not blank. Those of a pipe come as soon as they are there.
 
-        ``digest`` is fed the uncompressed content. Lines of a pipe come as soon as they are there.
+        ``digest`` is fed the uncompressed content.
 
         Raises:
             Fault: the file cannot be read, or its compressed data are damaged or incomplete.
         """
-        number = 1
-        with self._open() as stream, self._explained():
-            for lines in _split(_decompressed(stream), digest):
-                yield number, lines
-                number += len(lines)
-
-    def lines(self, digest: Digest | None = None) -> Iterator[Line]:
-        """All lines that are not blank. See `blocks`."""
-        for first, lines in self.blocks(digest):
+        first = 1
+        for text in self._texts(digest):
+            lines = text.removesuffix(b"\n").split(b"\n")
             for number, raw in enumerate(lines, first):
                 if raw and not raw.isspace():
                     yield Line(number, raw)
+            first += len(lines)
 
     def batches(self) -> Iterator[Batch]:
-        """All lines that are not blank as batches of partition 0: offsets are line numbers, there are no timestamps."""
-        for first, lines in self.blocks():
-            offsets, values = np.arange(first, first + len(lines)), lines
-            if not all(lines) or any(map(bytes.isspace, lines)):
+        """All lines that are not blank as batches of partition 0: offsets are line numbers, there are no timestamps.
+
+        See `lines`.
+        """
+        first = 1
+        for text in self._texts():
+            lines = Lines.of(text)
+            offsets, values = np.arange(first, first + len(lines)), cast("Sequence[bytes]", lines)
+            first += len(lines)
+            if lines.any_blank:
                 kept = [bool(raw) and not raw.isspace() for raw in lines]
                 offsets, values = offsets[kept], list(compress(lines, kept))
             if values:
@@ -105,7 +107,7 @@ class EventLog:
     def sha256(self) -> str:
         """Hash of the uncompressed content, so that a log is the same whether compressed or not. Reads it all."""
         digest = hashlib.sha256()
-        for _ in self.blocks(digest):
+        for _ in self._texts(digest):
             pass
         return digest.hexdigest()
 
@@ -115,6 +117,11 @@ class EventLog:
             return None
         with self._explained():
             return Path(self.path).stat().st_size
+
+    def _texts(self, digest: Digest | None = None) -> Iterator[bytes]:
+        """All lines in pieces of about 1 MiB."""
+        with self._open() as stream, self._explained():
+            yield from _whole_lines(_decompressed(stream), digest)
 
     @contextmanager
     def _open(self) -> Iterator[BinaryIO]:
@@ -181,8 +188,8 @@ def _zstd_pieces(stream: BinaryIO) -> Iterator[bytes]:
     yield bytes(pending)
 
 
-def _split(pieces: Iterator[bytes], digest: Digest | None) -> Iterator[list[bytes]]:
-    """Lines of ``pieces``, without line breaks (LF or CR LF) and without a byte order mark at the very start."""
+def _whole_lines(pieces: Iterator[bytes], digest: Digest | None) -> Iterator[bytes]:
+    """What ``pieces`` hold, cut behind line breaks, all of them LF, and without a byte order mark at the very start."""
     rest, started = b"", False
     for piece in pieces:
         if digest is not None:
@@ -192,9 +199,9 @@ def _split(pieces: Iterator[bytes], digest: Digest | None) -> Iterator[list[byte
             rest, started = rest.removeprefix(_BOM), True
         if b"\r" in rest:
             rest = rest.replace(b"\r\n", b"\n")
-        *lines, rest = rest.split(b"\n")
+        if end := rest.rfind(b"\n") + 1:
+            yield rest[:end]
+            rest = rest[end:]
         rest = rest[:MAX_LINE]
-        if lines:
-            yield lines
-    if rest:
-        yield [rest.removeprefix(_BOM) if not started else rest]
+    if rest := rest if started else rest.removeprefix(_BOM):
+        yield rest

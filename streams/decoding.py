@@ -29,6 +29,7 @@ from streams.events import (
     parse_document,
     require_complete,
 )
+from streams.lines import Lines
 from streams.mapping import Mapper
 from streams.rejections import Reason
 from streams.shapes import Shape
@@ -82,7 +83,9 @@ def decode_values(
     """
     decoding = Decoding(first=first, various=various)
     if mapper is None:
-        _decode_fast(values, decoding, None if various else shape)
+        expected = None if various else shape
+        if not (isinstance(values, Lines) and expected and _decode_lines(values, decoding, expected)):
+            _decode_fast(values, decoding, expected)
     else:
         decoder, decoding.various = _mapped(mapper), True
         taken = [_take(position, raw, decoder, decoding) for position, raw in enumerate(values)]
@@ -98,13 +101,34 @@ _FEW, _PART = 16, 16
 _ABSENT, _EVENT, _SHAPED = range(3)
 
 
+def _decode_lines(lines: Lines, decoding: Decoding, shape: Shape) -> bool:
+    """Decode all lines in one go. Gives False, and has done nothing, where not every line is an event of ``shape``.
+
+    An event of a shape holds no other object, so that none lies on two lines where each line begins with one.
+    """
+    if not len(lines) or lines.longest > MAX_BYTES or (lines.firsts != _OPENING).any():
+        return False
+    try:
+        events = shape.decode_lines(lines.text)
+    except _REFUSALS:
+        return False
+    if len(events) != len(lines):  # several on one line
+        return False
+    decoding.shaped = events
+    decoding.shaped_positions = decoding.first + np.arange(len(events))
+    return True
+
+
+_OPENING: Final = ord("{")
+
+
 def _decode_fast(values: Sequence[bytes | None], decoding: Decoding, shape: Shape | None) -> None:
     """Run the narrowest decoder over the batch; look closer only at what it refuses.
 
     `list.extend` keeps what an iterator gave before it raised, and the iterator goes on behind the culprit: one turn
     of the loop for each refused record, no Python statement for the others.
     """
-    checked = _without_oversized(values)
+    checked = _without_oversized(values if isinstance(values, list) else list(values))
     decoders: list[Callable[[bytes], Any]] = (
         [decode_strict] if decoding.various else [decode_interaction, decode_strict]
     )

@@ -91,7 +91,9 @@ class Shape:
             forbid_unknown_fields=True,
         )
         self._order = order
-        self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(made).decode
+        decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(made)
+        self.decode: Callable[[bytes], Any] = decoder.decode
+        self.decode_lines: Callable[[memoryview], list[Any]] = decoder.decode_lines
 
     @classmethod
     def of(cls, fields: Collection[str], keys: Sequence[RouteKey], code_of: _CodeOf) -> Self | None:

@@ -95,8 +95,10 @@ def test_lines_do_not_depend_on_how_the_bytes_arrive(content: bytes, cuts: list[
         size = cuts[turn % len(cuts)]
         pieces.append(rest[:size])
         rest, turn = rest[size:], turn + 1
-    whole = [line for block in event_logs._split(iter([content] if content else []), None) for line in block]
-    assert [line for block in event_logs._split(iter(pieces), None) for line in block] == whole
+    whole = list(event_logs._whole_lines(iter([content] if content else []), None))
+    parts = list(event_logs._whole_lines(iter(pieces), None))
+    assert b"".join(parts) == b"".join(whole)
+    assert all(part.endswith(b"\n") for part in parts[:-1])
 
 
 def test_the_hash_is_of_the_content_however_compressed() -> None:

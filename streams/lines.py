@@ -1,0 +1,76 @@
+"""Lines that lie one behind the other in one text, so that a decoder can take many of them in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, Self, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from streams.tables import IntArray
+
+_BREAK: Final = ord("\n")
+#: The last of the signs that stand for white space.
+_SPACE: Final = ord(" ")
+
+
+class Lines(Sequence[bytes]):
+    """Lines of a text, without their line breaks. Each is made when it is asked for; slices have no gaps."""
+
+    __slots__ = ("_ends", "_signs", "_starts", "_text")
+
+    def __init__(self, text: memoryview, signs: npt.NDArray[np.uint8], starts: IntArray, ends: IntArray) -> None:
+        """The lines between ``starts`` and ``ends`` in ``text``, which ``signs`` shows as numbers."""
+        self._text, self._signs = text, signs
+        self._starts, self._ends = starts, ends
+
+    @classmethod
+    def of(cls, text: bytes) -> Self:
+        """The lines of ``text``, of which the last may lack its line break."""
+        signs = np.frombuffer(text, np.uint8)
+        ends = np.flatnonzero(signs == _BREAK)
+        if not text.endswith(b"\n") and text:
+            ends = np.append(ends, len(text))
+        starts = np.empty_like(ends)
+        starts[:1], starts[1:] = 0, ends[:-1] + 1
+        return cls(memoryview(text), signs, starts, ends)
+
+    def __len__(self) -> int:
+        """Number of lines."""
+        return len(self._ends)
+
+    @overload
+    def __getitem__(self, which: int) -> bytes: ...
+    @overload
+    def __getitem__(self, which: slice) -> Lines: ...
+    def __getitem__(self, which: int | slice) -> bytes | Lines:
+        """One line, or those of a slice, which has no step."""
+        if isinstance(which, slice):
+            assert which.step in {None, 1}
+            return Lines(self._text, self._signs, self._starts[which], self._ends[which])
+        return bytes(self._text[self._starts[which] : self._ends[which]])
+
+    def __iter__(self) -> Iterator[bytes]:
+        """One line after the other."""
+        return iter(bytes(self.text).split(b"\n") if len(self) else [])
+
+    @property
+    def text(self) -> memoryview:
+        """All of them, with the line breaks between them."""
+        return self._text[self._starts[0] : self._ends[-1]] if len(self) else self._text[:0]
+
+    @property
+    def firsts(self) -> npt.NDArray[np.uint8]:
+        """The first byte of each; a line break for one that is empty."""
+        return self._signs[self._starts]
+
+    @property
+    def longest(self) -> int:
+        """Bytes of the longest, of which there is one."""
+        return int((self._ends - self._starts).max())
+
+    @property
+    def any_blank(self) -> bool:
+        """Whether any may be empty or nothing but white space; if not, none is."""
+        return bool((self.firsts <= _SPACE).any())
