@@ -14,11 +14,11 @@ heard of it, and takes the transaction for open. A new owner's arrival would abo
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from kafka import KafkaAdminClient
@@ -59,14 +59,79 @@ class Undecided:
     mark: bytes
 
 
-async def settle(settings: Settings, producer: AIOKafkaProducer, places: Iterable[Place]) -> None:
+class Transactions:
+    """What brokers know of transactions. All questions of one ``async with`` go over one connection."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Connect with the first question."""
+        self._settings = settings
+        self._thread = ThreadPoolExecutor(1, "transactions")  # kafka-python blocks, and one client is for one thread
+        self._client: KafkaAdminClient | None = None
+
+    async def __aenter__(self) -> Self:
+        """Connect later."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Disconnect, behind a question that is still under way, and without waiting for that."""
+        self._thread.submit(self._disconnect)
+        self._thread.shutdown(wait=False)
+
+    async def described(self, transactional_id: str) -> Any:  # noqa: ANN401 - kafka-python is not typed here
+        """What the coordinator says of the last one; None where there never was one, or it cannot say.
+
+        Raises:
+            TimeoutError: Kafka did not answer.
+        """
+        try:
+            found = await self._ask(lambda admin: admin.describe_transactions([transactional_id]))
+        except (TransactionalIdNotFoundError, TransactionalIdAuthorizationFailedError, UnsupportedVersionError):
+            return None
+        return found[transactional_id]
+
+    async def hanging(self, places: list[Place], producer_id: int) -> dict[Place, int]:
+        """Those of ``places`` where one of ``producer_id`` has no end, with its first offset.
+
+        Raises:
+            TimeoutError: Kafka did not answer.
+        """
+        try:
+            found = await self._ask(lambda admin: admin.describe_producers(places))
+        except UnsupportedVersionError:
+            return {}  # brokers before 2.8
+        return {
+            place: producer.current_transaction_start_offset
+            for place, state in found.items()
+            for producer in state.active_producers
+            if producer.producer_id == producer_id and producer.current_transaction_start_offset >= 0
+        }
+
+    async def _ask(self, question: Callable[[KafkaAdminClient], Mapping[Any, Any]]) -> Mapping[Any, Any]:
+        def answer() -> Mapping[Any, Any]:
+            if self._client is None:
+                self._client = KafkaAdminClient(bootstrap_timeout_ms=_ASK_MS, **client_options(self._settings))
+            return question(self._client)
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, answer)
+        except (TransactionalIdNotFoundError, TransactionalIdAuthorizationFailedError, UnsupportedVersionError):
+            raise
+        except (KafkaError, OSError) as error:
+            raise TimeoutError(f"Kafka does not say which transactions are open: {error!r}") from error
+
+    def _disconnect(self) -> None:
+        if self._client is not None:
+            self._client.close()
+
+
+async def settle(settings: Settings, asking: Transactions, producer: AIOKafkaProducer, places: Iterable[Place]) -> None:
     """Decide what ``producer``'s predecessors have left undecided in ``places``. Call it once it has been started.
 
     Raises:
         KafkaError, TimeoutError: Kafka did not answer.
     """
     candidates = list(places)
-    starts = await hanging(settings, producer, candidates)
+    starts = await asking.hanging(candidates, producer_id_of(producer))
     if not starts:
         return
     undecided = Undecided(starts, await _last_mark(settings, starts))
@@ -89,20 +154,22 @@ class HalfCommitted:
     epoch: int
 
 
-async def half_committed(settings: Settings, transactional_id: str, state: Place) -> HalfCommitted | None:
+async def half_committed(
+    settings: Settings, asking: Transactions, transactional_id: str, state: Place
+) -> HalfCommitted | None:
     """What an earlier owner has left so, who wrote to ``state`` and other partitions. Call it before he is fenced.
 
     Raises:
         KafkaError, TimeoutError: Kafka did not answer.
     """
-    found = await asyncio.to_thread(_described, settings, transactional_id)
+    found = await asking.described(transactional_id)
     while found is not None and found.state in _ENDING:  # whoever fences would have to wait, too
         await asyncio.sleep(_ENDING_SECONDS)
-        found = await asyncio.to_thread(_described, settings, transactional_id)
+        found = await asking.described(transactional_id)
     if found is None or found.state != _OPEN:
         return None
     candidates = sorted({state, *found.topic_partitions})
-    starts = await asyncio.to_thread(_hanging, settings, candidates, found.producer_id)
+    starts = await asking.hanging(candidates, found.producer_id)
     decided = [place for place in candidates if place not in starts]
     if not starts or not decided:
         return None
@@ -113,50 +180,9 @@ async def half_committed(settings: Settings, transactional_id: str, state: Place
     return HalfCommitted(starts, found.producer_id, found.producer_epoch)
 
 
-def _described(settings: Settings, transactional_id: str) -> Any:  # noqa: ANN401 - kafka-python is not typed here
-    """What the coordinator says of the last transaction; None where there never was one, or it cannot say."""
-    try:
-        with _admin(settings) as admin:
-            return admin.describe_transactions([transactional_id])[transactional_id]
-    except (TransactionalIdNotFoundError, TransactionalIdAuthorizationFailedError, UnsupportedVersionError):
-        return None
-    except (KafkaError, OSError) as error:
-        raise TimeoutError(f"Kafka does not say which transactions are open: {error!r}") from error
-
-
-@contextlib.contextmanager
-def _admin(settings: Settings) -> Iterator[KafkaAdminClient]:
-    admin = KafkaAdminClient(bootstrap_timeout_ms=_ASK_MS, **client_options(settings))
-    try:
-        yield admin
-    finally:
-        admin.close()
-
-
-async def hanging(settings: Settings, producer: AIOKafkaProducer, places: list[Place]) -> dict[Place, int]:
-    """Those of ``places`` where a transaction of ``producer`` has no end, with its first offset; between transactions.
-
-    Raises:
-        TimeoutError: Kafka did not answer.
-    """
-    return await asyncio.to_thread(_hanging, settings, places, producer._txn_manager.producer_id)  # noqa: SLF001
-
-
-def _hanging(settings: Settings, places: list[Place], producer_id: int) -> dict[Place, int]:
-    """Those of ``places`` where a transaction of ``producer_id`` has no end, with its first offset."""
-    try:
-        with _admin(settings) as admin:
-            found: Mapping[Place, Any] = admin.describe_producers(places)
-    except UnsupportedVersionError:
-        return {}  # brokers before 2.8
-    except (KafkaError, OSError) as error:
-        raise TimeoutError(f"Kafka does not say which transactions are open: {error!r}") from error
-    return {
-        place: producer.current_transaction_start_offset
-        for place, state in found.items()
-        for producer in state.active_producers
-        if producer.producer_id == producer_id and producer.current_transaction_start_offset >= 0
-    }
+def producer_id_of(producer: AIOKafkaProducer) -> int:
+    """The number that Kafka has given to ``producer``, which has been started; there is no public way to see it."""
+    return int(producer._txn_manager.producer_id)  # noqa: SLF001
 
 
 async def _last_mark(settings: Settings, starts: Mapping[Place, int]) -> bytes:

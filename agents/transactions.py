@@ -17,7 +17,7 @@ from aiokafka.errors import InvalidProducerEpoch, KafkaConnectionError, KafkaErr
 from kafka import TopicPartition as Place
 
 from agents.security import client_options_aiokafka
-from agents.settling import MARK, HalfCommitted, end_empty, half_committed, hanging, settle
+from agents.settling import MARK, HalfCommitted, Transactions, end_empty, half_committed, producer_id_of, settle
 
 if TYPE_CHECKING:
     from agents.outputs import Output
@@ -140,20 +140,20 @@ class TransactionalWriter:
         """
         state = Place(settings.state_topic, source.partition)
         with _told():
-            async with asyncio.timeout(TRANSACTION_SECONDS):
-                half = await half_committed(settings, transactional_id(source, settings.group), state)
-                if half is not None:
-                    await _commit_rest(settings, source, half)
-        producer = _new_producer(settings, source)
-        with _told():
-            await start_producer(producer, TRANSACTION_SECONDS)
-            try:
+            async with Transactions(settings) as asking:
                 async with asyncio.timeout(TRANSACTION_SECONDS):
-                    places = await _places(settings, source, producer)
-                    await settle(settings, producer, places)
-            except BaseException:
-                await close_producer(producer)
-                raise
+                    half = await half_committed(settings, asking, transactional_id(source, settings.group), state)
+                    if half is not None:
+                        await _commit_rest(settings, source, half)
+                producer = _new_producer(settings, source)
+                await start_producer(producer, TRANSACTION_SECONDS)
+                try:
+                    async with asyncio.timeout(TRANSACTION_SECONDS):
+                        places = await _places(settings, source, producer)
+                        await settle(settings, asking, producer, places)
+                except BaseException:
+                    await close_producer(producer)
+                    raise
         return cls(settings, producer, places)
 
     async def write(self, outputs: Sequence[Output]) -> None:
@@ -173,8 +173,9 @@ class TransactionalWriter:
         """
         if all(connection.connected() for connection in self._connections):
             return
-        if await hanging(self._settings, self._producer, self._places):
-            raise KafkaConnectionError("a broker was lost, and with it the end of the transaction before")
+        async with Transactions(self._settings) as asking:
+            if await asking.hanging(self._places, producer_id_of(self._producer)):
+                raise KafkaConnectionError("a broker was lost, and with it the end of the transaction before")
 
     def _next_mark(self) -> bytes:
         """What tells the next transaction from every other: producer and epoch, and a number."""

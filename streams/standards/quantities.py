@@ -9,6 +9,7 @@ import re
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -47,7 +48,11 @@ _LONGEST_TEXT: Final = 60
 
 def duration_us(value: object) -> int:
     """Microseconds in ``value``, as in "10s", "250ms", "1h30m", "1.5s"; more than 0 and at most 400 days."""
-    text = _text(value, "a duration has a number and a unit", _with_unit(value))
+    return _duration_us(_text(value, "a duration has a number and a unit", _with_unit(value)))
+
+
+@lru_cache(maxsize=256)  # standards name the same few again and again
+def _duration_us(text: str) -> int:
     if not _DURATION.match(text):
         raise Unfit(rule="a duration is a number and a unit (d, h, m, s, ms, us), as in 1h30m", remedy=_reworded(text))
     terms = _TERM.findall(text.replace("µs", "us"))
@@ -93,25 +98,37 @@ def format_duration(us: int) -> str:
 
 def target(value: object) -> Fraction:
     """Exact share in a percentage above 0 % and at most 100 %, as in "99.9%"."""
-    rule = "a target is a percentage above 0% and at most 100%, with its sign"
-    text = _text(value, rule, _as_percentage(value))
+    return _target(_text(value, _TARGET_RULE, _as_percentage(value)))
+
+
+_TARGET_RULE: Final = "a target is a percentage above 0% and at most 100%, with its sign"
+
+
+@lru_cache(maxsize=256)
+def _target(text: str) -> Fraction:
     if not re.match(PERCENTAGE_PATTERN, text):
-        raise Unfit(rule=rule, remedy=_as_percentage(_number(text)))
+        raise Unfit(rule=_TARGET_RULE, remedy=_as_percentage(_number(text)))
     share = Fraction(text.strip().removesuffix("%").strip()) / 100
     if not 0 < share <= 1:
-        raise Unfit(rule=rule, remedy="write it as in 99.9%")
+        raise Unfit(rule=_TARGET_RULE, remedy="write it as in 99.9%")
     return share
 
 
 def window(value: object) -> Window:
     """Rolling window in "28d", whole multiples of 10 s, or calendar period in "calendar month"."""
-    rule = "a window is a duration, as in 28d, or a calendar period, as in calendar month"
-    text = _text(value, rule, _with_unit(value, "d")).strip()
+    return _window(_text(value, _WINDOW_RULE, _with_unit(value, "d")).strip())
+
+
+_WINDOW_RULE: Final = "a window is a duration, as in 28d, or a calendar period, as in calendar month"
+
+
+@lru_cache(maxsize=256)
+def _window(text: str) -> Window:
     words = text.split()
     if words[:1] == ["calendar"] and len(words) == 2 and words[1] in set(Period):  # noqa: PLR2004 - two words
         return Window(f"calendar {words[1]}", period=Period(words[1]))
     if words and words[-1] in set(Period):
-        raise Unfit(rule=rule, remedy=f"write calendar {words[-1]}")
+        raise Unfit(rule=_WINDOW_RULE, remedy=f"write calendar {words[-1]}")
     if words[:1] == ["calendar"]:
         raise Unfit(rule=f"calendar periods are {', '.join(Period)}", remedy="write calendar month")
     us = duration_us(text)
