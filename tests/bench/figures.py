@@ -106,17 +106,32 @@ def _against(name: str, peer: str, least: float, peer_events: int | None = None)
 
 
 def _variant(
-    name: str, least: float, change: Callable[[Bench], live.Filled], rounds: int = 3
+    name: str,
+    least: float,
+    change: Callable[[Bench], live.Filled],
+    main: Callable[[Bench], live.Filled] = lambda bench: bench.filled(main_floor(bench)),
+    rounds: int = 3,
 ) -> Callable[[Bench], Result]:
     """Ours on other events, or another topic, against ours on the main ones."""
 
     def measure(bench: Bench) -> Result:
-        other, filled = change(bench), bench.filled(main_floor(bench))
+        other, filled = change(bench), main(bench)
         pairs = zip(bench.runs(other, rounds=rounds), bench.runs(filled, rounds=rounds), strict=True)
         ours, main = zip(*((a.per_second, b.per_second) for a, b in pairs), strict=True)
         return Result(name, Measured(ours, PER_SECOND), Measured(main, PER_SECOND), Target(least=least))
 
     return measure
+
+
+def _many_series(bench: Bench) -> Result:
+    """Twice as many events as elsewhere: what a worker does once for each series is not what is measured."""
+    count = 2 * bench.events
+    return _variant(
+        "many_series",
+        0.8,
+        lambda _: bench.filled(Floor(count, services=2_000)),
+        main=lambda _: bench.filled(Floor(count)),
+    )(bench)
 
 
 def _two_workers(bench: Bench) -> Result:
@@ -148,7 +163,7 @@ FIGURES: Final[dict[str, Callable[[Bench], Result]]] = {
     "live_vs_stock_faust": _against("live_vs_stock_faust", "stock_faust", 15, 50_000),
     "live_vs_quix": _against("live_vs_quix", "quix", 5, 100_000),
     "live_vs_bytewax": _against("live_vs_bytewax", "wax", 5, 100_000),
-    "many_series": _variant("many_series", 0.8, lambda bench: bench.filled(Floor(bench.events, services=2_000))),
+    "many_series": _many_series,
     "two_workers": _two_workers,
     "scrape_pause": lambda bench: scraping.scrape_pause(bench.filled(Floor(bench.events, services=160)), bench),
     "freshness": scraping.freshness,
