@@ -109,13 +109,13 @@ def _variant(
     name: str,
     least: float,
     change: Callable[[Bench], live.Filled],
-    main: Callable[[Bench], live.Filled] = lambda bench: bench.filled(main_floor(bench)),
+    against: Callable[[Bench], live.Filled] = lambda bench: bench.filled(main_floor(bench)),
     rounds: int = 3,
 ) -> Callable[[Bench], Result]:
     """Ours on other events, or another topic, against ours on the main ones."""
 
     def measure(bench: Bench) -> Result:
-        other, filled = change(bench), main(bench)
+        other, filled = change(bench), against(bench)
         pairs = zip(bench.runs(other, rounds=rounds), bench.runs(filled, rounds=rounds), strict=True)
         ours, main = zip(*((a.per_second, b.per_second) for a, b in pairs), strict=True)
         return Result(name, Measured(ours, PER_SECOND), Measured(main, PER_SECOND), Target(least=least))
@@ -130,7 +130,7 @@ def _many_series(bench: Bench) -> Result:
         "many_series",
         0.8,
         lambda _: bench.filled(Floor(count, services=2_000)),
-        main=lambda _: bench.filled(Floor(count)),
+        against=lambda _: bench.filled(Floor(count)),
     )(bench)
 
 
