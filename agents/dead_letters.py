@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
-if TYPE_CHECKING:
-    from streams.engine import DeadLetter
+from streams.progress import DeadLetter
 
 VERSION: Final = 1
 KIND: Final = "dead-letters"
@@ -21,61 +20,53 @@ KIND: Final = "dead-letters"
 RECORD_BYTES: Final = 512 * 1024
 #: Longest raw value that is kept whole.
 RAW_BYTES: Final = 16 * 1024
+_DIGITS: Final = 32
 
 
-class _Letter(msgspec.Struct, gc=False):
-    """A letter as it is written."""
+class _CutLetter(DeadLetter, frozen=True, gc=False, kw_only=True):
+    """A letter of which not all is kept."""
 
-    topic: str
-    partition: int
-    offset: int
-    reason: str
-    detail: str
-    raw: bytes | None  # as base64
-
-
-class _CutLetter(_Letter, gc=False, kw_only=True):
     truncated: bool = True
     size: int
     sha256: str
 
 
-_encode: Final = msgspec.json.Encoder().encode
+_encoder: Final = msgspec.json.Encoder()
 
 
-def encode_letter(letter: DeadLetter) -> bytes:
-    """One letter as JSON; a raw value above `RAW_BYTES` is cut, and its size and SHA-256 are kept."""
+def encode_records(letters: Sequence[DeadLetter]) -> Iterator[bytes]:
+    """Records with ``letters``, in order and at least one each; raw values above `RAW_BYTES` are cut.
+
+    The id of a record is a function of its letters.
+    """
+    text, first = _encode_lines(letters), 0
+    while first < len(text):
+        end = text.rfind(b"\n", first, first + RECORD_BYTES + 1)
+        if end < 0:  # a letter that is longer
+            end = text.index(b"\n", first)
+        yield _record(text[first:end])
+        first = end + 1
+
+
+def _record(lines: bytes) -> bytes:
+    identity = hashlib.sha256(lines).hexdigest()[:_DIGITS]
+    letters = msgspec.Raw(b"[%s]" % lines.replace(b"\n", b","))  # there is none in JSON but those between them
+    return _encoder.encode({"version": VERSION, "kind": KIND, "id": identity, "letters": letters})
+
+
+def _encode_lines(letters: Sequence[DeadLetter]) -> bytes:
+    """Each letter as JSON, with a line break behind it."""
+    kept = [one if one.raw is None or len(one.raw) <= RAW_BYTES else _cut(one, one.raw) for one in letters]
     try:
-        return _encode(_written(letter, letter.detail))
+        return _encoder.encode_lines(kept)
     except UnicodeEncodeError:  # a lone surrogate, which no UTF-8 has
-        return _encode(_written(letter, letter.detail.encode("utf-8", "replace").decode()))
+        return _encoder.encode_lines([msgspec.structs.replace(one, detail=_encodable(one.detail)) for one in kept])
 
 
-def _written(letter: DeadLetter, detail: str) -> _Letter:
-    raw = letter.raw
-    if raw is None or len(raw) <= RAW_BYTES:
-        return _Letter(letter.source, letter.partition, letter.offset, letter.reason, detail, raw)
-    size, digest = len(raw), hashlib.sha256(raw).hexdigest()
-    head = (letter.source, letter.partition, letter.offset, letter.reason, detail, raw[:RAW_BYTES])
-    return _CutLetter(*head, size=size, sha256=digest)
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
-def encode_record(letters: Sequence[bytes]) -> bytes:
-    """One record with encoded ``letters``; its id is a function of them."""
-    identity = hashlib.sha256(b"\n".join(letters)).hexdigest()[:32]
-    content = {"version": VERSION, "kind": KIND, "id": identity, "letters": [msgspec.Raw(one) for one in letters]}
-    return _encode(content)
-
-
-def pack(letters: Sequence[bytes]) -> Iterator[list[bytes]]:
-    """Split ``letters`` into runs of at most `RECORD_BYTES`, each of at least one letter."""
-    run: list[bytes] = []
-    size = 0
-    for letter in letters:
-        if run and size + len(letter) > RECORD_BYTES:
-            yield run
-            run, size = [], 0
-        run.append(letter)
-        size += len(letter) + 1
-    if run:
-        yield run
+def _cut(letter: DeadLetter, raw: bytes) -> _CutLetter:
+    head = (letter.source, letter.partition, letter.offset, letter.reason, letter.detail, raw[:RAW_BYTES])
+    return _CutLetter(*head, size=len(raw), sha256=hashlib.sha256(raw).hexdigest())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
-from agents.dead_letters import encode_letter, encode_record, pack
+from agents.dead_letters import encode_records
 from streams.standards_log import BEGINNING_MS
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ class Place:
         return f"{self.source.topic}/{self.source.partition}".encode()
 
     def _letters(self, letters: Sequence[DeadLetter]) -> Iterator[Output]:
-        for run in pack([encode_letter(letter) for letter in letters]):
-            yield Output(self.settings.dead_letters_topic, None, self._key, encode_record(run))
+        for record in encode_records(letters):
+            yield Output(self.settings.dead_letters_topic, None, self._key, record)
 
     def _breach(self, decision: Decision) -> Output:
         content = {

@@ -13,7 +13,6 @@ import numpy as np
 
 from streams.control import TYPES
 from streams.events import (
-    ALIKE,
     MAX_BYTES,
     BadEvent,
     Control,
@@ -26,6 +25,7 @@ from streams.events import (
     decode_strict,
     explain,
     from_document,
+    is_alike,
     parse_document,
     require_complete,
 )
@@ -85,7 +85,7 @@ def decode_values(
     if mapper is None:
         expected = None if various else shape
         if not (isinstance(values, Lines) and expected and _decode_lines(values, decoding, expected)):
-            _decode_fast(values, decoding, expected)
+            _Pass(values, decoding, expected).run()
     else:
         decoder, decoding.various = _mapped(mapper), True
         taken = [_take(position, raw, decoder, decoding) for position, raw in enumerate(values)]
@@ -122,51 +122,79 @@ def _decode_lines(lines: Lines, decoding: Decoding, shape: Shape) -> bool:
 _OPENING: Final = ord("{")
 
 
-def _decode_fast(values: Sequence[bytes | None], decoding: Decoding, shape: Shape | None) -> None:
-    """Run the narrowest decoder over the batch; look closer only at what it refuses.
+class _Pass:
+    """Runs the narrowest decoder over records, and looks closer only at what it refuses.
 
     `list.extend` keeps what an iterator gave before it raised, and the iterator goes on behind the culprit: one turn
     of the loop for each refused record, no Python statement for the others.
     """
-    checked = _without_oversized(values if isinstance(values, list) else list(values))
-    decoders: list[Callable[[bytes], Any]] = (
-        [decode_strict] if decoding.various else [decode_interaction, decode_strict]
-    )
-    events: list[Any] = decoding.events
-    if shape is not None:
-        decoders.insert(0, shape.decode)
-        events = decoding.shaped
-    decoded, done, others = map(decoders[0], checked), 0, 0
-    alike: dict[str, list[int]] = {}  # positions of what is to be looked at together, by what is said of it
-    became = np.full(len(values), _EVENT if shape is None else _SHAPED, np.int8)
-    while True:
-        before = len(events)
-        try:
-            events.extend(decoded)
-        except _REFUSALS as error:
-            refusal = str(error)  # the error itself is kept no longer: it would keep this frame, and with it the batch
+
+    def __init__(self, values: Sequence[bytes | None], decoding: Decoding, shape: Shape | None) -> None:
+        self._values = values
+        self._checked = _without_oversized(values if isinstance(values, list) else list(values))
+        self._decoding = decoding
+        self._decoders: list[Callable[[bytes], Any]] = (
+            [decode_strict] if decoding.various else [decode_interaction, decode_strict]
+        )
+        self._events: list[Any] = decoding.events
+        if shape is not None:
+            self._decoders.insert(0, shape.decode)
+            self._events = decoding.shaped
+        self._became = np.full(len(values), _EVENT if shape is None else _SHAPED, np.int8)
+        self._alike: dict[str, list[int]] = {}  # positions of what is looked at together, by what is said of it
+        self._others = 0  # events that the decoder was too narrow for
+
+    def run(self) -> None:
+        """Decode everything."""
+        decoded, done = map(self._decoders[0], self._checked), 0
+        while True:
+            before = len(self._events)
+            try:
+                self._events.extend(decoded)
+            except _REFUSALS as error:
+                refusal = str(error)  # the error is kept no longer: it would keep this frame, and with it the batch
+            else:
+                break
+            position = done + len(self._events) - before
+            done = position + 1
+            if (same := self._alike.get(refusal)) is not None:
+                same.append(position)
+            elif self._look_closer(position, refusal):
+                decoded = map(self._decoders[0], islice(self._checked, done, None))
+        self._decoding.various = self._decoding.various or done > 0
+        self._place()
+
+    def _look_closer(self, position: int, refusal: str) -> bool:
+        """Find out what has been refused. Gives whether a wider decoder is to go on behind it."""
+        if is_alike(refusal):
+            self._alike[refusal] = [position]
+        elif _is_too_narrow(refusal) and (event := _decoded(self._decoders[1:], self._checked[position])) is not None:
+            self._decoding.events.append(event)
+            self._became[position] = _EVENT
+            self._others += 1
+            return self._widen(position + 1)
         else:
-            break
-        position = done + len(events) - before
-        if _is_too_narrow(refusal) and (event := _decoded(decoders[1:], checked[position])) is not None:
-            decoding.events.append(event)
-            became[position] = _EVENT
-            others += 1
-        elif refusal[refusal.rfind(_PATH) + len(_PATH) : -1] in ALIKE:
-            alike.setdefault(refusal, []).append(position)
-            became[position] = _ABSENT
-        else:
-            became[position] = _EVENT if _take(position, values[position], decode_counting, decoding) else _ABSENT
-        decoding.various, done = True, position + 1
-        if others > max(_FEW, position // _PART) and len(decoders) > 1:
-            decoders, events, others = decoders[1:], decoding.events, 0
-            decoded = map(decoders[0], islice(checked, done, None))
-            became[done:] = _EVENT
-    decoding.positions = decoding.first + np.flatnonzero(became == _EVENT)
-    if alike:
-        _explain_together(values, alike, decoding)
-    if shape is not None:
-        decoding.shaped_positions = decoding.first + np.flatnonzero(became == _SHAPED)
+            is_event = _take(position, self._values[position], decode_counting, self._decoding)
+            self._became[position] = _EVENT if is_event else _ABSENT
+        return False
+
+    def _widen(self, done: int) -> bool:
+        """Whether the decoder was too narrow so often that a wider one goes on behind the ``done`` first records."""
+        if self._others <= max(_FEW, done // _PART) or len(self._decoders) == 1:
+            return False
+        self._decoders, self._events, self._others = self._decoders[1:], self._decoding.events, 0
+        self._became[done:] = _EVENT
+        return True
+
+    def _place(self) -> None:
+        """Note the positions of all events, and look at what was put off."""
+        decoding = self._decoding
+        for positions in self._alike.values():
+            self._became[positions] = _ABSENT
+        decoding.positions = decoding.first + np.flatnonzero(self._became == _EVENT)
+        decoding.shaped_positions = decoding.first + np.flatnonzero(self._became == _SHAPED)
+        if self._alike:
+            _explain_together(self._values, self._alike, decoding)
 
 
 def _is_too_narrow(refusal: str) -> bool:
@@ -190,10 +218,6 @@ def _explain_together(values: Sequence[bytes | None], alike: Mapping[str, list[i
         order = np.argsort(places)
         decoding.positions = places[order]
         decoding.events = [decoding.events[place] for place in order.tolist()]
-
-
-#: How the path of a culprit begins.
-_PATH: Final = "`$."
 
 
 def _decoded(decoders: Iterable[Callable[[bytes], Any]], raw: bytes) -> Interaction | None:

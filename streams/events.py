@@ -19,7 +19,6 @@ import msgspec
 from streams.rejections import BadEvent, Reason, classify, classify_all, explain_malformed
 
 __all__ = [
-    "ALIKE",
     "KNOWN_FIELDS",
     "MAX_BYTES",
     "BadEvent",
@@ -31,6 +30,7 @@ __all__ = [
     "decode",
     "decode_counting",
     "explain",
+    "is_alike",
 ]
 
 #: Largest event, in bytes of UTF-8.
@@ -210,29 +210,41 @@ _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)', re.DOTALL)
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 
 
-#: Fields that mean the same to every decoder of interactions, the narrowest included; their names as JSON.
-ALIKE: Final[Mapping[str, bytes]] = {name: b'"%s"' % name.encode() for name in ("time", "duration", "customer", "id")}
+#: Fields that mean the same to every decoder of interactions, the narrowest included.
+_ALIKE: Final = frozenset({"time", "duration", "customer", "id"})
+#: How the path of a culprit begins.
+_PATH: Final = "`$."
+
+
+def is_alike(refusal: str) -> bool:
+    """Whether all decoders say this ``refusal`` of one of them. Of long numbers in place of texts they say various."""
+    if refusal[refusal.rfind(_PATH) + len(_PATH) : -1] not in _ALIKE:
+        return False
+    return "got `float`" not in refusal and not refusal.startswith("Number out of range")
 
 
 def explain(refusal: str, raws: Sequence[bytes | None]) -> list[tuple[Reason, str]] | None:
-    """Reason and line for each of ``raws``, of which a decoder of interactions said ``refusal`` about one of `ALIKE`.
+    """Reason and line for each of ``raws``, of which a decoder of interactions said ``refusal``, which `is_alike`.
 
     They are what `decode_counting` would say. None where it might say something else of any of them: decoders stop at
-    the first culprit, whatever comes behind it, and only one of several fields of the same name counts.
+    the first culprit, whatever comes behind it, while of several fields of one name only the last one counts.
     """
-    quoted = ALIKE[refusal.rpartition("`$.")[2].rstrip("`")]
     text, count = b"\n".join(raws), len(raws)  # type: ignore[arg-type]  # a tombstone has no fields
-    # Each holds one object's beginning, and all but the last end with an object's end. No text in JSON has a line break
-    # in it, so that none of them can go on in the next.
-    if not text.count(b"}\n{") + 1 == text.count(b"{") == text.count(quoted) == count:
-        return None
-    if any(sign in text for sign in (b"[", b"\\", b'"specversion"', b'"control"')):
+    if text.count(b"\n") != count - 1 or any(sign in text for sign in _UNUSUAL) or (b" " in text and b'" ' in text):
         return None
     try:
         documents = _decode_lines(text)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    return classify_all(refusal, documents) if len(documents) == count else None
+    # So there are at least as many of the signs counted last as names. If there are no more of them than fields, no name comes
+    # twice, no object is in another, and thus none lies on two lines.
+    if len(documents) != count or {*map(type, documents)} != {dict} or sum(map(len, documents)) != text.count(b'":'):
+        return None
+    return classify_all(refusal, documents)
+
+
+#: What makes records look otherwise than most do, or mean something else.
+_UNUSUAL: Final = (b"[", b"\t", b"\r", b'"specversion"', b'"control"')
 
 
 def parse_document(raw: bytes | None) -> dict[str, object]:

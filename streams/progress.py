@@ -18,8 +18,11 @@ from streams.rejections import Reason
 from streams.watermark import NO_TIMESTAMP
 
 
-class DeadLetter(msgspec.Struct, frozen=True, gc=False):
-    """A record that was not counted, where it lies, and why. ``raw`` is None for a tombstone."""
+class DeadLetter(msgspec.Struct, frozen=True, gc=False, rename={"source": "topic"}):
+    """A record that was not counted, where it lies, and why. ``raw`` is None for a tombstone.
+
+    It is written as it is, under the names that are published.
+    """
 
     source: str
     partition: int

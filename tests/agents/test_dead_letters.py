@@ -5,13 +5,14 @@ import hashlib
 import json
 from importlib.resources import files
 from typing import Any
+from unittest import mock
 
 import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.dead_letters import RAW_BYTES, RECORD_BYTES, encode_letter, encode_record, pack
+from agents.dead_letters import RAW_BYTES, encode_records
 from streams.engine import DeadLetter
 from streams.rejections import Reason
 
@@ -28,24 +29,32 @@ def decode(record: bytes) -> dict[str, Any]:
     return document
 
 
+def written(*letters: DeadLetter) -> list[dict[str, Any]]:
+    """What one record says of ``letters``."""
+    (record,) = encode_records(letters)
+    found: list[dict[str, Any]] = decode(record)["letters"]
+    return found
+
+
 @given(st.one_of(st.none(), st.binary(max_size=100)), st.text(), st.sampled_from(Reason))
 def test_every_letter_fits_the_published_schema(raw: bytes | None, detail: str, reason: Reason) -> None:
     one = DeadLetter("events", 3, 17, reason, detail, raw)
-    (found,) = decode(encode_record([encode_letter(one)]))["letters"]
+    (found,) = written(one)
     assert (found["topic"], found["partition"], found["offset"], found["reason"]) == ("events", 3, 17, str(reason))
     assert found["raw"] is None if raw is None else base64.b64decode(found["raw"]) == raw
     assert "truncated" not in found
 
 
 def test_a_text_that_no_utf8_has_is_written_all_the_same() -> None:
-    (found,) = decode(encode_record([encode_letter(letter(detail="lone \ud800 half"))]))["letters"]
-    assert found["detail"] == "lone ? half"
+    found = written(letter(1), letter(2, detail="lone \ud800 half"), letter(3, raw=b"x" * (RAW_BYTES + 1)))
+    assert [one["detail"] for one in found] == ["not JSON", "lone ? half", "not JSON"]
+    assert found[2]["size"] == RAW_BYTES + 1
 
 
 @pytest.mark.parametrize("size", [RAW_BYTES, RAW_BYTES + 1], ids=["16 KiB is kept whole", "a byte more is cut"])
 def test_long_values(size: int) -> None:
     raw = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
-    (found,) = decode(encode_record([encode_letter(letter(raw=raw))]))["letters"]
+    (found,) = written(letter(raw=raw))
     assert base64.b64decode(found["raw"]) == raw[:RAW_BYTES]
     if size > RAW_BYTES:
         assert (found["truncated"], found["size"]) == (True, size)
@@ -54,15 +63,23 @@ def test_long_values(size: int) -> None:
 
 def test_the_id_of_a_record_is_a_function_of_its_letters() -> None:
     def identity(*offsets: int) -> str:
-        return str(decode(encode_record([encode_letter(letter(offset)) for offset in offsets]))["id"])
+        (record,) = encode_records([letter(offset) for offset in offsets])
+        return str(decode(record)["id"])
 
     assert identity(1, 2) == identity(1, 2)
     assert len({identity(1, 2), identity(2, 1), identity(1), identity(12)}) == 4
 
 
-@given(st.lists(st.integers(1, RECORD_BYTES + 10), max_size=12))
-def test_records_are_bounded_and_hold_every_letter_in_order(sizes: list[int]) -> None:
-    letters = [b"x" * size for size in sizes]
-    runs = list(pack(letters))
-    assert [one for run in runs for one in run] == letters
-    assert all(len(run) == 1 or sum(map(len, run)) <= RECORD_BYTES for run in runs)
+@given(st.lists(st.tuples(st.integers(0, 12), st.sampled_from(("a", "\n", "\x00", "界"))), max_size=12), st.data())
+def test_records_are_bounded_and_hold_every_letter_in_order(
+    details: list[tuple[int, str]], data: st.DataObject
+) -> None:
+    letters = [letter(number, detail=count * sign) for number, (count, sign) in enumerate(details)]
+    most = data.draw(st.integers(1, 600))
+    with mock.patch("agents.dead_letters.RECORD_BYTES", most):
+        records = list(encode_records(letters))
+    found = [decode(record)["letters"] for record in records]
+    assert [one["offset"] for run in found for one in run] == list(range(len(letters)))
+    assert [one["detail"] for run in found for one in run] == [one.detail for one in letters]
+    sizes = [len(record) - len(record.partition(b"[")[0]) - len("[]}") for record in records]
+    assert all(len(run) == 1 or size <= most for run, size in zip(found, sizes, strict=True))

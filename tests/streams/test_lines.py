@@ -79,6 +79,6 @@ def test_a_line_may_be_as_long_as_an_event(filled: int) -> None:
 
 def test_events_are_taken_in_one_go() -> None:
     """Else the tests above compare a thing with itself."""
-    with mock.patch("streams.decoding._decode_fast") as one_by_one:
+    with mock.patch("streams.decoding._Pass") as one_by_one:
         assert len(decode_values(Lines.of(ASK + b"\n" + ASK), shape=SHAPE).shaped) == 2
     one_by_one.assert_not_called()
