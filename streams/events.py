@@ -236,8 +236,8 @@ def explain(refusal: str, raws: Sequence[bytes | None]) -> list[tuple[Reason, st
         documents = _decode_lines(text)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    # So there are at least as many of the signs counted last as names. If there are no more of them than fields, no name comes
-    # twice, no object is in another, and thus none lies on two lines.
+    # So there are at least as many of the signs counted last as names. If there are no more of them than fields, no
+    # name comes twice, no object is in another, and thus none lies on two lines.
     if len(documents) != count or {*map(type, documents)} != {dict} or sum(map(len, documents)) != text.count(b'":'):
         return None
     return classify_all(refusal, documents)
