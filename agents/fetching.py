@@ -16,7 +16,6 @@ import numpy as np
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
 from aiokafka.errors import CorruptRecordException
 
-from agents import codecs
 from agents.batches import Fetched
 from streams.columns import Batch
 from streams.watermark import NO_TIMESTAMP
@@ -64,7 +63,6 @@ def _fetch_as(consumer: AIOKafkaConsumer, take: Callable[[PartitionRecords], Par
         return wakeup
 
     fetcher._proc_fetch_request = process_otherwise  # noqa: SLF001
-    codecs.keep_contexts()
 
 
 class _PartitionBatches(PartitionRecords):  # type: ignore[misc]  # aiokafka is not typed here
