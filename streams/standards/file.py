@@ -22,7 +22,8 @@ Blank = BeforeValidator(fields.blank)
 class Form(BaseModel):
     """What all parts of the file share: no unknown keys, no change after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    # Built as parts of the whole, not each for itself.
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, defer_build=True)
 
 
 class AbandonedForm(Form):
