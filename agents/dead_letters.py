@@ -7,7 +7,8 @@ Many letters go into one Kafka record, at most `RECORD_BYTES` of them, all of on
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -32,6 +33,7 @@ class _CutLetter(DeadLetter, frozen=True, gc=False, kw_only=True):
 
 
 _encoder: Final = msgspec.json.Encoder()
+_raw: Final[Callable[[DeadLetter], bytes | None]] = attrgetter("raw")
 
 
 def encode_records(letters: Sequence[DeadLetter]) -> Iterator[bytes]:
@@ -56,7 +58,9 @@ def _record(lines: bytes) -> bytes:
 
 def _encode_lines(letters: Sequence[DeadLetter]) -> bytes:
     """Each letter as JSON, with a line break behind it."""
-    kept = [one if one.raw is None or len(one.raw) <= RAW_BYTES else _cut(one, one.raw) for one in letters]
+    kept: Sequence[DeadLetter] = letters
+    if max(map(len, filter(None, map(_raw, letters))), default=0) > RAW_BYTES:
+        kept = [_cut(one, one.raw) if one.raw is not None and len(one.raw) > RAW_BYTES else one for one in letters]
     try:
         return _encoder.encode_lines(kept)
     except UnicodeEncodeError:  # a lone surrogate, which no UTF-8 has

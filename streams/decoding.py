@@ -146,22 +146,25 @@ class _Pass:
 
     def run(self) -> None:
         """Decode everything."""
-        decoded, done = map(self._decoders[0], self._checked), 0
+        events, decoded, alike = self._events, map(self._decoders[0], self._checked), self._alike
+        refused = taken = 0  # together with how many events there are they make the position of the next record
         while True:
-            before = len(self._events)
             try:
-                self._events.extend(decoded)
+                events.extend(decoded)
             except _REFUSALS as error:
-                refusal = str(error)  # the error is kept no longer: it would keep this frame, and with it the batch
+                refusal: str = error.args[0]  # not the error: it would keep this frame, and with it the batch
             else:
                 break
-            position = done + len(self._events) - before
-            done = position + 1
-            if (same := self._alike.get(refusal)) is not None:
+            position = taken + len(events) + refused
+            refused += 1
+            if (same := alike.get(refusal)) is not None:
                 same.append(position)
-            elif self._look_closer(position, refusal):
-                decoded = map(self._decoders[0], islice(self._checked, done, None))
-        self._decoding.various = self._decoding.various or done > 0
+                continue
+            if self._look_closer(position, refusal):
+                decoded = map(self._decoders[0], islice(self._checked, position + 1, None))
+            events = self._events
+            taken = position + 1 - refused - len(events)
+        self._decoding.various = self._decoding.various or refused > 0
         self._place()
 
     def _look_closer(self, position: int, refusal: str) -> bool:
@@ -210,8 +213,8 @@ def _explain_together(values: Sequence[bytes | None], alike: Mapping[str, list[i
         if explained is None:
             late += [one for one in positions if _take(one, values[one], decode_counting, decoding)]
             continue
-        said = zip(positions, explained, strict=True)
-        decoding.rejected += [Rejection(decoding.first + position, *why) for position, why in said]
+        shifted = [decoding.first + position for position in positions]
+        decoding.rejected += map(Rejection, shifted, *zip(*explained, strict=True))
     decoding.controls.sort(key=itemgetter(0))
     if late:
         places = np.concatenate((decoding.positions, np.array(late) + decoding.first))

@@ -7,8 +7,9 @@ carry out each `Ownership.take` whole or not at all. An owner whose transaction 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Final
 
 from streams.catalogue import Caps
@@ -25,6 +26,7 @@ from streams.watermark import TimePolicy
 
 #: What a dead letter weighs beside its raw bytes, about.
 _LETTER_BYTES: Final = 200
+_raw: Final[Callable[[DeadLetter], bytes | None]] = attrgetter("raw")
 
 
 class RebuildLost(Exception):  # noqa: N818 - says what became of it
@@ -136,7 +138,7 @@ class Ownership:
         """
         letters = self.engine.fold(batch)
         self._letters += letters
-        self.letter_bytes += sum(_LETTER_BYTES + len(letter.raw or b"") for letter in letters)
+        self.letter_bytes += _LETTER_BYTES * len(letters) + sum(map(len, filter(None, map(_raw, letters))))
         self._advance()
 
     def _advance(self) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from operator import attrgetter
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 import msgspec
 import xxhash
@@ -75,7 +76,7 @@ class Progress:
         self.records += len(batch)
         self.ignored += content.ignored
         self.unknown_fields += content.unknown_fields
-        self.rejected.update(rejection.reason for rejection in rejected)
+        self.rejected.update(map(_reason, rejected))
         self.next_offset = int(batch.offsets[-1]) + 1
         self.unguarded = self.unguarded or bool((batch.timestamps == NO_TIMESTAMP).any())
 
@@ -156,9 +157,21 @@ def dead_letters(batch: Batch, rejected: Sequence[Rejection]) -> list[DeadLetter
     """What was ``rejected`` of ``batch``, in log order."""
     if not rejected:
         return []
-    ordered = sorted(rejected, key=attrgetter("position"))
-    offsets = batch.offsets[[rejection.position for rejection in ordered]].tolist()
-    return [
-        DeadLetter(batch.source, batch.partition, offset, one.reason, one.detail, batch.values[one.position])
-        for offset, one in zip(offsets, ordered, strict=True)
-    ]
+    ordered = sorted(rejected, key=_position)
+    positions = list(map(_position, ordered))
+    return list(
+        map(
+            DeadLetter,
+            repeat(batch.source),
+            repeat(batch.partition),
+            batch.offsets[positions].tolist(),
+            map(_reason, ordered),
+            map(_detail, ordered),
+            map(batch.values.__getitem__, positions),
+        )
+    )
+
+
+_position: Final[Callable[[Rejection], int]] = attrgetter("position")
+_reason: Final[Callable[[Rejection], Reason]] = attrgetter("reason")
+_detail: Final[Callable[[Rejection], str]] = attrgetter("detail")
