@@ -7,13 +7,13 @@ Identifiers are functions of the content, so that a repetition would show. The r
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
-from agents.dead_letters import encode_records
+from agents import dead_letters
 from streams.standards_log import BEGINNING_MS
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agents.settings import Settings
     from streams.decisions import Decision
     from streams.ownership import Conclusions
-    from streams.progress import DeadLetter, Notice
+    from streams.progress import Notice
     from streams.rows import Row
 
 VERSION: Final = 1
@@ -66,8 +66,8 @@ class Place:
     def _key(self) -> bytes:
         return f"{self.source.topic}/{self.source.partition}".encode()
 
-    def _letters(self, letters: Sequence[DeadLetter]) -> Iterator[Output]:
-        for record in encode_records(letters):
+    def _letters(self, lines: bytes) -> Iterator[Output]:
+        for record in dead_letters.records(lines):
             yield Output(self.settings.dead_letters_topic, None, self._key, record)
 
     def _breach(self, decision: Decision) -> Output:

@@ -167,7 +167,7 @@ class Lane:
             detail = {"from": found.missing_from, "to": found.offset, "rekeyed": False}
             notice = Notice(NoticeType.GAP, found.missing_from, None, detail)
             place = Place(self.source, self._shared.settings)
-            self._audit = place.outputs(Conclusions((), (), (notice,), ()))
+            self._audit = place.outputs(Conclusions(b"", (), (notice,), ()))
 
     # -- one transaction --------------------------------------------------------------------------------------------
 

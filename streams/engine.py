@@ -23,9 +23,10 @@ from streams.derivers.timelines import Timelines
 from streams.eras import Era, Eras
 from streams.events import Control
 from streams.history import Grid, histories
+from streams.letters import DeadLetter, dead_letters
 from streams.names import Names
 from streams.open_slices import contents
-from streams.progress import DeadLetter, LastRecord, Notice, NoticeType, Progress, SavedPoint, dead_letters
+from streams.progress import LastRecord, Notice, NoticeType, Progress, SavedPoint
 from streams.reading import Reader
 from streams.rows import Row
 from streams.slices import LENGTH_MS, Counts, Distributions, OpenSlice, Slice, slice_ceiling, slice_start

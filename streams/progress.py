@@ -6,7 +6,6 @@ import enum
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
 from operator import attrgetter
 from typing import Final, NamedTuple, Self
 
@@ -17,20 +16,6 @@ from streams.columns import Batch, Content
 from streams.decoding import Rejection
 from streams.rejections import Reason
 from streams.watermark import NO_TIMESTAMP
-
-
-class DeadLetter(msgspec.Struct, frozen=True, gc=False, rename={"source": "topic"}):
-    """A record that was not counted, where it lies, and why. ``raw`` is None for a tombstone.
-
-    It is written as it is, under the names that are published.
-    """
-
-    source: str
-    partition: int
-    offset: int
-    reason: Reason
-    detail: str
-    raw: bytes | None
 
 
 class NoticeType(enum.StrEnum):
@@ -153,25 +138,4 @@ def record_digest(value: bytes | None) -> str:
     return "tombstone" if value is None else xxhash.xxh3_64_hexdigest(value)
 
 
-def dead_letters(batch: Batch, rejected: Sequence[Rejection]) -> list[DeadLetter]:
-    """What was ``rejected`` of ``batch``, in log order."""
-    if not rejected:
-        return []
-    ordered = sorted(rejected, key=_position)
-    positions = list(map(_position, ordered))
-    return list(
-        map(
-            DeadLetter,
-            repeat(batch.source),
-            repeat(batch.partition),
-            batch.offsets[positions].tolist(),
-            map(_reason, ordered),
-            map(_detail, ordered),
-            map(batch.values.__getitem__, positions),
-        )
-    )
-
-
-_position: Final[Callable[[Rejection], int]] = attrgetter("position")
 _reason: Final[Callable[[Rejection], Reason]] = attrgetter("reason")
-_detail: Final[Callable[[Rejection], str]] = attrgetter("detail")

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.dead_letters import RAW_BYTES, encode_records
-from streams.engine import DeadLetter
+from agents.dead_letters import records
+from streams.letters import RAW_BYTES, DeadLetter, encode_lines
 from streams.rejections import Reason
 
 SCHEMA = json.loads(files("agents").joinpath("schemas", "dead-letters.v1.schema.json").read_text("utf-8"))
@@ -31,7 +31,7 @@ def decode(record: bytes) -> dict[str, Any]:
 
 def written(*letters: DeadLetter) -> list[dict[str, Any]]:
     """What one record says of ``letters``."""
-    (record,) = encode_records(letters)
+    (record,) = records(encode_lines(letters))
     found: list[dict[str, Any]] = decode(record)["letters"]
     return found
 
@@ -63,7 +63,7 @@ def test_long_values(size: int) -> None:
 
 def test_the_id_of_a_record_is_a_function_of_its_letters() -> None:
     def identity(*offsets: int) -> str:
-        (record,) = encode_records([letter(offset) for offset in offsets])
+        (record,) = records(encode_lines([letter(offset) for offset in offsets]))
         return str(decode(record)["id"])
 
     assert identity(1, 2) == identity(1, 2)
@@ -77,9 +77,9 @@ def test_records_are_bounded_and_hold_every_letter_in_order(
     letters = [letter(number, detail=count * sign) for number, (count, sign) in enumerate(details)]
     most = data.draw(st.integers(1, 600))
     with mock.patch("agents.dead_letters.RECORD_BYTES", most):
-        records = list(encode_records(letters))
-    found = [decode(record)["letters"] for record in records]
+        made = list(records(encode_lines(letters)))
+    found = [decode(record)["letters"] for record in made]
     assert [one["offset"] for run in found for one in run] == list(range(len(letters)))
     assert [one["detail"] for run in found for one in run] == [one.detail for one in letters]
-    sizes = [len(record) - len(record.partition(b"[")[0]) - len("[]}") for record in records]
+    sizes = [len(record) - len(record.partition(b"[")[0]) - len("[]}") for record in made]
     assert all(len(run) == 1 or size <= most for run, size in zip(found, sizes, strict=True))

@@ -18,8 +18,9 @@ from agents.outputs import Output, Place, state_prefix
 from agents.partitions import Source
 from agents.settings import Settings
 from streams.decisions import Change, Decision
+from streams.letters import DeadLetter, encode_lines
 from streams.ownership import Conclusions
-from streams.progress import DeadLetter, Notice, NoticeType
+from streams.progress import Notice, NoticeType
 from streams.rejections import Reason
 from streams.rows import Row
 from streams.standards_log import BEGINNING_MS
@@ -63,7 +64,7 @@ def outputs(
     rows: tuple[Row, ...] = (),
     place: Place = PLACE,
 ) -> list[Output]:
-    return place.outputs(Conclusions(letters, decisions, notices, rows))
+    return place.outputs(Conclusions(encode_lines(letters), decisions, notices, rows))
 
 
 def document(output: Output) -> dict[str, Any]:

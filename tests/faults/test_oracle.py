@@ -9,7 +9,7 @@ from streams import control
 from streams.columns import Batch
 from streams.decisions import Decision
 from streams.engine import Engine
-from streams.progress import DeadLetter
+from streams.letters import DeadLetter
 from streams.standards.load import load
 from tests.faults.floor import MALFORMED, rows
 from tests.faults.oracle import Decided, PartitionOracle

@@ -6,13 +6,24 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from streams.columns import Batch
 from streams.decisions import Decision
-from streams.progress import DeadLetter, LastRecord, Notice
+from streams.letters import DeadLetter
+from streams.ownership import Conclusions
+from streams.progress import LastRecord, Notice
 from streams.rows import Row
 from tests.streams.world.story import Story
 
 Write = DeadLetter | Decision | Notice | Row
+
+_letters = msgspec.json.Decoder(DeadLetter).decode_lines
+
+
+def writes_of(taken: Conclusions) -> list[Write]:
+    """Everything that a transaction carries, in order."""
+    return [*_letters(taken.letters), *taken.decisions, *taken.notices, *taken.rows]
 
 
 class Fenced(Exception):  # noqa: N818 - what the broker says

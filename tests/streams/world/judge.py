@@ -13,13 +13,15 @@ import msgspec
 from streams.columns import Batch
 from streams.decisions import Decision
 from streams.engine import Engine
+from streams.letters import DeadLetter
 from streams.ownership import Conclusions, take_over
-from streams.progress import DeadLetter, Notice, NoticeType
+from streams.progress import Notice, NoticeType
 from streams.standards.model import DAY_MS
 from streams.state import PARTITION, peek
 from streams.views.levels import Reading
 from tests.streams.logs import decided, rolling
 from tests.streams.oracle import Oracle
+from tests.streams.world.broker import writes_of
 from tests.streams.world.play import Lost, World, play
 from tests.streams.world.story import BOOK, Story, story
 
@@ -49,7 +51,7 @@ class Undisturbed:
 
     def tell(self, taken: Conclusions) -> None:
         """Take note of what a transaction would carry."""
-        self.letters += taken.letters
+        self.letters += [one for one in writes_of(taken) if isinstance(one, DeadLetter)]
         self.decisions += taken.decisions
         self.notices += [notice for notice in taken.notices if notice.type not in _ALSO]
         for name, value in taken.rows:

@@ -12,7 +12,7 @@ from streams.columns import Batch
 from streams.ownership import Conclusions, Ownership, take_over
 from streams.standards.model import Standards
 from streams.standards_log import StandardsNeeded
-from tests.streams.world.broker import Broker, Fenced, SourceLog, Transaction, Write
+from tests.streams.world.broker import Broker, Fenced, SourceLog, Transaction, Write, writes_of
 from tests.streams.world.schedule import Do
 from tests.streams.world.story import BOOK, FIRST
 
@@ -123,8 +123,7 @@ class Owner:
 
     def carry_out(self, taken: Conclusions, how: Do) -> None:
         """Write everything in one transaction."""
-        writes: list[Write] = [*taken.letters, *taken.decisions, *taken.notices, *taken.rows]
-        self.write(writes, how)
+        self.write(writes_of(taken), how)
 
     def write(self, writes: Sequence[Write], how: Do) -> None:
         """Write all of ``writes``, or begin to."""

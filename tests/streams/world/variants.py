@@ -24,7 +24,7 @@ from streams.standards_log import Named
 from streams.state import PARTITION, PartitionRow, Writer
 from streams.tables import IntArray
 from streams.watermark import LOWEST_MS, Watermark
-from tests.streams.world.broker import Broker, Fenced, Transaction, Write
+from tests.streams.world.broker import Broker, Fenced, Transaction, Write, writes_of
 from tests.streams.world.owner import Owner
 from tests.streams.world.schedule import Do, Schedule
 from tests.streams.world.story import FIRST
@@ -104,7 +104,7 @@ def _in_turns(*choices: Callable[[Write], bool]) -> Callable[[Owner, Conclusions
     """What each of ``choices`` takes goes out in a transaction of its own; ill luck strikes in the last one."""
 
     def carry_out(owner: Owner, taken: Conclusions, how: Do) -> None:
-        writes: list[Write] = [*taken.letters, *taken.decisions, *taken.notices, *taken.rows]
+        writes = writes_of(taken)
         for number, choice in enumerate(choices, 1):
             if owner.alive:
                 owner.write([one for one in writes if choice(one)], how if number == len(choices) else Do.COMMIT)
@@ -162,7 +162,7 @@ def _fold_twice(owner: Owner, of: Ownership, batch: Batch) -> None:
     again = batch.between(0, batch.position_of(before))
     if len(again) and not of.engine.replaying:
         reached = of.engine.progress.next_offset
-        owner.asking(lambda: of._letters.extend(of.engine._fold_new(again, of.engine._decode(again))))
+        owner.asking(lambda: of._keep(of.engine._fold_new(again, of.engine._decode(again))))
         of.engine.progress.next_offset = reached
 
 
