@@ -135,7 +135,7 @@ def _many_series(bench: Bench) -> Result:
 
 
 def _two_workers(bench: Bench) -> Result:
-    filled = bench.filled(main_floor(bench))
+    filled = bench.filled(Floor(2 * bench.events))
     pairs = zip(bench.runs(filled, workers=2), bench.runs(filled), strict=True)
     two, one = zip(*((a.per_cpu_second, b.per_cpu_second) for a, b in pairs), strict=True)
     return Result("two_workers", Measured(two, PER_CPU_SECOND), Measured(one, PER_CPU_SECOND), Target(least=0.9))

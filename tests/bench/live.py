@@ -149,7 +149,9 @@ def run(
         WrongResultError: their figures are not what follows from the events.
     """
     with workers(filled, folder, count, options) as started:
-        wait_for(lambda: any(_state(worker) in _READING for worker in started), "a worker to read", seconds=60)
+        # All of them: while one is alone it reads what others take over, and read again.
+        wait_for(lambda: all(_state(worker) in _READING for worker in started), "the workers to read", seconds=60)
+        before = _read(started) if count > 1 else 0
         began, cpu = time.perf_counter(), sum(map(cpu_seconds, started))
 
         seconds = used = 0.0
@@ -167,7 +169,8 @@ def run(
 
         wait_for(done, "the workers to have read everything", seconds=_SECONDS)
         check(started, filled.floor)
-    return Ran(filled.floor.count / seconds, filled.floor.count / used)
+    events = filled.floor.count - before
+    return Ran(events / seconds, events / used)
 
 
 #: States in which a worker has its partitions.
