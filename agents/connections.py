@@ -34,6 +34,21 @@ _CLOSE_SECONDS: Final = 5.0
 Notice = Callable[[str], None]
 
 
+class AdminClient(KafkaAdminClient):  # type: ignore[misc]  # kafka-python is not typed here
+    """Leaves nothing behind where no broker answered; kafka-python would leave a thread and its sockets."""
+
+    _closed = False  # set once connected, and before that nothing would be closed
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - handed on
+        """Connect. Raises what kafka-python raises."""
+        try:
+            super().__init__(**options)
+        except BaseException:
+            if hasattr(self, "_net"):
+                self.close()
+            raise
+
+
 def client_options(settings: Settings) -> dict[str, Any]:
     """What every client of kafka-python is opened with."""
     where = {"bootstrap_servers": list(settings.bootstrap), "client_id": CLIENT_ID}
@@ -48,7 +63,7 @@ def administration(settings: Settings, notice: Notice) -> Iterator[KafkaAdminCli
         Fault: no broker answered within the start time-out, or Kafka refused what was asked of it.
     """
     options = client_options(settings)
-    client = _patiently(lambda timeout: KafkaAdminClient(bootstrap_timeout_ms=timeout, **options), settings, notice)
+    client = _patiently(lambda timeout: AdminClient(bootstrap_timeout_ms=timeout, **options), settings, notice)
     try:
         yield client
     except KafkaError as error:

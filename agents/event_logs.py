@@ -201,7 +201,7 @@ def _whole_lines(pieces: Iterator[bytes], digest: Digest | None) -> Iterator[byt
             rest = rest.replace(b"\r\n", b"\n")
         if end := rest.rfind(b"\n") + 1:
             yield rest[:end]
-            rest = rest[end:]
+            rest, started = rest[end:], True
         rest = rest[:MAX_LINE]
-    if rest := rest if started else rest.removeprefix(_BOM):
+    if rest:
         yield rest

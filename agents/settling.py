@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -30,7 +30,7 @@ from kafka.errors import (
     UnsupportedVersionError,
 )
 
-from agents.connections import client_options
+from agents.connections import AdminClient, client_options
 from agents.log_reader import read_range
 
 if TYPE_CHECKING:
@@ -59,14 +59,14 @@ class Undecided:
     mark: bytes
 
 
-class Transactions:
-    """What brokers know of transactions. All questions of one ``async with`` go over one connection."""
+class Questions:
+    """Asks brokers about transactions. All questions of one ``async with`` go through one client."""
 
     def __init__(self, settings: Settings) -> None:
         """Connect with the first question."""
         self._settings = settings
-        self._thread = ThreadPoolExecutor(1, "transactions")  # kafka-python blocks, and one client is for one thread
         self._client: KafkaAdminClient | None = None
+        self._turn = threading.Lock()  # kafka-python blocks, so that threads ask; a question may outlive who asked it
 
     async def __aenter__(self) -> Self:
         """Connect later."""
@@ -74,57 +74,69 @@ class Transactions:
 
     async def __aexit__(self, *_: object) -> None:
         """Disconnect, behind a question that is still under way, and without waiting for that."""
-        self._thread.submit(self._disconnect)
-        self._thread.shutdown(wait=False)
+        asyncio.get_running_loop().run_in_executor(None, self._disconnect)
 
     async def described(self, transactional_id: str) -> Any:  # noqa: ANN401 - kafka-python is not typed here
-        """What the coordinator says of the last one; None where there never was one, or it cannot say.
+        """What its coordinator says of the last transaction of an id; None: there never was one, or it cannot say.
 
         Raises:
             TimeoutError: Kafka did not answer.
         """
-        try:
-            found = await self._ask(lambda admin: admin.describe_transactions([transactional_id]))
-        except (TransactionalIdNotFoundError, TransactionalIdAuthorizationFailedError, UnsupportedVersionError):
-            return None
-        return found[transactional_id]
+        found = await self._ask(
+            lambda client: client.describe_transactions([transactional_id]),
+            TransactionalIdNotFoundError,
+            TransactionalIdAuthorizationFailedError,
+            UnsupportedVersionError,
+        )
+        return found and found[transactional_id]
 
     async def hanging(self, places: list[Place], producer_id: int) -> dict[Place, int]:
-        """Those of ``places`` where one of ``producer_id`` has no end, with its first offset.
+        """Those of ``places`` where a transaction of ``producer_id`` has no end, with its first offset.
 
         Raises:
             TimeoutError: Kafka did not answer.
         """
-        try:
-            found = await self._ask(lambda admin: admin.describe_producers(places))
-        except UnsupportedVersionError:
-            return {}  # brokers before 2.8
+        # Brokers before 2.8 cannot say.
+        found = await self._ask(lambda client: client.describe_producers(places), UnsupportedVersionError)
         return {
             place: producer.current_transaction_start_offset
-            for place, state in found.items()
+            for place, state in (found or {}).items()
             for producer in state.active_producers
             if producer.producer_id == producer_id and producer.current_transaction_start_offset >= 0
         }
 
-    async def _ask(self, question: Callable[[KafkaAdminClient], Mapping[Any, Any]]) -> Mapping[Any, Any]:
-        def answer() -> Mapping[Any, Any]:
-            if self._client is None:
-                self._client = KafkaAdminClient(bootstrap_timeout_ms=_ASK_MS, **client_options(self._settings))
-            return question(self._client)
-
+    async def _ask(
+        self, question: Callable[[KafkaAdminClient], Mapping[Any, Any]], *no_answer: type[Exception]
+    ) -> Mapping[Any, Any] | None:
+        """The answer; None for the errors that mean ``no_answer``."""
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, answer)
-        except (TransactionalIdNotFoundError, TransactionalIdAuthorizationFailedError, UnsupportedVersionError):
-            raise
+            return await asyncio.to_thread(self._answer, question)
+        except no_answer:
+            return None
         except (KafkaError, OSError) as error:
             raise TimeoutError(f"Kafka does not say which transactions are open: {error!r}") from error
 
+    def _answer(self, question: Callable[[KafkaAdminClient], Mapping[Any, Any]]) -> Mapping[Any, Any]:
+        with self._turn:
+            if self._client is None:
+                self._client = AdminClient(bootstrap_timeout_ms=_ASK_MS, **client_options(self._settings))
+            try:
+                return question(self._client)
+            except KafkaError:  # it would go on asking who was coordinator before
+                self._close()
+                raise
+
     def _disconnect(self) -> None:
+        with self._turn:
+            self._close()
+
+    def _close(self) -> None:
         if self._client is not None:
             self._client.close()
+            self._client = None
 
 
-async def settle(settings: Settings, asking: Transactions, producer: AIOKafkaProducer, places: Iterable[Place]) -> None:
+async def settle(settings: Settings, asking: Questions, producer: AIOKafkaProducer, places: Iterable[Place]) -> None:
     """Decide what ``producer``'s predecessors have left undecided in ``places``. Call it once it has been started.
 
     Raises:
@@ -155,7 +167,7 @@ class HalfCommitted:
 
 
 async def half_committed(
-    settings: Settings, asking: Transactions, transactional_id: str, state: Place
+    settings: Settings, asking: Questions, transactional_id: str, state: Place
 ) -> HalfCommitted | None:
     """What an earlier owner has left so, who wrote to ``state`` and other partitions. Call it before he is fenced.
 

@@ -17,7 +17,7 @@ from aiokafka.errors import InvalidProducerEpoch, KafkaConnectionError, KafkaErr
 from kafka import TopicPartition as Place
 
 from agents.security import client_options_aiokafka
-from agents.settling import MARK, HalfCommitted, Transactions, end_empty, half_committed, producer_id_of, settle
+from agents.settling import MARK, HalfCommitted, Questions, end_empty, half_committed, producer_id_of, settle
 
 if TYPE_CHECKING:
     from agents.outputs import Output
@@ -140,7 +140,7 @@ class TransactionalWriter:
         """
         state = Place(settings.state_topic, source.partition)
         with _told():
-            async with Transactions(settings) as asking:
+            async with Questions(settings) as asking:
                 async with asyncio.timeout(TRANSACTION_SECONDS):
                     half = await half_committed(settings, asking, transactional_id(source, settings.group), state)
                     if half is not None:
@@ -173,7 +173,7 @@ class TransactionalWriter:
         """
         if all(connection.connected() for connection in self._connections):
             return
-        async with Transactions(self._settings) as asking:
+        async with Questions(self._settings) as asking:
             if await asking.hanging(self._places, producer_id_of(self._producer)):
                 raise KafkaConnectionError("a broker was lost, and with it the end of the transaction before")
 

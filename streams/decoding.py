@@ -147,7 +147,7 @@ class _Pass:
     def run(self) -> None:
         """Decode everything."""
         events, decoded, alike = self._events, map(self._decoders[0], self._checked), self._alike
-        refused = taken = 0  # together with how many events there are they make the position of the next record
+        refused = base = 0  # together with how many events there are they make the position of the next record
         while True:
             try:
                 events.extend(decoded)
@@ -155,7 +155,7 @@ class _Pass:
                 refusal: str = error.args[0]  # not the error: it would keep this frame, and with it the batch
             else:
                 break
-            position = taken + len(events) + refused
+            position = base + len(events) + refused
             refused += 1
             if (same := alike.get(refusal)) is not None:
                 same.append(position)
@@ -163,7 +163,7 @@ class _Pass:
             if self._look_closer(position, refusal):
                 decoded = map(self._decoders[0], islice(self._checked, position + 1, None))
             events = self._events
-            taken = position + 1 - refused - len(events)
+            base = position + 1 - refused - len(events)
         self._decoding.various = self._decoding.various or refused > 0
         self._place()
 

@@ -217,10 +217,13 @@ _PATH: Final = "`$."
 
 
 def is_alike(refusal: str) -> bool:
-    """Whether all decoders say this ``refusal`` of one of them. Of long numbers in place of texts they say various."""
-    if refusal[refusal.rfind(_PATH) + len(_PATH) : -1] not in _ALIKE:
-        return False
-    return "got `float`" not in refusal and not refusal.startswith("Number out of range")
+    """Whether every decoder would say this ``refusal`` about one of these fields.
+
+    Not where it repeats what an event says, nor about a long number in place of a text: that is an integer to some
+    decoders and a float to others.
+    """
+    named = refusal[refusal.rfind(_PATH) + len(_PATH) : -1] in _ALIKE
+    return named and refusal.startswith(("Expected `", "Invalid RFC3339")) and "got `float`" not in refusal
 
 
 def explain(refusal: str, raws: Sequence[bytes | None]) -> list[tuple[Reason, str]] | None:
@@ -230,21 +233,30 @@ def explain(refusal: str, raws: Sequence[bytes | None]) -> list[tuple[Reason, st
     the first culprit, whatever comes behind it, while of several fields of one name only the last one counts.
     """
     text, count = b"\n".join(raws), len(raws)  # type: ignore[arg-type]  # a tombstone has no fields
-    if text.count(b"\n") != count - 1 or any(sign in text for sign in _UNUSUAL) or (b" " in text and b'" ' in text):
+    if len(text) > _MOST_TOGETHER or any(sign in text for sign in _UNUSUAL) or (b" " in text and b'" ' in text):
+        return None
+    # Each begins with an object, and no text in JSON has a line break in it: if no object is in another, none lies on
+    # two lines.
+    if text.count(b"\n") != count - 1 or text.count(b"{") != count:
         return None
     try:
         documents = _decode_lines(text)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    # So there are at least as many of the signs counted last as names. If there are no more of them than fields, no
-    # name comes twice, no object is in another, and thus none lies on two lines.
+    # There are at least as many of the signs counted last as names. If there are no more of them than fields, no name
+    # comes twice.
     if len(documents) != count or {*map(type, documents)} != {dict} or sum(map(len, documents)) != text.count(b'":'):
+        return None
+    if any("specversion" in one or one.get("kind") == _CONTROL for one in documents):
         return None
     return classify_all(refusal, documents)
 
 
-#: What makes records look otherwise than most do, or mean something else.
-_UNUSUAL: Final = (b"[", b"\t", b"\r", b'"specversion"', b'"control"')
+#: Most bytes of records that are looked at together: all of them are in memory as objects then.
+_MOST_TOGETHER: Final = 1 << 20
+_CONTROL: Final = Kind.CONTROL.value
+#: What makes records look otherwise than most do.
+_UNUSUAL: Final = (b"[", b"\t", b"\r")
 
 
 def parse_document(raw: bytes | None) -> dict[str, object]:

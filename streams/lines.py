@@ -67,7 +67,7 @@ class Lines(Sequence[bytes]):
 
     @property
     def longest(self) -> int:
-        """Bytes of the longest, of which there is one."""
+        """Bytes of the longest; there must be a line."""
         return int((self._ends - self._starts).max())
 
     @property

@@ -22,7 +22,7 @@ Blank = BeforeValidator(fields.blank)
 class Form(BaseModel):
     """What all parts of the file share: no unknown keys, no change after reading."""
 
-    # Built as parts of the whole, not each for itself.
+    # Most forms are built as parts of the whole, and not once more for themselves.
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, defer_build=True)
 
 

@@ -47,7 +47,7 @@ _LONGEST_TEXT: Final = 60
 
 
 def duration_us(value: object) -> int:
-    """Microseconds in ``value``, as in "10s", "250ms", "1h30m", "1.5s"; more than 0 and at most 400 days."""
+    """Microseconds in ``value``, as in "10s", "250ms", "1h30m", "1.5s"; at most 400 days."""
     return _duration_us(_text(value, "a duration has a number and a unit", _with_unit(value)))
 
 

@@ -149,9 +149,12 @@ def run(
         WrongResultError: their figures are not what follows from the events.
     """
     with workers(filled, folder, count, options) as started:
-        # All of them: while one is alone it reads what others take over, and read again.
-        wait_for(lambda: all(_state(worker) in _READING for worker in started), "the workers to read", seconds=60)
+        # Several count from when each has its partitions: while one is alone it reads what others will read again.
+        begun = _READING if count == 1 else _OWNING
+        wait_for(lambda: all(_state(worker) in begun for worker in started), "the workers to read", seconds=60)
         before = _read(started) if count > 1 else 0
+        if before > filled.floor.count / 2:
+            raise WrongResultError(f"{before:,} events were read before all workers had their partitions")
         began, cpu = time.perf_counter(), sum(map(cpu_seconds, started))
 
         seconds = used = 0.0
@@ -175,6 +178,7 @@ def run(
 
 #: States in which a worker has its partitions.
 _READING: Final = {"running", "recovering"}
+_OWNING: Final = {"running"}
 
 
 def _state(worker: Worker) -> str:

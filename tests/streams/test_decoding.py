@@ -161,6 +161,12 @@ _TEXTS = st.lists(_PAIRS, max_size=4).map(
 )
 @example([b'{"time":"?","time":5,"service":"a","step":"ask"}', b'{"time":"?","service":"a"}', NEIGHBOUR])
 @example([b'{"duration":"?","service":"a","time":5}', b'{"duration":"?","service":"a","time":5,}'])
+@example([b'{"$.time":1,"time":5,"service":"a"}', b'{"x` - at `$.time":1,"time":5,"service":"a"}'])
+@example([b'{"$.time":1}'])
+@example([b'{"time":"?","kind":"contro\\u006c","type":"tick"}'])
+@example([b'{"duration":"?","specversio\\u006e":"1.0","time":5}'])
+@example([b'{"id":1,"x":' + b'{"x":' * 1_100])
+@example([b'{"time":"?","x":' + b'{"x":' * 5_000 + b"1" + b"}" * 5_001])
 @example([b'{"time":"?","x":' + b'{"x":' * 70 + b"1" + b"}" * 71])
 @example([b'{"time":"?","x":' + b"[" * 70 + b"]" * 70 + b"}"])
 @example([b'{"time":"?","t\\u0069me":5,"service":"hotline"}'])
@@ -209,6 +215,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "60,000 open objects in a field": lambda: b'{"service":' + b'{"a":' * 10_000,
     "deep nesting in a text is text": lambda: text(x="[" * 50_000),
     "deep nesting behind an escaped quote": lambda: text(x='"' + "[" * 50_000),
+    "open objects behind a bad field": lambda: b'{"id":1,"x":' + b'{"x":' * 10_000,
     "a text that never ends": lambda: b'{"service":"' + b"\\" * 60_000,
     "30,000 fields": lambda: json.dumps({f"f{i}": 0 for i in range(5_000)} | {"time": 1, "service": "a"}).encode(),
     "30,000 times the same field": lambda: b"{" + b'"time":1,' * 7_000 + b'"service":"a"}',
