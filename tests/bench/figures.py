@@ -171,7 +171,7 @@ FIGURES: Final[dict[str, Callable[[Bench], Result]]] = {
     "live_vs_bytewax": _against("live_vs_bytewax", "wax", 5, 100_000),
     "many_series": _many_series,
     "two_workers": _two_workers,
-    "scrape_pause": lambda bench: scraping.scrape_pause(bench.filled(Floor(4 * bench.events, services=160)), bench),
+    "scrape_pause": lambda bench: scraping.scrape_pause(bench.filled(Floor(4 * bench.events, services=75)), bench),
     "freshness": scraping.freshness,
     "recovery": recovery.measure,
     "memory_per_series": lambda bench: memory.measure(bench.folder, bench.tell),
