@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import compress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, cast
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
 import numpy as np
 import zstandard
@@ -96,7 +96,8 @@ class EventLog:
         first = 1
         for text in self._texts():
             lines = Lines.of(text)
-            offsets, values = np.arange(first, first + len(lines)), cast("Sequence[bytes]", lines)
+            offsets = np.arange(first, first + len(lines))
+            values: Sequence[bytes] = lines
             first += len(lines)
             if lines.any_blank:
                 kept = [bool(raw) and not raw.isspace() for raw in lines]

@@ -146,7 +146,7 @@ def read_batch(values: Sequence[bytes | None], names: Names, mapper: Mapper | No
             values[first : first + _PIECE], mapper, shape=names.shape, various=names.various, first=first
         )
         events.add(decoding, names)
-        decoding.events, decoding.shaped = [], []
+        decoding.events, decoding.shaped = [], []  # freed before the next piece is decoded
         decodings.append(decoding)
     observations = events.observations()
     for position in observations.positions[~observations.valid].tolist():
