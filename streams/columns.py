@@ -142,8 +142,9 @@ def read_batch(values: Sequence[bytes | None], names: Names, mapper: Mapper | No
     """Decode every record into columns; nothing that a record contains raises."""
     events, decodings = _Events(), list[Decoding]()
     for first in range(0, len(values), _PIECE):
+        various = names.kind != Kind.INTERACTION
         decoding = decode_values(
-            values[first : first + _PIECE], mapper, shape=names.shape, various=names.various, first=first
+            values[first : first + _PIECE], mapper, shape=names.shape, various=various, first=first
         )
         events.add(decoding, names)
         decoding.events, decoding.shaped = [], []  # freed before the next piece is decoded
@@ -180,8 +181,8 @@ class _Events:
         if decoding.events:
             self.ordered = self.ordered and not decoding.shaped
             self._add(_columns(decoding.events, names), decoding.positions)
-        names.note(len(decoding.shaped), decoding.others)
-        if decoding.others:
+        names.note(len(decoding.shaped), decoding.kinds)
+        if decoding.kinds[_PROBE]:
             placed = zip(decoding.positions.tolist(), decoding.events, map(_kind, decoding.events), strict=True)
             self.probes |= {position: event for position, event, kind in placed if kind == _PROBE}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress, islice
@@ -61,7 +62,7 @@ class Decoding:
     ignored: int = 0  # control records, and records that a mapping drops
     first: int = 0  # position of the first record
     various: bool = False  # whether there may be other events than interactions
-    others: int = 0  # how many there are
+    kinds: Counter[str] = field(default_factory=Counter)  # how many there are of each kind, without those shaped
 
 
 def decode_values(
@@ -77,21 +78,22 @@ def decode_values(
     Args:
         values: the records.
         mapper: of a topic of another shape.
-        shape: that most interactions are expected to have.
+        shape: that most events are expected to have.
         various: whether most events are expected to be no interactions.
         first: position of the first record; positions count from there.
     """
     decoding = Decoding(first=first, various=various)
     if mapper is None:
-        expected = None if various else shape
-        if not (isinstance(values, Lines) and expected and _decode_lines(values, decoding, expected)):
-            _Pass(values, decoding, expected).run()
+        if not (isinstance(values, Lines) and shape and _decode_lines(values, decoding, shape)):
+            _Pass(values, decoding, shape).run()
     else:
         decoder, decoding.various = _mapped(mapper), True
         taken = [_take(position, raw, decoder, decoding) for position, raw in enumerate(values)]
         decoding.positions = first + np.flatnonzero(taken)
     if decoding.various:
         _drop_incomplete(decoding)
+    else:
+        decoding.kinds[_INTERACTION] = len(decoding.events)
     return decoding
 
 
@@ -202,7 +204,7 @@ class _Pass:
 
 def _is_too_narrow(refusal: str) -> bool:
     """Whether what was refused may be an event to a wider decoder: of another kind, with other fields or names."""
-    return refusal.startswith(("Object contains unknown field", "Invalid enum value"))
+    return refusal.startswith(("Object contains unknown field", "Object missing required field", "Invalid enum value"))
 
 
 def _explain_together(values: Sequence[bytes | None], alike: Mapping[str, list[int]], decoding: Decoding) -> None:
@@ -291,22 +293,23 @@ _OWN_FIELDS: Final = frozenset(Control.__struct_fields__)
 
 
 def _drop_incomplete(decoding: Decoding) -> None:
-    """Reject events that lack what their kind cannot do without; interactions lack nothing."""
+    """Reject events that lack what their kind cannot do without; interactions lack nothing. Count the others."""
     kinds = list(map(_kind, decoding.events))
-    decoding.others = len(kinds) - kinds.count(Kind.INTERACTION.value)
-    if not decoding.others:
+    decoding.kinds.update(kinds)
+    if decoding.kinds[_INTERACTION] == len(kinds):
         return
     complete = np.ones(len(kinds), np.bool_)
-    for place in [place for place, kind in enumerate(kinds) if kind != Kind.INTERACTION.value]:
+    for place in [place for place, kind in enumerate(kinds) if kind != _INTERACTION]:
         try:
             require_complete(decoding.events[place])
         except BadEvent as bad:
             decoding.rejected.append(Rejection(int(decoding.positions[place]), bad.reason, bad.detail))
             complete[place] = False
-            decoding.others -= 1
+            decoding.kinds[kinds[place]] -= 1
     if not complete.all():
         decoding.events = list(compress(decoding.events, complete.tolist()))
         decoding.positions = decoding.positions[complete]
 
 
+_INTERACTION: Final[str] = Kind.INTERACTION.value
 _kind: Final = attrgetter("kind")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Final
 
-from streams.events import Interaction
+from streams.events import Interaction, Kind
 from streams.judging import RouteKey
 from streams.shapes import Shape, fields_of
 
@@ -20,66 +21,100 @@ _PART: Final = 8
 #: The fields that interactions have are told from so many of each batch. Where a shape lacks one it is made anew.
 _SAMPLE: Final = 256
 
+_INTERACTION: Final[str] = Kind.INTERACTION.value
 _key: Final = attrgetter(*RouteKey._fields)
+
+
+class _Expected:
+    """What events of one kind are expected to be like: their shape, and what tells when it is to be made anew."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.shape: Shape | None = None
+        self.shaped = self.unshaped = 0  # events since the shape was made
+        self._fields: frozenset[str] = frozenset()  # that events have had
+        self._enough = _FIRST_SHAPE
+
+    @property
+    def is_due(self) -> bool:
+        """Whether so many events have not had the shape that it should be made anew."""
+        return self.unshaped >= self._enough and _PART * self.unshaped >= self.shaped
+
+    def sample(self, events: Sequence[Interaction]) -> None:
+        """Look at ``events``, of which some are of the kind, for the fields that they have."""
+        self._fields |= fields_of(self.kind, [event for event in events if event.kind == self.kind])
+
+    def make(self, keys: Sequence[RouteKey], code_of: Callable[[RouteKey], int]) -> None:
+        """Make the shape of the events there have been, which had these ``keys`` if they were of the kind."""
+        own = [key for key in keys if key.kind == self.kind]
+        self.shape = Shape.of(self.kind, self._fields, own, code_of)
+        self._enough = max(2 * self._enough, _A_NAME * len(own))
+        self.shaped = self.unshaped = 0
 
 
 class Names:
     """Codes of the combinations of kind, service, step, class, fail point and outcome that have occurred.
 
-    Codes hold for one ``generation``, and only `begin` begins another. ``shape`` is what most interactions are expected
-    to be like; ``various``: most events are expected to be no interactions. What is concluded depends on none of this.
+    Codes hold for one ``generation``, and only `begin` begins another. ``kind`` is what most events are expected to be
+    of, and ``shape`` what they are expected to be like. What is concluded depends on none of this.
     """
 
     def __init__(self) -> None:
         """Nothing has occurred."""
         self.generation = 0
         self.keys: list[RouteKey] = []  # by code
-        self.shape: Shape | None = None
-        self.various = False
-        self._others = self._events = 0  # in the batch
+        self.kind: str = _INTERACTION
+        self._expected: dict[str, _Expected] = {}  # by kind
+        self._counts = Counter[str]()  # events of the batch, by kind
         self._codes: dict[RouteKey, int] = {}
         self._texts: dict[object, object] = {}
-        self._fields: frozenset[str] = frozenset()  # that interactions have had
-        self._sampled = False  # whether any of the batch were looked at for them
-        self._shaped = self._unshaped = 0  # interactions since the shape was made
-        self._enough = _FIRST_SHAPE
+        self._sampled = False  # whether any of the batch were looked at for their fields
+
+    @property
+    def shape(self) -> Shape | None:
+        """Shape that most events are expected to have; None while that is not known."""
+        return self._own.shape
+
+    @property
+    def _own(self) -> _Expected:
+        if self.kind not in self._expected:
+            self._expected[self.kind] = _Expected(self.kind)
+        return self._expected[self.kind]
 
     def begin(self) -> None:
         """A new batch begins, and no code of an earlier one is in use: forget them if there are too many."""
         if len(self.keys) >= _MOST:
             self.generation += 1
-            self.shape = None
             self.keys.clear()
             self._codes.clear()
             self._texts.clear()
-        self.various = 2 * self._others > self._events
-        self._others = self._events = 0
+            for expected in self._expected.values():
+                expected.shape = None
+        if self._counts:
+            self.kind = _prevailing(self._counts)
+            self._counts.clear()
         self._sampled = False
-        if self._unshaped >= self._enough and _PART * self._unshaped >= self._shaped:
+        if self._own.is_due:
             self.expect()
 
     def expect(self) -> None:
-        """Expect the shape of the interactions there have been."""
-        interactions = [key for key in self.keys if key.kind == "interaction"]
-        self.shape = Shape.of(self._fields, interactions, self._code)
-        self._enough = max(2 * self._enough, _A_NAME * len(interactions))
-        self._shaped = self._unshaped = 0
+        """Expect the shape of the events there have been."""
+        self._own.make(self.keys, self._code)
 
-    def note(self, shaped: int, others: int) -> None:
-        """So many interactions had the shape, and so many events were no interactions."""
-        self._shaped += shaped
-        self._events += shaped
-        self._others += others
-        self._unshaped -= others
+    def note(self, shaped: int, others: Counter[str]) -> None:
+        """So many events had the shape, and so many of each kind had not."""
+        self._counts.update(others)
+        self._counts[self.kind] += shaped
+        self._own.shaped += shaped
+        self._own.unshaped += others[self.kind]
 
     def codes_of(self, events: Sequence[Interaction]) -> list[int]:
         """Code of each event, of which none has the shape."""
         keys = list(map(_key, events))
         found = list(map(self._codes.get, keys))  # type: ignore[arg-type]  # tuples equal to keys
-        self._unshaped += len(events)
-        self._events += len(events)
         if not self._sampled:
-            self._sampled, self._fields = True, self._fields | fields_of(events[:_SAMPLE])
+            self._sampled = True
+            self._own.sample(events[:_SAMPLE])
         if None in found:
             return [self._code(RouteKey(*key)) if code is None else code for key, code in zip(keys, found, strict=True)]
         return found  # type: ignore[return-value]  # there is no None in it
@@ -92,3 +127,10 @@ class Names:
             code = self._codes[key] = len(self.keys)
             self.keys.append(key)
         return code
+
+
+def _prevailing(counts: Counter[str]) -> str:
+    """The kind of most events: interactions if they are half of all, else the most frequent of the other kinds."""
+    if 2 * counts[_INTERACTION] >= counts.total():
+        return _INTERACTION
+    return max((kind for kind in counts if kind != _INTERACTION), key=counts.__getitem__)

@@ -1,4 +1,4 @@
-"""The shape that most interactions of a log have, and a decoder made for it.
+"""The shape that most events of a log have, and a decoder made for it.
 
 Producers write the same fields again and again, and name the same services, steps and classes. A decoder that knows
 them makes small objects in which every name is a number, and of these come columns of numbers without a look at a text.
@@ -12,15 +12,17 @@ import struct
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
+from functools import reduce
 from itertools import repeat
-from operator import attrgetter
+from operator import attrgetter, or_
+from types import NoneType
 from typing import Any, Final, Literal, NamedTuple, Self, get_args
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from streams.events import Interaction
+from streams.events import REQUIRED, Event, Interaction, Kind
 from streams.judging import RouteKey
 from streams.tables import IntArray
 
@@ -39,13 +41,13 @@ _MOST: Final = 1 << 53
 #: Stands for the code of a combination that has none yet.
 _UNKNOWN: Final = -1
 
-_PLAIN: Final[Mapping[str, Any]] = RouteKey("interaction", "", None, None, None, "ok")._asdict()
-_FIELDS: Final = {field.name: field for field in msgspec.structs.fields(Interaction)}
+_PLAIN: Final[Mapping[str, Any]] = RouteKey("", "", None, None, None, "ok")._asdict()
+_FIELDS: Final = {field.name: field for field in msgspec.structs.fields(Event)}
 _OUTCOMES: Final[tuple[str, ...]] = get_args(_FIELDS["outcome"].type)
 
 
 class Columns(NamedTuple):
-    """What is needed of interactions: codes, times and durations in seconds, and ids, where any has one.
+    """What is needed of events: codes, times and durations in seconds, and ids, where any has one.
 
     Durations are NaN where there are none.
     """
@@ -69,10 +71,21 @@ def floats(values: Sequence[float | datetime | None]) -> FloatArray:
 
 
 class Shape:
-    """Interactions that have no other fields than ``fields``, and name nothing that others have not named before."""
+    """Complete events of a kind with no other fields than ``fields``, that name nothing that was not named before."""
 
-    def __init__(self, names: Mapping[str, Sequence[str]], fields: Collection[str], code_of: _CodeOf) -> None:
-        """Make the decoder for the ``names`` of each field that has any; ``code_of`` gives the code of a key."""
+    def __init__(
+        self,
+        kind: str,
+        names: Mapping[str, Sequence[str]],
+        fields: Collection[str],
+        needed: Collection[str],
+        code_of: _CodeOf,
+    ) -> None:
+        """Make the decoder for the ``names`` of each field that has any; ``code_of`` gives the code of a key.
+
+        Every event has all ``needed`` fields.
+        """
+        self.kind = kind
         self.fields = _ALWAYS.union(fields)
         # What each number stands for: 0 for what is usual.
         self._texts = {
@@ -85,7 +98,7 @@ class Shape:
         order = [name for name in _FIELDS if name in self.fields]
         made = msgspec.defstruct(
             "Shaped",
-            [_field(name, names.get(name, ())) for name in order],
+            [_field(kind, name, names.get(name, ()), needed=name in needed) for name in order],
             gc=False,
             kw_only=True,
             forbid_unknown_fields=True,
@@ -96,8 +109,16 @@ class Shape:
         self.decode_lines: Callable[[memoryview], list[Any]] = decoder.decode_lines
 
     @classmethod
-    def of(cls, fields: Collection[str], keys: Sequence[RouteKey], code_of: _CodeOf) -> Self | None:
-        """Shape of interactions with ``fields`` and ``keys``; None where there are none, or too many names."""
+    def of(cls, kind: str, fields: Collection[str], keys: Sequence[RouteKey], code_of: _CodeOf) -> Self | None:
+        """Shape of events with ``fields`` and ``keys``, which are of one ``kind``.
+
+        None where there are none, or too many names; where the kind cannot do without fields that are not there; and
+        for probes, of which more is needed than columns.
+        """
+        alternatives = REQUIRED.get(kind, ((),))
+        needed = next((one for one in alternatives if set(one) <= {*fields}), None)
+        if needed is None or kind == Kind.PROBE:
+            return None
         names: dict[str, Sequence[str]] = {
             name: sorted(set(filter(None, map(attrgetter(name), keys))))
             for name in _NAMES
@@ -108,7 +129,7 @@ class Shape:
         counts = [len(texts) + 1 for texts in named.values()]
         if "service" not in named or max(counts) > _MOST_NAMES or math.prod(counts) > _MOST:
             return None
-        return cls(named, [name for name in fields if name not in names or name in named], code_of)
+        return cls(kind, named, [name for name in fields if name not in names or name in named], needed, code_of)
 
     def columns(self, events: Sequence[msgspec.Struct]) -> Columns:
         """What is needed of ``events``, of which there is at least one, and which `decode` made."""
@@ -140,27 +161,35 @@ class Shape:
         return self._codes_of(places)
 
     def _key(self, place: int) -> RouteKey:
-        parts: dict[str, Any] = dict(_PLAIN)
+        parts: dict[str, Any] = {**_PLAIN, "kind": self.kind}
         for name, texts in reversed(self._texts.items()):
             place, number = divmod(place, len(texts))
             parts[name] = texts[number]
         return RouteKey(**parts)
 
 
+def _present(field: msgspec.structs.FieldInfo) -> object:
+    """Type of an optional field's values, of which null is one where it does not stand for absence."""
+    absent = msgspec.UnsetType if field.default is msgspec.UNSET else NoneType
+    members: list[Any] = [one for one in get_args(field.type) if one is not absent]
+    return reduce(or_, members)
+
+
 _CodeOf = Callable[[RouteKey], int]
 
 
-def fields_of(events: Sequence[Interaction]) -> frozenset[str]:
-    """The fields that any of ``events`` has."""
-    return frozenset(name for name, value in _ABSENT.items() if any(found is not value for found in _all(name, events)))
+def fields_of(kind: str, events: Sequence[Interaction]) -> frozenset[str]:
+    """The fields that any of ``events``, which are of that ``kind``, has beside those that every shape has.
+
+    Of interactions only those that interactions need.
+    """
+    fields = msgspec.structs.fields(Interaction if kind == Kind.INTERACTION else Event)
+    optional = {field.name: field.default for field in fields if field.name not in _ALWAYS}
+    return frozenset(name for name, absent in optional.items() if any(v is not absent for v in _all(name, events)))
 
 
 def _all(name: str, events: Sequence[Interaction]) -> Iterable[object]:
     return map(attrgetter(name), events)
-
-
-#: Optional fields, and what stands for their absence.
-_ABSENT: Final[Mapping[str, object]] = {name: field.default for name, field in _FIELDS.items() if name not in _ALWAYS}
 
 
 def _numbers(column: Sequence[float | None]) -> FloatArray:
@@ -180,14 +209,17 @@ class _Number(float, Enum):
         return member
 
 
-def _field(name: str, names: Sequence[str]) -> tuple[Any, ...]:
-    """The field as an interaction has it, but with numbers for ``names``, and for the duration that there is not."""
+def _field(kind: str, name: str, names: Sequence[str], *, needed: bool) -> tuple[Any, ...]:
+    """The field as events have it, but with numbers for ``names``, and for the duration that there is not."""
     field = _FIELDS[name]
     type_: Any = field.type
     default: Any = field.default
     if name == "kind":
-        type_ = Literal["interaction"]
-    elif names:
+        literal: Any = Literal
+        return (name, literal[kind], kind) if kind == field.default else (name, literal[kind])
+    if needed:
+        return name, _present(field)
+    if names:
         optional = default is None
         numbered: Any = _Number
         members = [(f"n{number}", (text, number)) for number, text in enumerate(names, start=int(optional))]

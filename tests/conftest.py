@@ -6,12 +6,18 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hypothesis import HealthCheck, settings
+
 if TYPE_CHECKING:
     import pytest
 
 # At the end, not at the front: `tests` is found here, while streams, agents and dashboards are those that the
 # environment has installed, be it a wheel or this checkout. Without an installation they are found here too.
 sys.path.append(str(Path(__file__).parents[1]))
+
+# No test fails for want of speed: the first texts that Hypothesis makes on a machine take seconds.
+settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any-machine")
 
 pytest_plugins = ["tests.services.fixtures"]
 

@@ -125,8 +125,17 @@ class Codes(list[RouteKey]):
 
 
 SHAPE = Shape.of(
+    "interaction",
     ("time", "step", "class_", "customer", "id", "duration", "case"),
     [RouteKey("interaction", "hotline", "ask", "web", None, "ok")],
+    Codes().code_of,
+)
+
+#: Of cases, which cannot do without a case and a transition.
+SHAPE_OF_CASES = Shape.of(
+    "case",
+    ("time", "step", "customer", "id", "duration", "case", "transition"),
+    [RouteKey("case", "hotline", "ask", None, None, "ok")],
     Codes().code_of,
 )
 
@@ -147,7 +156,9 @@ _TEXTS = st.lists(_PAIRS, max_size=4).map(
 )
 
 
-@pytest.mark.parametrize("shape", [SHAPE, None], ids=["with a shape", "without"])
+@pytest.mark.parametrize(
+    "shape", [SHAPE, SHAPE_OF_CASES, None], ids=["with a shape", "with a shape of cases", "without"]
+)
 @settings(max_examples=400)
 @given(
     st.lists(

@@ -1,9 +1,10 @@
-"""The decoder for what most interactions are like takes nothing that the general one would not take alike."""
+"""The decoder for what most events are like takes nothing that the general one would not take alike."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams import shapes
-from streams.events import Interaction, decode_interaction
+from streams.events import BadEvent, Interaction, decode
 from streams.judging import RouteKey
 from streams.shapes import Shape, fields_of, floats
 
@@ -29,14 +30,30 @@ _VALUES: Final[dict[str, Sequence[Any]]] = {
     "outcome": ["ok", "failed", "abandoned"],
     "failure_point": [None, "no-answer"],
 }
-EVENTS: Final = st.lists(
-    st.fixed_dictionaries(
-        {name: st.sampled_from(_VALUES[name]) for name in ("time", "service")},
-        optional={name: st.sampled_from(_VALUES[name]) for name in _FIELDS[2:]},
-    ),
-    min_size=1,
-    max_size=12,
-)
+#: What events of the other kinds have besides, with values that are not allowed.
+_OF_KINDS: Final[dict[str, dict[str, Sequence[Any]]]] = {
+    "interaction": {},
+    "case": {
+        "case": [None, "k", "k2"],
+        "transition": [None, "opened", "resolved", "closed"],
+        "due": [None, 5, "2026-03-02T08:00:00Z", "tomorrow"],
+    },
+    "feedback": {"score": [None, 4, 4.5, -1], "expected": [5], "perceived": [None, 2], "weight": [0.5], "item": ["q"]},
+    "check": {"item": [None, "clean"], "passed": [None, True, False, 1], "section": ["bath"]},
+    "measure": {"indicator": [None, "calls"], "value": [None, 3], "amount": [None, 12.5], "of": [4]},
+}
+
+
+def _events(kind: str) -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Events of a kind, of which some lack what it cannot do without."""
+    values = _VALUES | _OF_KINDS[kind] | {"kind": [kind]}
+    needed = [name for name in values if name in {"time", "service"} or (name == "kind" and kind != "interaction")]
+    optional = [name for name in values if name not in needed]
+    one = st.fixed_dictionaries(
+        {name: st.sampled_from(values[name]) for name in needed},
+        optional={name: st.sampled_from(values[name]) for name in optional},
+    )
+    return st.lists(one, min_size=1, max_size=12)
 
 
 class Codes(list[RouteKey]):
@@ -53,27 +70,40 @@ def key_of(event: Interaction) -> RouteKey:
 
 
 def shape_of(events: Sequence[Interaction], codes: Codes) -> Shape:
-    shape = Shape.of(fields_of(events), [key_of(event) for event in events], codes.code_of)
+    kind = events[0].kind
+    shape = Shape.of(kind, fields_of(kind, events), [key_of(event) for event in events], codes.code_of)
     assert shape is not None
     return shape
 
 
+def accepted(told: Sequence[dict[str, Any]]) -> list[tuple[bytes, Interaction]]:
+    """Those that the general decoder takes, with what it says."""
+    found: list[tuple[bytes, Interaction]] = []
+    for raw in (json.dumps(one).encode() for one in told):
+        with suppress(BadEvent):
+            found.append((raw, decode(raw)))
+    return found
+
+
 @pytest.mark.parametrize("most", [1 << 18, 0], ids=["looked up in a table", "looked up in a dictionary"])
-@given(seen=EVENTS, told=EVENTS)
-def test_what_a_shape_takes_it_takes_as_the_general_decoder_does(
-    most: int, seen: list[dict[str, Any]], told: list[dict[str, Any]]
-) -> None:
+@pytest.mark.parametrize("kind", _OF_KINDS)
+@given(data=st.data())
+def test_what_a_shape_takes_it_takes_as_the_general_decoder_does(kind: str, most: int, data: st.DataObject) -> None:
+    seen, told = data.draw(_events(kind)), data.draw(_events(kind))
+    known = accepted(seen)
+    if not known:
+        return
     codes = Codes()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shapes, "_MOST_IN_TABLE", most)
-        shape = shape_of([decode_interaction(json.dumps(one).encode()) for one in seen], codes)
+        shape = shape_of([event for _, event in known], codes)
     taken, events = [], []
     for raw in (json.dumps(one).encode() for one in (*seen, *told)):
         try:
             taken.append(shape.decode(raw))
         except msgspec.ValidationError:
             continue
-        events.append(decode_interaction(raw))
+        events.append(decode(raw))
     if not taken:  # fields that are written as null are absent, and then none of the shape
         return
     columns = shape.columns(taken)
@@ -81,6 +111,33 @@ def test_what_a_shape_takes_it_takes_as_the_general_decoder_does(
     assert columns.times.tolist() == floats([event.time for event in events]).tolist()
     assert repr(columns.durations.tolist()) == repr(floats([event.duration for event in events]).tolist())
     assert list(columns.ids or [None] * len(events)) == [event.id for event in events]
+
+
+_COMPLETE: Final[dict[str, dict[str, Any]]] = {
+    "interaction": {"duration": 1},
+    "case": {"kind": "case", "case": "k", "transition": "opened"},
+    "feedback": {"kind": "feedback", "score": 4},
+    "check": {"kind": "check", "item": "clean", "passed": None},
+    "measure": {"kind": "measure", "indicator": "calls", "amount": 3},
+}
+
+
+@pytest.mark.parametrize("kind", _COMPLETE)
+def test_what_a_kind_cannot_do_without_no_event_of_its_shape_lacks(kind: str) -> None:
+    usual = {"time": 1, "service": "hotline", "step": "ask"} | _COMPLETE[kind]
+    shape = shape_of([decode(json.dumps(usual).encode())], Codes())
+    shape.decode(json.dumps(usual).encode())
+    for name in _COMPLETE[kind].keys() - {"duration"}:
+        for lacking in ({k: v for k, v in usual.items() if k != name}, usual | {name: None}):
+            if (name, usual[name], lacking.get(name, "")) == ("passed", None, None):  # null says: not applicable
+                continue
+            with pytest.raises(msgspec.ValidationError):
+                shape.decode(json.dumps(lacking).encode())
+
+
+def test_probes_have_no_shape_since_more_is_needed_of_them_than_columns() -> None:
+    probe = decode(b'{"time":1,"service":"a","kind":"probe","up":true}')
+    assert Shape.of("probe", fields_of("probe", [probe]), [key_of(probe)], Codes().code_of) is None
 
 
 @pytest.mark.parametrize(
@@ -100,22 +157,22 @@ def test_what_a_shape_takes_it_takes_as_the_general_decoder_does(
 )
 def test_what_is_of_another_shape_is_refused(strange: dict[str, Any]) -> None:
     usual = {"time": 1, "service": "hotline", "step": "ask", "duration": 1}
-    shape = shape_of([decode_interaction(json.dumps(usual).encode())], Codes())
+    shape = shape_of([decode(json.dumps(usual).encode())], Codes())
     shape.decode(json.dumps(usual).encode())
     with pytest.raises(msgspec.ValidationError):
         shape.decode(json.dumps(usual | strange).encode())
 
 
 def test_there_is_no_shape_of_nothing() -> None:
-    assert Shape.of(["duration"], [], Codes().code_of) is None
+    assert Shape.of("interaction", ["duration"], [], Codes().code_of) is None
 
 
 def test_there_is_no_shape_of_more_names_than_a_decoder_is_made_for() -> None:
     keys = [RouteKey("interaction", str(n), None, None, None, "ok") for n in range(20_000)]
-    assert Shape.of([], keys, Codes().code_of) is None
+    assert Shape.of("interaction", [], keys, Codes().code_of) is None
 
 
 def test_there_is_no_shape_where_combinations_cannot_be_told_apart_any_more() -> None:
     names = map(str, range(1 << 14))
     keys = [RouteKey("interaction", name, name, name, name, "ok") for name in names]
-    assert Shape.of(["step", "class_", "failure_point"], keys, Codes().code_of) is None
+    assert Shape.of("interaction", ["step", "class_", "failure_point"], keys, Codes().code_of) is None

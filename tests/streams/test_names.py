@@ -1,0 +1,93 @@
+"""What most events are expected to be like follows what they have been like; what is read does not depend on it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import pytest
+
+from streams.columns import read_batch
+from streams.names import Names
+
+#: Enough of them that a shape is worth making.
+MANY: Final = 5_000
+OF_KIND: Final[dict[str, dict[str, Any]]] = {
+    "interaction": {"duration": 1},
+    "case": {"kind": "case", "case": "k", "transition": "opened"},
+    "feedback": {"kind": "feedback", "score": 4},
+    "check": {"kind": "check", "item": "clean", "passed": None},
+    "measure": {"kind": "measure", "indicator": "calls", "amount": 3},
+    "probe": {"kind": "probe", "up": True},
+}
+
+
+def read(names: Names, *, events: int = MANY, **share: int) -> None:
+    """Read a batch with so many of a hundred of each kind, one after the other."""
+    texts = [
+        json.dumps({"time": 1, "service": "hotline"} | OF_KIND[kind]).encode()
+        for kind, part in share.items()
+        for _ in range(part)
+    ]
+    names.begin()
+    assert len(read_batch([texts[number % len(texts)] for number in range(events)], names).observations) == events
+
+
+@pytest.mark.parametrize("kind", sorted(OF_KIND.keys() - {"probe"}))
+def test_a_log_of_one_kind_gets_the_shape_of_that_kind_with_its_third_batch(kind: str) -> None:
+    names = Names()
+    read(names, **{kind: 100})
+    read(names, **{kind: 100})
+    names.begin()
+    assert names.shape is not None
+    assert names.shape.kind == kind
+
+
+def test_probes_get_none() -> None:
+    names = Names()
+    for _ in range(3):
+        read(names, probe=100)
+    assert (names.kind, names.shape) == ("probe", None)
+
+
+@pytest.mark.parametrize(
+    ("share", "kind"),
+    [
+        ({"interaction": 50, "case": 50}, "interaction"),
+        ({"interaction": 49, "case": 51}, "case"),
+        ({"interaction": 40, "case": 25, "check": 35}, "check"),
+    ],
+    ids=["interactions, if they are half", "the others, if they are more", "of the others the most frequent"],
+)
+def test_most_events_are_expected_to_be(share: dict[str, int], kind: str) -> None:
+    names = Names()
+    read(names, **share)
+    names.begin()
+    assert names.kind == kind
+
+
+def test_kinds_that_take_turns_each_keep_their_shape() -> None:
+    names = Names()
+    for kind in ("interaction", "case") * 3:
+        read(names, **{kind: 100})
+        read(names, **{kind: 100})
+    made = []
+    for kind in ("interaction", "case") * 3:
+        read(names, **{kind: 100})
+        names.begin()
+        made.append(names.shape)
+    assert {shape.kind for shape in made if shape} == {"interaction", "case"}
+    assert len({*map(id, made)}) == 2
+
+
+def test_an_event_without_what_the_shape_needs_is_read_like_any_other() -> None:
+    names = Names()
+    for _ in range(3):
+        read(names, feedback=100)
+    names.begin()
+    expected = b'{"time":1,"service":"hotline","kind":"feedback","expected":5}'
+    content = read_batch([expected] * 100, names)
+    assert (len(content.observations), len(content.rejected)) == (100, 0)
+    incomplete = b'{"time":1,"service":"hotline","kind":"feedback"}'
+    content = read_batch([incomplete] * 100, names)
+    assert (len(content.observations), {str(one.reason) for one in content.rejected}) == (0, {"missing-field"})
