@@ -19,6 +19,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector, CollectorRegistry
 from prometheus_client.utils import floatToGoString
 
+from agents.encoding import Encoder
 from agents.readiness import obstacles
 from agents.readings import read as readings_of
 from agents.readings import standards_in_force
@@ -43,25 +44,36 @@ if TYPE_CHECKING:
 _MICROSECONDS: Final = 1_000_000
 _MILLISECONDS: Final = 1_000
 _QUANTILES: Final = {Fraction(quantile, 100): metric for quantile, metric in conventions.QUANTILES.items()}
-#: The exposed bucket bounds in whole microseconds, as the fine grid has them, with their label values.
-_BOUNDS: Final = tuple(
-    (floatToGoString(bound), math.floor(bound * _MICROSECONDS)) for bound in conventions.HISTOGRAM_BOUNDS
-)
+#: The exposed bucket bounds as label values, and in whole microseconds, as the fine grid has them.
+_BOUNDS: Final = tuple(map(floatToGoString, conventions.HISTOGRAM_BOUNDS))
+_BOUNDS_US: Final = tuple(math.floor(bound * _MICROSECONDS) for bound in conventions.HISTOGRAM_BOUNDS)
 _SETTLED: Final = {Reason.LATE: Result.LATE, Reason.FUTURE: Result.FUTURE}
 
 
-def render(observed: Observed, accept: str | None) -> tuple[bytes, str]:
-    """The whole exposition and its content type, in the format that the Accept header ``accept`` prefers.
+class Exposition:
+    """The exposition of one worker, in whatever format is asked for."""
 
-    OpenMetrics where it is asked for, else the text format 0.0.4. Beside the service levels it holds the figures of
-    the process, of Python and of its garbage collector.
-    """
-    registry = CollectorRegistry()
-    registry.register(ServiceLevelCollector(observed))
-    for collector in (ProcessCollector, PlatformCollector, GCCollector):
-        collector(registry=registry)
-    encode, type_ = choose_encoder(accept or "")
-    return encode(registry), type_
+    def __init__(self, observed: Observed) -> None:
+        """Expose ``observed``, and the figures of the process, of Python and of its garbage collector."""
+        self._registry = CollectorRegistry()
+        self._registry.register(ServiceLevelCollector(observed))
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self._registry)
+        self._encoders: dict[str, Encoder] = {}  # by content type
+
+    def render(self, accept: str | None) -> tuple[bytes, str]:
+        """The whole exposition and its content type, in the format that the Accept header ``accept`` prefers.
+
+        OpenMetrics where it is asked for, else the text format 0.0.4.
+        """
+        encode, type_ = choose_encoder(accept or "")
+        encoder = self._encoders.setdefault(type_, Encoder(encode))
+        return encoder.encode(self._registry.collect()), type_
+
+
+def render(observed: Observed, accept: str | None) -> tuple[bytes, str]:
+    """The exposition of ``observed``, once. See `Exposition.render`."""
+    return Exposition(observed).render(accept)
 
 
 def content_type(accept: str | None) -> str:
@@ -100,10 +112,10 @@ class _Families:
     """The families of one scrape, each made when its first sample comes."""
 
     def __init__(self) -> None:
-        self._families: dict[Metric, _Family] = {}
+        self._families: dict[str, _Family] = {}  # by name of the metric
 
     def __iter__(self) -> Iterator[MetricFamily]:
-        return (self._families[metric] for metric in conventions.METRICS if metric in self._families)
+        return (self._families[metric.name] for metric in conventions.METRICS if metric.name in self._families)
 
     def add(self, metric: Metric, labels: Iterable[str], value: float | None) -> None:
         """Add one sample of a counter or a gauge; ``value`` None is no data and adds nothing."""
@@ -117,7 +129,7 @@ class _Families:
         """Add the cumulative buckets, the count and the sum of ``distribution``, in seconds."""
         family = self._family(metric)
         assert isinstance(family, HistogramMetricFamily)
-        buckets = [(label, distribution.count_at_most(bound)) for label, bound in _BOUNDS]
+        buckets = zip(_BOUNDS, distribution.counts_at_most(_BOUNDS_US), strict=True)
         overflowed = distribution.sum_us == SATURATED
         family.add_metric(
             tuple(labels),
@@ -132,9 +144,9 @@ class _Families:
         family.add_metric((), dict(zip(metric.labels, values, strict=True)))
 
     def _family(self, metric: Metric) -> _Family:
-        family = self._families.get(metric)
+        family = self._families.get(metric.name)
         if family is None:
-            family = self._families[metric] = _new_family(metric)
+            family = self._families[metric.name] = _new_family(metric)
         return family
 
 
@@ -194,9 +206,7 @@ def _add_window(families: _Families, window: str, reading: Reading) -> None:
 def _add_response(families: _Families, at: tuple[str, ...], response: Distribution) -> None:
     if not response.count:
         return
-    for quantile, metric in _QUANTILES.items():
-        microseconds = response.quantile(quantile)
-        assert microseconds is not None
+    for metric, microseconds in zip(_QUANTILES.values(), response.quantiles(_QUANTILES), strict=True):
         families.add(metric, at, microseconds / _MICROSECONDS)
     families.add(conventions.RESPONSE_TIME_MAX, at, response.max_us / _MICROSECONDS)
     families.add(conventions.RESPONSE_TIME_MIN, at, response.min_us / _MICROSECONDS)

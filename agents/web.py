@@ -14,6 +14,7 @@ from aiohttp import web
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from agents.exposition import Exposition
     from agents.settings import Settings
     from agents.status import Observed
     from streams.engine import Engine
@@ -72,6 +73,7 @@ class Figures:
         """Show ``observed``; ``clock`` gives seconds."""
         self._observed = observed
         self._clock = clock
+        self._exposition: Exposition | None = None  # made when it is asked for
         self._kept: dict[str, _Kept] = {}  # by language, or content type
 
     def status(self, request: web.Request) -> web.Response:
@@ -85,8 +87,9 @@ class Figures:
         """The exposition, in the format that is asked for."""
         from agents import exposition  # noqa: PLC0415
 
+        shown = self._exposition = self._exposition or exposition.Exposition(self._observed)
         accept = request.headers.get("Accept")
-        return self._answer(exposition.content_type(accept), lambda: exposition.render(self._observed, accept))
+        return self._answer(exposition.content_type(accept), lambda: shown.render(accept))
 
     def _answer(self, key: str, make: Callable[[], tuple[bytes, str]]) -> web.Response:
         began, engines = self._clock(), list(self._observed.engines())

@@ -66,6 +66,11 @@ class StepSeries:
     distribution: int
     failures: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def ratios(self) -> tuple[int, int, int]:
+        """Numbers of the ratios, in the order in which they stand here."""
+        return self.availability, self.answered, self.probes
+
 
 class _Admissions:
     """How many names of one sort were admitted, by owner: in all, and by day."""

@@ -6,7 +6,8 @@ scale 5: each is 2^(1/32), about 2.2 %, wider than the one before it, so that a 
 
 from __future__ import annotations
 
-import math
+import functools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final
@@ -88,18 +89,25 @@ class Distribution:
             raise ValueError(message)
         if not self.count:
             return None
-        share = Fraction(str(float(q))) if isinstance(q, float) else q
-        rank = max(1, math.ceil(share * self.count))
-        position = int(np.searchsorted(np.cumsum(self.buckets.values[:, 0]), rank, side="left"))
-        return min(max(_representative(int(self.buckets.keys[position])), self.min_us), self.max_us)
+        return self.quantiles([Fraction(str(float(q))) if isinstance(q, float) else q])[0]
 
-    def count_at_most(self, bound_us: int) -> int:
-        """How many lie in buckets whose upper bound is at most ``bound_us``: exact if that is a bucket's bound."""
-        last = int(np.searchsorted(BOUNDS, bound_us, side="right"))
-        within = int(np.searchsorted(self.buckets.keys, last, side="left"))
-        return int(self.buckets.values[:within, 0].sum())
+    def quantiles(self, shares: Iterable[Fraction]) -> list[int]:
+        """The `quantile` of each of ``shares``, which lie in [0, 1]; there must be a duration."""
+        ranks = [max(1, -(-share.numerator * self.count // share.denominator)) for share in shares]
+        places = np.searchsorted(np.cumsum(self.buckets.values[:, 0]), ranks, side="left")
+        return [min(max(_representative(one), self.min_us), self.max_us) for one in self.buckets.keys[places].tolist()]
+
+    def counts_at_most(self, bounds_us: Sequence[int]) -> list[int]:
+        """How many lie in buckets whose upper bound is at most each of these: exact if that is a bucket's bound."""
+        lasts = np.searchsorted(BOUNDS, bounds_us, side="right")
+        within = np.searchsorted(self.buckets.keys, lasts, side="left")
+        sums = np.zeros(len(self.buckets) + 1, np.int64)
+        np.cumsum(self.buckets.values[:, 0], out=sums[1:])
+        counts: list[int] = sums[within].tolist()
+        return counts
 
 
+@functools.cache
 def _representative(bucket: int) -> int:
     """Harmonic mean of a bucket's smallest and largest duration, the same relative error towards both; rounded."""
     if bucket == 0:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import Final
+
+import numpy as np
 
 from streams.catalogue import Catalogue, StepSeries
 from streams.eras import Eras
@@ -11,6 +15,7 @@ from streams.history import NEVER, History
 from streams.open_slices import contents
 from streams.slices import Counts, Distributions, Slice, slice_ceiling
 from streams.standards.model import Window
+from streams.tables import IntArray
 from streams.totals import BucketSlots, CountTotals, DistributionTotals, Extremes
 from streams.views.levels import ObjectiveLevel, Ratio, Reading, StepLevel
 from streams.windows import RunningSum
@@ -34,20 +39,38 @@ class _Totals:
     def copy(self) -> _Totals:
         return _Totals(self.counts.copy(), self.distributions.copy(), self.extremes.copy())
 
-    def step(self, key: tuple[str, str], series: StepSeries) -> StepLevel:
-        availability = self.counts.ratio(series.availability)
-        answered = self.counts.ratio(series.answered)
-        failures = {name: self.counts.sums.row(number)[0] for name, number in sorted(series.failures.items())}
-        return StepLevel(
-            service=key[0],
-            step=key[1],
-            ok=availability.good,
-            failed=availability.total - availability.good,
-            abandoned=answered.total - answered.good,
-            response=self.distributions.distribution(series.distribution, self.extremes),
-            failure_points={name: count for name, count in failures.items() if count},
-            probes=self.counts.ratio(series.probes),
-        )
+    def steps(self, series: Mapping[tuple[str, str], StepSeries]) -> Iterator[StepLevel]:
+        """Levels of all steps, by the names of service and step."""
+        ordered = sorted(series.items())
+        ratios = self._ratios([number for _, one in ordered for number in one.ratios])
+        points = [(name, number) for _, one in ordered for name, number in sorted(one.failures.items())]
+        failures = zip(points, self.counts.sums.rows_of(_ids(number for _, number in points)).tolist(), strict=True)
+        responses = self.distributions.distributions(_ids(one.distribution for _, one in ordered), self.extremes)
+        for ((service, step), one), response in zip(ordered, responses, strict=True):
+            availability, answered, probes = itertools.islice(ratios, 3)
+            yield StepLevel(
+                service,
+                step,
+                ok=availability[0],
+                failed=availability[1] - availability[0],
+                abandoned=answered[1] - answered[0],
+                response=response,
+                failure_points={
+                    name: count for (name, _), (count, _) in itertools.islice(failures, len(one.failures)) if count
+                },
+                probes=Ratio(*probes) if probes[1] else _NO_RATIO,
+            )
+
+    def _ratios(self, numbers: Sequence[int]) -> Iterator[list[int]]:
+        """Good and total of each of these ratios."""
+        return iter(self.counts.ratios.rows_of(_ids(numbers)).tolist())
+
+
+def _ids(numbers: Iterable[int]) -> IntArray:
+    return np.fromiter(numbers, np.int64)
+
+
+_NO_RATIO: Final = Ratio()
 
 
 class _Window:
@@ -143,7 +166,7 @@ class Reader:
     def _reading(
         self, name: str, start_ms: int | None, end_ms: int | None, totals: _Totals, breaches: Breaches
     ) -> Reading:
-        steps = (totals.step(key, series) for key, series in sorted(self._catalogue.steps.items()))
+        steps = totals.steps(self._catalogue.steps)
         return Reading(name, start_ms, end_ms, tuple(steps), tuple(self._objectives(name, totals, breaches)))
 
     def _objectives(self, name: str, totals: _Totals, breaches: Breaches) -> Iterable[ObjectiveLevel]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, Self
 
 import numpy as np
@@ -12,6 +13,8 @@ from streams.tables import SATURATED, IntArray, Table
 from streams.views.levels import Ratio
 
 _FIRST_ROWS: Final = 64
+_BUCKET: Final = (1 << BUCKET_BITS) - 1
+_NOTHING: Final = Distribution()
 
 
 class BucketSlots:
@@ -37,10 +40,9 @@ class BucketSlots:
         slots: IntArray = self._slots[places]
         return slots
 
-    def within(self, first_key: int, last_key: int) -> tuple[IntArray, IntArray]:
-        """Keys from ``first_key`` up to, not including, ``last_key``, and their slots."""
-        start, end = np.searchsorted(self._keys, (first_key, last_key))
-        return self._keys[start:end], self._slots[start:end]
+    def in_use(self) -> tuple[IntArray, IntArray]:
+        """Keys of all buckets in use, sorted, and their slots."""
+        return self._keys, self._slots
 
     def _insert(self, keys: IntArray, places: IntArray) -> None:
         slots = np.arange(len(self._keys), len(self._keys) + len(keys))
@@ -180,17 +182,19 @@ class DistributionTotals:
         self.summaries.subtract(distributions.summaries.keys, distributions.summaries.values[:, :2])
         self.buckets.subtract(self._slots.of(distributions.buckets.keys), distributions.buckets.values)
 
-    def distribution(self, number: int, extremes: Extremes) -> Distribution:
-        """One distribution series, with its ``extremes`` over the same interval."""
-        count, sum_us = self.summaries.row(number)
-        if not count:
-            return Distribution()
-        keys, slots = self._slots.within(number << BUCKET_BITS, (number + 1) << BUCKET_BITS)
+    def distributions(self, ids: IntArray, extremes: Extremes) -> Iterator[Distribution]:
+        """The distribution series ``ids``, with their ``extremes`` over the same interval."""
+        keys, slots = self._slots.in_use()
         held = slots < len(self.buckets.rows)
         keys, counts = keys[held], self.buckets.rows[slots[held]]
         used = counts[:, 0] != 0
-        smallest, largest = extremes.row(number)
-        return Distribution(count, sum_us, smallest, largest, Table(keys[used] - (number << BUCKET_BITS), counts[used]))
+        keys, counts = keys[used], counts[used]
+        numbers = keys & _BUCKET
+        ends = np.searchsorted(keys, np.stack((ids, ids + 1), axis=1) << BUCKET_BITS).tolist()
+        rows = self.summaries.rows_of(ids).tolist(), extremes.rows_of(ids).tolist()
+        for (count, sum_us), (smallest, largest), (first, after) in zip(*rows, ends, strict=True):
+            table = Table(numbers[first:after], counts[first:after])
+            yield Distribution(count, sum_us, smallest, largest, table) if count else _NOTHING
 
     def copy(self) -> Self:
         """An independent copy, over the same slots."""
@@ -215,11 +219,13 @@ class Extremes:
         self._rows[keys, 0] = np.minimum(self._rows[keys, 0], values[:, 2])
         self._rows[keys, 1] = np.maximum(self._rows[keys, 1], values[:, 3])
 
-    def row(self, number: int) -> tuple[int, int]:
-        """Smallest and largest; (0, 0) where nothing was seen."""
-        if number >= len(self._rows) or self._rows[number, 1] < 0:
-            return 0, 0
-        return int(self._rows[number, 0]), int(self._rows[number, 1])
+    def rows_of(self, ids: IntArray) -> IntArray:
+        """Smallest and largest of each; zeros where nothing was seen."""
+        found = np.zeros((len(ids), 2), np.int64)
+        held = ids < len(self._rows)
+        held[held] = self._rows[ids[held], 1] >= 0
+        found[held] = self._rows[ids[held]]
+        return found
 
     def copy(self) -> Extremes:
         """An independent copy."""

@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -42,22 +42,24 @@ def scrape_pause(filled: live.Filled, bench: Bench) -> Result:
         scraped.append(live.run(filled, bench.folder, beside=_scraping(seen)).per_second)
         alone.append(live.run(filled, bench.folder).per_second)
     if len(seen) < bench.rounds or min(seen) < _SAMPLES:
-        raise live.WrongResultError(f"only so many samples were scraped: {seen}")
+        raise live.WrongResultError(f"{_SAMPLES} samples were to be scraped in each round, it was: {seen}")
     more = {"samples": max(seen), "scrapes": len(seen)}
     return Result("scrape_pause", Measured(scraped, "events/s"), Measured(alone, "events/s"), Target(least=0.9), more)
 
 
 def _scraping(seen: list[int]) -> Callable[[list[Worker]], None]:
-    """Scrapes when it is due, for the first time after half of the interval; ``seen`` gets the numbers of samples."""
-    due = time.monotonic() + _SCRAPE_SECONDS / 2
+    """Scrapes when it is due, first half an interval after it is called first; ``seen`` gets the numbers of samples."""
+    due: float | None = None
 
     def scrape(workers: list[Worker]) -> None:
         nonlocal due
-        if time.monotonic() < due:
+        now = time.monotonic()
+        if due is None:
+            due = now + _SCRAPE_SECONDS / 2
+        if now < due:
             return
         due += _SCRAPE_SECONDS
-        with suppress(OSError):
-            seen.append(sum(not line.startswith(b"#") for line in fetch(f"{workers[0].url}/metrics").splitlines()))
+        seen.append(sum(not line.startswith(b"#") for line in fetch(f"{workers[0].url}/metrics").splitlines()))
 
     return scrape
 

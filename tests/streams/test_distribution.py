@@ -101,6 +101,7 @@ def test_quantiles_are_close_to_the_exact_ones(shape: Callable[[], float], size:
     for q in QUANTILES:
         assert_close(made.quantile(Fraction(q)), exact(durations, q))
         assert made.quantile(float(q)) == made.quantile(Fraction(q))
+    assert made.quantiles(map(Fraction, QUANTILES)) == [made.quantile(Fraction(q)) for q in QUANTILES]
 
 
 @settings(max_examples=300)
@@ -127,7 +128,7 @@ def test_a_quantile_lies_between_0_and_1(q: Fraction | float) -> None:
 def test_nothing_has_no_quantile_and_no_mean() -> None:
     assert Distribution().quantile(0.5) is None
     assert Distribution().mean_us is None
-    assert Distribution().count_at_most(10**9) == 0
+    assert Distribution().counts_at_most([0, 10**9]) == [0, 0]
 
 
 # -- counts and means -------------------------------------------------------------------------------------------------
@@ -135,13 +136,13 @@ def test_nothing_has_no_quantile_and_no_mean() -> None:
 
 @given(st.lists(st.integers(0, LONGEST_US), max_size=30), st.sampled_from((0, 1, *BOUNDS_US[100::50])))
 def test_counts_up_to_a_bound_are_exact(durations: list[int], bound: int) -> None:
-    assert distribution(durations).count_at_most(bound) == sum(duration <= bound for duration in durations)
+    assert distribution(durations).counts_at_most([bound]) == [sum(duration <= bound for duration in durations)]
 
 
 @given(st.lists(st.integers(0, LONGEST_US), max_size=30), st.integers(0, LONGEST_US))
 def test_counts_up_to_anything_else_leave_out_the_bucket_it_lies_in(durations: list[int], limit: int) -> None:
     below = max([bound for bound in (0, *BOUNDS_US) if bound <= limit])
-    assert distribution(durations).count_at_most(limit) == sum(duration <= below for duration in durations)
+    assert distribution(durations).counts_at_most([limit]) == [sum(duration <= below for duration in durations)]
 
 
 def test_the_mean_is_exact() -> None:
