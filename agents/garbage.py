@@ -10,7 +10,13 @@ from typing import Final
 _COLLECT_EVERY: Final = 50_000
 
 
+def begin() -> None:
+    """Collect nothing while a program begins: modules and standards are many objects, and all of them stay."""
+    gc.disable()
+
+
 def collect_rarely() -> None:
-    """Leave alone what there is now, and look for cycles only after many new objects."""
+    """From now on leave alone what there is, and look for cycles only after many new objects."""
     gc.freeze()
     gc.set_threshold(_COLLECT_EVERY)
+    gc.enable()

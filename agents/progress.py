@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -15,13 +16,13 @@ _STEP: Final = 10_000
 @contextmanager
 def record_progress(logs: list[EventLog]) -> Iterator[Callable[[int], None]]:
     """Show how many records were read, on a terminal; the yielded function is told of each batch."""
-    from rich.console import Console  # noqa: PLC0415 - only long work needs it
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - only what a person looks at needs it
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
     console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda _: None
-        return
     names = ", ".join(log.name for log in logs[:2]) + (" …" if len(logs) > 2 else "")  # noqa: PLR2004 - two fit
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:

@@ -44,7 +44,7 @@ def command(  # noqa: PLR0917 - the options of the command line
     """
     from agents import garbage
 
-    garbage.collect_rarely()  # modules and standards are many objects, too
+    garbage.begin()
 
     from agents.event_logs import EventLog
     from agents.files import read_standards
@@ -56,6 +56,7 @@ def command(  # noqa: PLR0917 - the options of the command line
 
     logs = [EventLog(name) for name in files]
     compiled = read_standards(standards)
+    garbage.collect_rarely()
     with LettersFile.to(dead_letters) as letters, record_progress(logs) as advance:
         result = replay(
             logs,

@@ -70,7 +70,7 @@ def command(*, config: Path | None, **options: object) -> None:
     for number in _ENDS:
         signal.signal(number, _end_at_once)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to read again
-    garbage.collect_rarely()  # modules and standards are many objects, too
+    garbage.begin()
     settings = resolve(options, config)
     file = _prepare(settings)
     code = _run(settings, file) if settings.workers == 1 else _supervise(settings, file)
@@ -105,7 +105,6 @@ def _run(settings: Settings, file: StandardsFile) -> int:
     if sys.__stderr__ is not None:
         faulthandler.enable(sys.__stderr__)  # a crash in compiled code would leave no word otherwise
     log.configure()
-    garbage.collect_rarely()
     try:
         return asyncio.run(_serve(settings, file))
     except click.ClickException as fault:
@@ -118,6 +117,7 @@ def _supervise(settings: Settings, file: StandardsFile) -> int:
     from agents.supervisor import Supervisor
 
     log.configure()
+    garbage.collect_rarely()
     return asyncio.run(Supervisor(settings, file.standards, sys.argv[1:], _notice).run())
 
 
@@ -171,6 +171,7 @@ async def _serve(settings: Settings, file: StandardsFile) -> int:
     for number in _ENDS:
         loop.add_signal_handler(number, end, number)
     monitor = build(settings, file)
+    garbage.collect_rarely()
     loop.add_signal_handler(signal.SIGHUP, lambda: monitor.reload(_read_again(settings)))
     _notice(f"status page: {monitor.url}")
     async with _supervised(monitor, stop):
