@@ -59,16 +59,18 @@ class Exposition:
         self._registry.register(ServiceLevelCollector(observed))
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._registry)
-        self._encoders: dict[str, Encoder] = {}  # by content type
+        self._encoders: dict[str, Encoder] = {}  # by what is preferred
 
     def render(self, accept: str | None) -> tuple[bytes, str]:
         """The whole exposition and its content type, in the format that the Accept header ``accept`` prefers.
 
         OpenMetrics where it is asked for, else the text format 0.0.4.
         """
-        encode, type_ = choose_encoder(accept or "")
-        encoder = self._encoders.setdefault(type_, Encoder(encode))
-        return encoder.encode(self._registry.collect()), type_
+        preferred = preference(accept)
+        encode, type_ = choose_encoder(preferred)
+        if preferred not in self._encoders:
+            self._encoders[preferred] = Encoder(encode)
+        return self._encoders[preferred].encode(self._registry.collect()), type_
 
 
 def render(observed: Observed, accept: str | None) -> tuple[bytes, str]:
@@ -76,9 +78,20 @@ def render(observed: Observed, accept: str | None) -> tuple[bytes, str]:
     return Exposition(observed).render(accept)
 
 
-def content_type(accept: str | None) -> str:
-    """The content type that `render` gives for the Accept header ``accept``: one of few."""
-    return choose_encoder(accept or "")[1]
+def preference(accept: str | None) -> str:
+    """All of the Accept header ``accept`` that matters: whether OpenMetrics is preferred. It is one of two texts.
+
+    No name of ours needs escaping, and of each format one version is written.
+    """
+    try:
+        _, type_ = choose_encoder(accept or "")
+    except (TypeError, ValueError):  # a version that is none
+        return ""
+    return _OPENMETRICS if type_.startswith(_OPENMETRICS_TYPE) else ""
+
+
+_OPENMETRICS_TYPE: Final = "application/openmetrics-text"
+_OPENMETRICS: Final = f"{_OPENMETRICS_TYPE};version=1.0.0"
 
 
 class ServiceLevelCollector(Collector):

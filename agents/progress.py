@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TextIO
 
 from agents.event_logs import EventLog
 
@@ -13,10 +13,15 @@ from agents.event_logs import EventLog
 _STEP: Final = 10_000
 
 
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a person looks at ``stream``; None is one that was closed before this process began."""
+    return stream is not None and stream.isatty()
+
+
 @contextmanager
 def record_progress(logs: list[EventLog]) -> Iterator[Callable[[int], None]]:
     """Show how many records were read, on a terminal; the yielded function is told of each batch."""
-    if not sys.stderr.isatty():
+    if not is_terminal(sys.stderr):
         yield lambda _: None
         return
     from rich.console import Console  # noqa: PLC0415 - only what a person looks at needs it

@@ -74,7 +74,7 @@ class Figures:
         self._observed = observed
         self._clock = clock
         self._exposition: Exposition | None = None  # made when it is asked for
-        self._kept: dict[str, _Kept] = {}  # by language, or content type
+        self._kept: dict[str, _Kept] = {}  # by language, or preferred format
 
     def status(self, request: web.Request) -> web.Response:
         """The status document."""
@@ -88,8 +88,8 @@ class Figures:
         from agents import exposition  # noqa: PLC0415
 
         shown = self._exposition = self._exposition or exposition.Exposition(self._observed)
-        accept = request.headers.get("Accept")
-        return self._answer(exposition.content_type(accept), lambda: shown.render(accept))
+        preferred = exposition.preference(request.headers.get("Accept"))
+        return self._answer(preferred, lambda: shown.render(preferred))
 
     def _answer(self, key: str, make: Callable[[], tuple[bytes, str]]) -> web.Response:
         began, engines = self._clock(), list(self._observed.engines())

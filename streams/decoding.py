@@ -204,7 +204,12 @@ class _Pass:
 
 def _is_too_narrow(refusal: str) -> bool:
     """Whether what was refused may be an event to a wider decoder: of another kind, with other fields or names."""
-    return refusal.startswith(("Object contains unknown field", "Object missing required field", "Invalid enum value"))
+    return (refusal.startswith(_NARROW) and refusal not in _LACKING) or "got `null`" in refusal
+
+
+_NARROW: Final = ("Object contains unknown field", "Object missing required field", "Invalid enum value")
+#: What no decoder takes.
+_LACKING: Final = {f"Object missing required field `{name}`" for name in ("time", "service")}
 
 
 def _explain_together(values: Sequence[bytes | None], alike: Mapping[str, list[int]], decoding: Decoding) -> None:
@@ -293,7 +298,7 @@ _OWN_FIELDS: Final = frozenset(Control.__struct_fields__)
 
 
 def _drop_incomplete(decoding: Decoding) -> None:
-    """Reject events that lack what their kind cannot do without; interactions lack nothing. Count the others."""
+    """Reject events that lack what their kind cannot do without; interactions lack nothing. Count each kind."""
     kinds = list(map(_kind, decoding.events))
     decoding.kinds.update(kinds)
     if decoding.kinds[_INTERACTION] == len(kinds):

@@ -310,11 +310,12 @@ def require_complete(event: Interaction) -> None:
         if None not in found and msgspec.UNSET not in found:
             return
     alternatives = REQUIRED.get(event.kind, ())
-    if alternatives and not any(all(_present(event, name) for name in names) for names in alternatives):
+    if alternatives and not any(all(present(event, name) for name in names) for names in alternatives):
         wanted = " or ".join(" and ".join(f"`{name}`" for name in names) for names in alternatives)
         raise BadEvent(Reason.MISSING_FIELD, f"kind {event.kind} needs {wanted}")
 
 
-def _present(event: Interaction, name: str) -> bool:
+def present(event: Interaction, name: str) -> bool:
+    """Whether ``event`` has the optional field ``name``; that something did not apply is said by a null."""
     value = getattr(event, name, None)
     return value is not msgspec.UNSET and (value is not None or name == "passed")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import islice
 from operator import attrgetter
 from typing import Final
 
-from streams.events import Interaction, Kind
+from streams.events import REQUIRED, Interaction, Kind, present
 from streams.judging import RouteKey
 from streams.shapes import Shape, fields_of
 
@@ -18,7 +19,7 @@ _MOST: Final = 65_536
 _FIRST_SHAPE: Final = 4_096
 _A_NAME: Final = 32
 _PART: Final = 8
-#: The fields that interactions have are told from so many of each batch. Where a shape lacks one it is made anew.
+#: The fields that events of a kind have are told from so many of each batch. Where a shape lacks one it is made anew.
 _SAMPLE: Final = 256
 
 _INTERACTION: Final[str] = Kind.INTERACTION.value
@@ -33,6 +34,7 @@ class _Expected:
         self.shape: Shape | None = None
         self.shaped = self.unshaped = 0  # events since the shape was made
         self._fields: frozenset[str] = frozenset()  # that events have had
+        self._complete = Counter[tuple[str, ...]]()  # how often by which of the alternatives that the kind has
         self._enough = _FIRST_SHAPE
 
     @property
@@ -40,14 +42,21 @@ class _Expected:
         """Whether so many events have not had the shape that it should be made anew."""
         return self.unshaped >= self._enough and _PART * self.unshaped >= self.shaped
 
-    def sample(self, events: Sequence[Interaction]) -> None:
-        """Look at ``events``, of which some are of the kind, for the fields that they have."""
-        self._fields |= fields_of(self.kind, [event for event in events if event.kind == self.kind])
+    def sample(self, events: Sequence[Interaction]) -> bool:
+        """Look at those of ``events`` that are of the kind for the fields that they have. Gives whether any are."""
+        own = list(islice((event for event in events if event.kind == self.kind), _SAMPLE))
+        self._fields |= fields_of(self.kind, own)
+        for names in REQUIRED.get(self.kind, ()):
+            self._complete[names] += sum(all(present(event, name) for name in names) for event in own)
+        return bool(own)
 
     def make(self, keys: Sequence[RouteKey], code_of: Callable[[RouteKey], int]) -> None:
         """Make the shape of the events there have been, which had these ``keys`` if they were of the kind."""
         own = [key for key in keys if key.kind == self.kind]
-        self.shape = Shape.of(self.kind, self._fields, own, code_of)
+        if not own:  # they were forgotten just now
+            return
+        needed = max(self._complete, key=self._complete.__getitem__, default=())
+        self.shape = Shape.of(self.kind, self._fields, needed, own, code_of)
         self._enough = max(2 * self._enough, _A_NAME * len(own))
         self.shaped = self.unshaped = 0
 
@@ -90,7 +99,7 @@ class Names:
             self._texts.clear()
             for expected in self._expected.values():
                 expected.shape = None
-        if self._counts:
+        if self._counts.total():
             self.kind = _prevailing(self._counts)
             self._counts.clear()
         self._sampled = False
@@ -113,8 +122,7 @@ class Names:
         keys = list(map(_key, events))
         found = list(map(self._codes.get, keys))  # type: ignore[arg-type]  # tuples equal to keys
         if not self._sampled:
-            self._sampled = True
-            self._own.sample(events[:_SAMPLE])
+            self._sampled = self._own.sample(events)
         if None in found:
             return [self._code(RouteKey(*key)) if code is None else code for key, code in zip(keys, found, strict=True)]
         return found  # type: ignore[return-value]  # there is no None in it

@@ -109,15 +109,20 @@ class Shape:
         self.decode_lines: Callable[[memoryview], list[Any]] = decoder.decode_lines
 
     @classmethod
-    def of(cls, kind: str, fields: Collection[str], keys: Sequence[RouteKey], code_of: _CodeOf) -> Self | None:
-        """Shape of events with ``fields`` and ``keys``, which are of one ``kind``.
+    def of(
+        cls,
+        kind: str,
+        fields: Collection[str],
+        needed: tuple[str, ...],
+        keys: Sequence[RouteKey],
+        code_of: _CodeOf,
+    ) -> Self | None:
+        """Shape of events of one ``kind`` that have ``fields`` and ``keys``, complete by having all ``needed`` fields.
 
-        None where there are none, or too many names; where the kind cannot do without fields that are not there; and
-        for probes, of which more is needed than columns.
+        None where there are none, or too many names; where those needed are not among the fields, or do not make an
+        event of the kind complete; and for probes, of which more is needed than columns.
         """
-        alternatives = REQUIRED.get(kind, ((),))
-        needed = next((one for one in alternatives if set(one) <= {*fields}), None)
-        if needed is None or kind == Kind.PROBE:
+        if needed not in REQUIRED.get(kind, ((),)) or not {*needed} <= {*fields} or kind == Kind.PROBE:
             return None
         names: dict[str, Sequence[str]] = {
             name: sorted(set(filter(None, map(attrgetter(name), keys))))

@@ -282,7 +282,9 @@ def _say_bad(bad: BadLine) -> None:
 @contextmanager
 def _progress(title: str, total: int | None, done: int = 0) -> Iterator[Any]:
     """A progress bar on standard error, if that is a terminal; yields what is to be told of every line."""
-    if not sys.stderr.isatty():
+    from agents.progress import is_terminal
+
+    if not is_terminal(sys.stderr):
         yield lambda _line: None
         return
     with _bar() as bar:

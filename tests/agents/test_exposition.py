@@ -283,3 +283,21 @@ def test_a_large_floor_has_a_sample_for_every_figure() -> None:
     lines = [line for line in body.splitlines() if not line.startswith(b"#")]
     assert len(lines) > SAMPLES_OF_A_LARGE_FLOOR
     assert len({line.rpartition(b" ")[0] for line in lines}) == len(lines), "a series is there twice"
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        *(f"application/openmetrics-text;version=1.0.{number}" for number in range(3)),
+        *("application/openmetrics-text;version=1.0.x", "text/plain;version=1.0.0;escaping=values", "*", "\x00;=,;"),
+        "application/openmetrics-text;version=;escaping=dots",
+    ],
+)
+def test_whatever_clients_ask_for_there_are_two_formats(accept: str) -> None:
+    preferred = exposition.preference(accept)
+    assert preferred in {exposition.preference(None), exposition.preference(OPENMETRICS)}
+    assert exposition.preference(preferred) == preferred
+    shown = exposition.Exposition(floor.floor())
+    body, content_type = shown.render(accept)
+    assert content_type == shown.render(preferred)[1]
+    assert body.endswith(b"# EOF\n") == content_type.startswith("application/openmetrics-text")

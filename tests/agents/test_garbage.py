@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
 
 import pytest
+from click.testing import CliRunner
 
 from agents import garbage
+from agents.cli import main
+from agents.cli.run import _serve, _supervise
+from agents.files import NO_FILE
+from agents.settings import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -26,3 +34,45 @@ def test_what_a_program_begins_with_is_left_alone_and_what_comes_later_is_collec
     assert gc.isenabled()
     assert gc.get_freeze_count() > 0
     assert gc.get_threshold()[0] > 10_000
+
+
+def test_a_replay_is_collected_while_it_reads(tmp_path: Path) -> None:
+    log = tmp_path / "events.jsonl"
+    log.write_bytes(b'{"time":1,"service":"a"}\n')
+    seen: list[bool] = []
+
+    def read(*_: object, **__: object) -> None:
+        seen.append(gc.isenabled())
+        raise KeyboardInterrupt
+
+    with mock.patch("agents.replay.replay", read):
+        CliRunner().invoke(main, ["replay", str(log)])
+    assert seen == [True]
+
+
+def test_a_worker_is_collected_while_it_reads() -> None:
+    seen: list[bool] = []
+
+    async def run(_: object) -> None:
+        seen.append(gc.isenabled())
+
+    garbage.begin()
+    with mock.patch("agents.app.build", return_value=mock.Mock(run=run)):
+        asyncio.run(_serve(Settings.resolve({}), NO_FILE))
+    assert seen == [True]
+
+
+def test_a_supervisor_is_collected_while_it_watches() -> None:
+    seen: list[bool] = []
+
+    async def run() -> int:
+        seen.append(gc.isenabled())
+        return 0
+
+    garbage.begin()
+    with (
+        mock.patch("agents.supervisor.Supervisor", return_value=mock.Mock(run=run)),
+        mock.patch("agents.log.configure"),
+    ):
+        _supervise(Settings.resolve({}), NO_FILE)
+    assert seen == [True]

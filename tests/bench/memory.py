@@ -6,17 +6,20 @@ import json
 import math
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from tests.bench.live import WrongResultError
 from tests.bench.result import Measured, Result, Target
+from tests.bench.simulate import SERIES
 from tests.services.parts import ROOT
 
 _DAYS: Final = 100
 _FLAT_FROM: Final = 40
 _MOST_GROWTH: Final = 1.1
+#: Seconds between two events of a step where there are many: the same for all, so that only their number differs.
+_SPARSE_S: Final = 100
 #: Each has one distribution and four ratios. What a partition takes whatever it holds is spread over so many.
 _STEPS: Final = 40
 
@@ -38,15 +41,23 @@ def measure(folder: Path, tell: Callable[[str], None]) -> Result:
 
 
 def growth(folder: Path, tell: Callable[[str], None]) -> Result:
-    """How resident memory grows with the days and with the series: exponents, and the curve."""
+    """How resident memory grows with the series and with the days: exponents, and the curve."""
     curve = {}
     for steps in (10, 100, 1_000, 10_000):
-        tell(f"{5 * steps} series")
-        curve[5 * steps] = _simulate(folder, steps=steps, days=10, every_s=max(1, steps // 10))
-    few, many = min(curve), max(curve)
-    exponent = math.log(curve[many][10] * many / (curve[few][10] * few)) / math.log(many / few)
-    more = {"curve": {series: {day: round(b) for day, b in sizes.items()} for series, sizes in curve.items()}}
-    return Result("growth", Measured([exponent], "exponent by series"), None, Target(most=1.1), more)
+        tell(f"{SERIES * steps} series")
+        curve[SERIES * steps] = _simulate(folder, steps=steps, days=_DAYS, every_s=_SPARSE_S)
+    series, days = (min(curve), max(curve)), (_FLAT_FROM, _DAYS)
+    by_series = _exponent(series, [curve[count][_DAYS] * count for count in series])
+    more = {
+        "exponent_by_days": {str(n): round(_exponent(days, [sizes[d] for d in days]), 3) for n, sizes in curve.items()},
+        "bytes": {str(n): {day: round(size) for day, size in sizes.items()} for n, sizes in curve.items()},
+    }
+    return Result("growth", Measured([by_series], "exponent by series"), None, Target(most=1.1), more)
+
+
+def _exponent(amounts: Sequence[float], sizes: Sequence[float]) -> float:
+    """Of the power of the amount that leads from the first size to the last."""
+    return math.log(sizes[-1] / sizes[0]) / math.log(amounts[-1] / amounts[0])
 
 
 def _simulate(folder: Path, *, steps: int, days: int, every_s: int = 1) -> dict[int, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import time
@@ -37,6 +38,7 @@ def handlers() -> Iterator[None]:
     """The command sets handlers of signals for its own process, which is that of the tests here."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield
+    gc.enable()  # it waits until a worker has begun
     for number, handler in before.items():
         signal.signal(number, handler)
 

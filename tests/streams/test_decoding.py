@@ -127,6 +127,7 @@ class Codes(list[RouteKey]):
 SHAPE = Shape.of(
     "interaction",
     ("time", "step", "class_", "customer", "id", "duration", "case"),
+    (),
     [RouteKey("interaction", "hotline", "ask", "web", None, "ok")],
     Codes().code_of,
 )
@@ -135,14 +136,20 @@ SHAPE = Shape.of(
 SHAPE_OF_CASES = Shape.of(
     "case",
     ("time", "step", "customer", "id", "duration", "case", "transition"),
+    ("case", "transition"),
     [RouteKey("case", "hotline", "ask", None, None, "ok")],
     Codes().code_of,
 )
 
+#: A case as `SHAPE_OF_CASES` has it, to be made worse.
+CASE = '"kind":"case","case":"k","transition":"opened"'
 #: Fields as they stand in a text, so that one can be there twice, or under a name with an escape.
 _PAIRS = st.tuples(
     st.sampled_from(
-        ('"time"', '"duration"', '"customer"', '"id"', '"case"', '"step"', '"kind"', '"x"', '"t\\u0069me"')
+        (
+            *('"time"', '"duration"', '"customer"', '"id"', '"case"', '"transition"', '"step"', '"kind"', '"x"'),
+            '"t\\u0069me"',
+        )
     ),
     st.one_of(
         _VALUES.map(json.dumps),
@@ -156,6 +163,16 @@ _TEXTS = st.lists(_PAIRS, max_size=4).map(
 )
 
 
+_CASES = st.lists(_PAIRS, max_size=2).map(
+    lambda pairs: f'{{"time":5,{CASE},{"".join(f"{name}:{value}," for name, value in pairs)}"service":"hotline"}}'
+)
+
+
+def test_there_are_cases_of_the_shape_of_cases() -> None:
+    raw = f'{{"time":5,{CASE},"service":"hotline"}}'.encode()
+    assert len(decode_values([raw] * 3, shape=SHAPE_OF_CASES, various=True).shaped) == 3
+
+
 @pytest.mark.parametrize(
     "shape", [SHAPE, SHAPE_OF_CASES, None], ids=["with a shape", "with a shape of cases", "without"]
 )
@@ -165,6 +182,7 @@ _TEXTS = st.lists(_PAIRS, max_size=4).map(
         st.one_of(
             _TEXTS.map(str.encode),
             st.dictionaries(_NAMES, _VALUES, max_size=4).map(lambda one: text(**one)),
+            _CASES.map(str.encode),
             st.sampled_from((b'{"time":"?","kind":"control","type":"tick"}', b'{"time":"?","service":"a"} 5', None)),
         ),
         max_size=8,

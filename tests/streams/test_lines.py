@@ -18,7 +18,7 @@ from streams.shapes import Shape
 
 ASK: Final = b'{"time":5,"service":"hotline","step":"ask"}'
 SHAPE: Final = Shape.of(
-    "interaction", ("time", "step"), [RouteKey("interaction", "hotline", "ask", None, None, "ok")], lambda _: 0
+    "interaction", ("time", "step"), (), [RouteKey("interaction", "hotline", "ask", None, None, "ok")], lambda _: 0
 )
 
 #: What lines are made of: events, several of them, and parts of one that lies on two lines.

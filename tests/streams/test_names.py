@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from typing import Any, Final
+from unittest import mock
 
 import pytest
 
 from streams.columns import read_batch
+from streams.decoding import decode_values
 from streams.names import Names
 
 #: Enough of them that a shape is worth making.
@@ -85,9 +87,73 @@ def test_an_event_without_what_the_shape_needs_is_read_like_any_other() -> None:
     for _ in range(3):
         read(names, feedback=100)
     names.begin()
+    assert names.shape is not None
     expected = b'{"time":1,"service":"hotline","kind":"feedback","expected":5}'
     content = read_batch([expected] * 100, names)
     assert (len(content.observations), len(content.rejected)) == (100, 0)
     incomplete = b'{"time":1,"service":"hotline","kind":"feedback"}'
     content = read_batch([incomplete] * 100, names)
     assert (len(content.observations), {str(one.reason) for one in content.rejected}) == (0, {"missing-field"})
+
+
+def test_a_shape_needs_what_most_events_are_complete_by() -> None:
+    names = Names()
+    few = b'{"time":1,"service":"hotline","kind":"measure","indicator":"calls","value":3,"amount":null}'
+    most = b'{"time":1,"service":"hotline","kind":"measure","indicator":"calls","value":null,"amount":3}'
+    log = ([few] + [most] * 249) * 20
+    for _ in range(3):
+        names.begin()
+        read_batch(log, names)
+    names.begin()
+    assert names.shape is not None
+    shaped = decode_values(log, shape=names.shape, various=True).shaped
+    assert len(shaped) == len(log) - 20
+
+
+@pytest.mark.parametrize("absent", ["", ',"score":null'], ids=["absent", "null"])
+def test_events_without_what_the_shape_needs_are_left_to_a_wider_decoder(absent: str) -> None:
+    names = Names()
+    for _ in range(3):
+        read(names, feedback=100)
+    names.begin()
+    other = f'{{"time":1,"service":"hotline","kind":"feedback","expected":5{absent}}}'.encode()
+    with mock.patch("streams.decoding._take") as careful:
+        decode_values([other] * MANY, shape=names.shape, various=True)
+    careful.assert_not_called()
+
+
+def test_a_batch_of_nothing_but_ticks_changes_no_expectation() -> None:
+    names = Names()
+    for _ in range(3):
+        read(names, case=100)
+    names.begin()
+    shape = names.shape
+    read_batch([b'{"kind":"control","type":"tick"}'], names)
+    names.begin()
+    assert (names.kind, names.shape) == ("case", shape)
+    assert shape is not None
+
+
+def test_events_that_always_stand_behind_others_get_a_shape_too() -> None:
+    names = Names()
+    texts = [json.dumps({"time": 1, "service": "hotline"} | OF_KIND[kind]).encode() for kind in ("interaction", "case")]
+    for _ in range(4):
+        names.begin()
+        read_batch([texts[0]] * 300 + [texts[1]] * MANY, names)
+    names.begin()
+    assert names.shape is not None
+    assert names.shape.kind == "case"
+
+
+def test_when_names_are_forgotten_shapes_are_made_anew_from_what_comes() -> None:
+    names = Names()
+    for _ in range(3):
+        read(names, case=100)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("streams.names._MOST", 1)
+        names.begin()
+    assert names.shape is None
+    for _ in range(6):
+        read(names, case=100)
+    names.begin()
+    assert names.shape is not None

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams import shapes
-from streams.events import BadEvent, Interaction, decode
+from streams.events import REQUIRED, BadEvent, Interaction, decode, present
 from streams.judging import RouteKey
 from streams.shapes import Shape, fields_of, floats
 
@@ -34,20 +34,20 @@ _VALUES: Final[dict[str, Sequence[Any]]] = {
 _OF_KINDS: Final[dict[str, dict[str, Sequence[Any]]]] = {
     "interaction": {},
     "case": {
-        "case": [None, "k", "k2"],
-        "transition": [None, "opened", "resolved", "closed"],
+        "case": ["k", "k2", "k3", None],
+        "transition": ["opened", "resolved", "closed"],
         "due": [None, 5, "2026-03-02T08:00:00Z", "tomorrow"],
     },
-    "feedback": {"score": [None, 4, 4.5, -1], "expected": [5], "perceived": [None, 2], "weight": [0.5], "item": ["q"]},
-    "check": {"item": [None, "clean"], "passed": [None, True, False, 1], "section": ["bath"]},
-    "measure": {"indicator": [None, "calls"], "value": [None, 3], "amount": [None, 12.5], "of": [4]},
+    "feedback": {"score": [4, 4.5, 5, None], "expected": [5], "perceived": [None, 2], "weight": [0.5], "item": ["q"]},
+    "check": {"item": ["clean", "warm", None], "passed": [None, True, False, 1], "section": ["bath"]},
+    "measure": {"indicator": ["calls", "visits", None], "value": [3, 4, 5, None], "amount": [None, 12.5], "of": [4]},
 }
 
 
 def _events(kind: str) -> st.SearchStrategy[list[dict[str, Any]]]:
     """Events of a kind, of which some lack what it cannot do without."""
     values = _VALUES | _OF_KINDS[kind] | {"kind": [kind]}
-    needed = [name for name in values if name in {"time", "service"} or (name == "kind" and kind != "interaction")]
+    needed = ["time", "service", *(["kind"] if kind != "interaction" else []), *REQUIRED.get(kind, ((),))[0]]
     optional = [name for name in values if name not in needed]
     one = st.fixed_dictionaries(
         {name: st.sampled_from(values[name]) for name in needed},
@@ -71,7 +71,8 @@ def key_of(event: Interaction) -> RouteKey:
 
 def shape_of(events: Sequence[Interaction], codes: Codes) -> Shape:
     kind = events[0].kind
-    shape = Shape.of(kind, fields_of(kind, events), [key_of(event) for event in events], codes.code_of)
+    needed = next(n for n in REQUIRED.get(kind, ((),)) if all(present(events[0], name) for name in n))
+    shape = Shape.of(kind, fields_of(kind, events), needed, [key_of(event) for event in events], codes.code_of)
     assert shape is not None
     return shape
 
@@ -137,7 +138,7 @@ def test_what_a_kind_cannot_do_without_no_event_of_its_shape_lacks(kind: str) ->
 
 def test_probes_have_no_shape_since_more_is_needed_of_them_than_columns() -> None:
     probe = decode(b'{"time":1,"service":"a","kind":"probe","up":true}')
-    assert Shape.of("probe", fields_of("probe", [probe]), [key_of(probe)], Codes().code_of) is None
+    assert Shape.of("probe", fields_of("probe", [probe]), ("up",), [key_of(probe)], Codes().code_of) is None
 
 
 @pytest.mark.parametrize(
@@ -164,15 +165,15 @@ def test_what_is_of_another_shape_is_refused(strange: dict[str, Any]) -> None:
 
 
 def test_there_is_no_shape_of_nothing() -> None:
-    assert Shape.of("interaction", ["duration"], [], Codes().code_of) is None
+    assert Shape.of("interaction", ["duration"], (), [], Codes().code_of) is None
 
 
 def test_there_is_no_shape_of_more_names_than_a_decoder_is_made_for() -> None:
     keys = [RouteKey("interaction", str(n), None, None, None, "ok") for n in range(20_000)]
-    assert Shape.of("interaction", [], keys, Codes().code_of) is None
+    assert Shape.of("interaction", [], (), keys, Codes().code_of) is None
 
 
 def test_there_is_no_shape_where_combinations_cannot_be_told_apart_any_more() -> None:
     names = map(str, range(1 << 14))
     keys = [RouteKey("interaction", name, name, name, name, "ok") for name in names]
-    assert Shape.of("interaction", ["step", "class_", "failure_point"], keys, Codes().code_of) is None
+    assert Shape.of("interaction", ["step", "class_", "failure_point"], (), keys, Codes().code_of) is None
