@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from streams.texts import Language
 
 
-#: An answer with figures is given again for so many times as long as it took to make, and at most for so many seconds,
-#: while the same partitions are to be shown.
-FRESH_SHARE: Final = 9
+#: While the same partitions are to be shown, an answer with figures is given again until it is so many times as old as
+#: it took to make, and at most so many seconds; but at least for as long as it took.
+KEPT_TIMES: Final = 10
 MOST_SECONDS: Final = 1.0
 
 
@@ -97,7 +97,8 @@ class Figures:
         if kept is None or began >= kept.until or not _same(kept.engines, engines):
             body, content_type = make()
             made = self._clock()
-            until = made + min(MOST_SECONDS, FRESH_SHARE * (made - began))
+            took = made - began
+            until = max(made + took, began + min(MOST_SECONDS, KEPT_TIMES * took))
             kept = self._kept[key] = _Kept(until, list(map(weakref.ref, engines)), body, content_type)
         return respond(kept.body, kept.content_type)
 

@@ -124,7 +124,11 @@ def test_nothing_else_is_served(method: str, path: str, status: int) -> None:
     assert ask(path, method=method)[0] == status
 
 
-@pytest.mark.parametrize(("cost", "fresh"), [(0.05, 0.45), (0.2, 1.0)], ids=["nine times its cost", "at most a second"])
+@pytest.mark.parametrize(
+    ("cost", "fresh"),
+    [(0.05, 0.45), (0.2, 0.8), (0.7, 0.7)],
+    ids=["until ten times as old as it took", "until a second old", "for as long as it took"],
+)
 @pytest.mark.parametrize("path", ["/api/status", "/api/status?lang=zh", "/metrics"])
 def test_figures_are_given_again_for_a_while_unless_others_are_to_be_shown(
     path: str, cost: float, fresh: float

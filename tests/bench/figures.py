@@ -66,6 +66,12 @@ class Bench:
                 known.append(live.run(filled, self.folder, count=workers, options=options))
             yield known[number]
 
+    def anew(self, filled: live.Filled, rounds: int) -> Iterator[live.Ran]:
+        """Ours, measured now."""
+        for number in range(rounds):
+            self.tell(f"our worker on the main events, round {number + 1}")
+            yield live.run(filled, self.folder)
+
     def peer(self, name: str, filled: live.Filled, count: int) -> float:
         """Events a second of the program ``name`` on the first ``count`` events.
 
@@ -89,6 +95,11 @@ class Bench:
 def main_floor(bench: Bench) -> Floor:
     """What the main figures are measured on."""
     return Floor(bench.events)
+
+
+def long_floor(bench: Bench) -> Floor:
+    """For what needs time to show, with so many services that 20,000 samples are exposed."""
+    return Floor(4 * bench.events, services=75)
 
 
 def _against(name: str, peer: str, least: float, peer_events: int | None = None) -> Callable[[Bench], Result]:
@@ -118,7 +129,8 @@ def _variant(
 
     def measure(bench: Bench) -> Result:
         other, filled = change(bench), against(bench)
-        pairs = zip(bench.runs(other, rounds=rounds), bench.runs(filled, rounds=rounds), strict=True)
+        # The main figure is measured beside it, whatever was measured before: machines are not always equally fast.
+        pairs = zip(bench.runs(other, rounds=rounds), bench.anew(filled, rounds=rounds), strict=True)
         ours, main = zip(*((a.per_second, b.per_second) for a, b in pairs), strict=True)
         return Result(name, Measured(ours, PER_SECOND), Measured(main, PER_SECOND), Target(least=least))
 
@@ -130,7 +142,7 @@ def _two_workers(bench: Bench) -> Result:
 
     The first worker learns of the second with its next heartbeat, and reads alone until then: hence so many events.
     """
-    filled, little = bench.filled(Floor(4 * bench.events)), ("--lateness", "1s")
+    filled, little = bench.filled(long_floor(bench)), ("--lateness", "1s")
     pairs = zip(bench.runs(filled, workers=2, options=little), bench.runs(filled, options=little), strict=True)
     two, one = zip(*((a.per_cpu_second, b.per_cpu_second) for a, b in pairs), strict=True)
     return Result("two_workers", Measured(two, PER_CPU_SECOND), Measured(one, PER_CPU_SECOND), Target(least=0.9))
@@ -166,7 +178,7 @@ FIGURES: Final[dict[str, Callable[[Bench], Result]]] = {
         lambda bench: bench.filled(Floor(2 * bench.events)),
     ),
     "two_workers": _two_workers,
-    "scrape_pause": lambda bench: scraping.scrape_pause(bench.filled(Floor(4 * bench.events, services=75)), bench),
+    "scrape_pause": lambda bench: scraping.scrape_pause(bench.filled(long_floor(bench)), bench),
     "freshness": scraping.freshness,
     "recovery": recovery.measure,
     "memory_per_series": lambda bench: memory.measure(bench.folder, bench.tell),
