@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from kafka import KafkaAdminClient
 
 _PREFERRED: Final = 0
-_TOO_LARGE: Final = re.compile(r"too ?large", re.IGNORECASE)
 #: A row of state is always larger.
 _TINY: Final = 100
 _LARGE: Final = 8 * 1024 * 1024
@@ -144,10 +142,9 @@ def row_too_large(scene: Scene, one: Planned) -> str:
         )
     finally:
         _limit(scene, _LARGE)
-    line = next((line for line in reversed(found.tail.splitlines()) if _TOO_LARGE.search(line)), "")
-    if not line:
+    if not found.refusal:
         raise AssertionError(f"{found.worker} ended with code 4 and did not say that a row is too large:\n{found.tail}")
-    return f"{found.worker}: {line.strip()}"
+    return f"{found.worker}: {found.refusal}"
 
 
 def _limit(scene: Scene, size: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 import urllib.error
@@ -32,6 +33,7 @@ _PAUSE_SECONDS: Final = 0.3
 #: How long SIGTERM may take.
 END_SECONDS: Final = 10
 UNAVAILABLE, STALLED = 3, 4
+_TOO_LARGE: Final = re.compile(r"too ?large", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,14 @@ class Exit:
         if self.asked is signal.SIGKILL:
             return self.code == -signal.SIGKILL
         if self.asked is signal.SIGTERM:
-            return self.code == 0
+            return self.code == 0 or bool(self.refusal)  # asked in the moment in which Kafka refused what it had saved
         return self.code in {UNAVAILABLE, STALLED}
+
+    @property
+    def refusal(self) -> str:
+        """The line in which the worker says that it gives up since a row is too large; empty if it did not."""
+        lines = reversed(self.tail.splitlines()) if self.code == STALLED else ()
+        return next((line.strip() for line in lines if _TOO_LARGE.search(line)), "")
 
 
 class Slot:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.faults.exposed import Exposed
+from tests.faults.fleet import Exit
 from tests.faults.floor import rows
 from tests.faults.judging import Findings, judge
 from tests.faults.outputs import Outputs
@@ -165,3 +167,20 @@ def test_what_is_spoilt_is_found(
     spoil(exposed, outputs)
     found: Findings = judge(exposed, outputs)
     assert (found.lost, found.twice, found.wrong) == due, found.lines
+
+
+@pytest.mark.parametrize(
+    ("code", "asked", "said", "good"),
+    [
+        (0, signal.SIGTERM, "", True),
+        (4, signal.SIGTERM, "Error: Kafka refuses it: MessageSizeTooLargeError\n", True),
+        (4, signal.SIGTERM, "Error: no progress for 20 seconds\n", False),
+        (1, signal.SIGTERM, "MessageSizeTooLargeError\n", False),
+        (-9, signal.SIGKILL, "", True),
+        (0, signal.SIGKILL, "", False),
+        (3, None, "", True),
+        (0, None, "", False),
+    ],
+)
+def test_workers_end_only_as_they_may(code: int, asked: signal.Signals | None, said: str, good: bool) -> None:
+    assert Exit("worker-1", code, asked, said).good is good
