@@ -140,9 +140,10 @@ def _variant(
 def _two_workers(bench: Bench) -> Result:
     """Little lateness is allowed: the second worker begins with folding again what lies within it.
 
-    The first worker learns of the second with its next heartbeat, and reads alone until then: hence so many events.
+    The first worker learns of the second with its next heartbeat, and reads alone until then: hence so many events, and
+    heartbeats that follow each other sooner.
     """
-    filled, little = bench.filled(long_floor(bench)), ("--lateness", "1s")
+    filled, little = bench.filled(long_floor(bench)), ("--lateness", "1s", "--heartbeat", "300ms")
     pairs = zip(bench.runs(filled, workers=2, options=little), bench.runs(filled, options=little), strict=True)
     two, one = zip(*((a.per_cpu_second, b.per_cpu_second) for a, b in pairs), strict=True)
     return Result("two_workers", Measured(two, PER_CPU_SECOND), Measured(one, PER_CPU_SECOND), Target(least=0.9))
