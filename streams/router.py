@@ -19,6 +19,7 @@ from streams.columns import ABSENT
 from streams.events import Kind
 from streams.judging import AVAILABLE, Feed, RouteKey, bands, classes_told_apart, identity, judge, point_of, regardless
 from streams.names import Names
+from streams.slices import PAIRS
 from streams.standards.model import (
     DAY_MS,
     Objective,
@@ -26,7 +27,7 @@ from streams.standards.model import (
     Standards,
     Verdict,
 )
-from streams.tables import IntArray, Table, group, sorting
+from streams.tables import IntArray, Table, gather
 
 #: Durations need 45 bits; an edge is `profile << EDGE_BITS | limit`.
 EDGE_BITS: Final = 46
@@ -158,14 +159,14 @@ class Router:
         feeds = np.repeat(first - np.cumsum(lengths) + lengths, lengths) + np.arange(int(lengths.sum()))
         weights = np.repeat(cells.values[:, 0], lengths)
         ratios = columns.feed_ratio[feeds] + np.repeat(places * self.ratios, lengths)
-        return _summed(ratios, np.stack((weights * columns.feed_good[feeds], weights), axis=1))
+        return gather(ratios, np.stack((weights * columns.feed_good[feeds], weights), axis=1), PAIRS)
 
     def sums_of(self, cells: Table) -> Table:
         """Rows (sum, count) by sum id, from weights by cell id: failures by fail point. Joined as `ratios_of`."""
         places, ids = np.divmod(cells.keys, self.cells or 1)
         sums = self.columns.failure_sum[ids]
         hit = sums >= 0
-        return _summed((sums + places * self.sums)[hit], np.repeat(cells.values[hit], 2, axis=1))
+        return gather((sums + places * self.sums)[hit], np.repeat(cells.values[hit], 2, axis=1), PAIRS)
 
     def _keep_up(self) -> None:
         """Have room for all codes there are; forget those of an earlier generation."""
@@ -306,8 +307,3 @@ _NOTHING: Final = RouteKey("", "", None, None, None, "ok")
 #: What the caps can replace, by the name under which that is counted.
 _FOLDABLE: Final = (("service", "service"), ("step", "step"), ("failure-point", "failure_point"))
 _FOLDABLE_OF_PROBES: Final = (("service", "service"), ("step", "step"), ("source", "class_"))
-
-
-def _summed(ids: IntArray, values: IntArray) -> Table:
-    order = sorting(ids)
-    return group(ids[order], values.take(order, axis=0), (np.add, np.add))

@@ -218,8 +218,8 @@ def _tables(shapes: Iterable[_Shape], content: bytes) -> Iterator[Table]:
         end = middle + shape.rows * shape.columns * value.itemsize
         if end > len(content):
             raise Damaged("it is cut off")
-        steps = np.frombuffer(content[at:middle], key)
-        values = np.frombuffer(content[middle:end], value).reshape(shape.rows, shape.columns)
+        steps = np.frombuffer(content, key, shape.rows, at)
+        values = np.frombuffer(content, value, shape.rows * shape.columns, middle).reshape(shape.rows, shape.columns)
         yield _checked(steps, values)
         at = end
     if at != len(content):

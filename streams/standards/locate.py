@@ -249,11 +249,12 @@ class _Composer:
         members: dict[str, object] = {}
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
             key = self._key(event, path)
-            if key is None or (*path, key) in self._document.keys:
+            if key is None or key in members:
                 self._skip(event, key, path)
                 continue
-            self._document.keys[*path, key] = _mark(event)
-            members[key] = self._node(self._next(), (*path, key))
+            place = (*path, key)
+            self._document.keys[place] = _mark(event)
+            members[key] = self._node(self._next(), place)
         return members
 
     def _key(self, event: yaml.Event, path: Path) -> str | None:

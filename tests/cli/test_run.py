@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import ssl
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from agents.cli import main
-from agents.cli.run import _read_again
+from agents.cli.run import _no_authorities, _read_again
 from agents.exits import Exit
 from agents.files import NO_FILE, StandardsFile
 from agents.settings import Settings
@@ -94,3 +95,15 @@ def test_without_a_broker_it_ends_with_code_3(handlers: None) -> None:
     result = CliRunner().invoke(main, ["run", *options], catch_exceptions=False)
     assert result.exit_code == Exit.UNAVAILABLE
     assert "no Kafka broker answered at" in result.stderr
+
+
+@pytest.mark.parametrize("before", [None, "some.pem"])
+def test_authorities_are_left_out_for_a_moment_only(before: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = ssl.get_default_verify_paths().openssl_cafile_env
+    if before is None:
+        monkeypatch.delenv(name, raising=False)
+    else:
+        monkeypatch.setenv(name, before)
+    with _no_authorities():
+        assert not ssl.create_default_context().get_ca_certs()
+    assert os.environ.get(name) == before

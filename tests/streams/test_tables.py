@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.slices import PAIRS, SUMMARIES, Counts, Distributions, OpenSlice, slice_ceiling, slice_start, slice_starts
-from streams.tables import SATURATED, Table, combine, group, join, run_starts, sorting, split, total
+from streams.tables import SATURATED, Table, combine, gather, group, join, run_starts, sorting, split, total
 
 _NUMBERS = st.one_of(st.integers(0, 300), st.integers(0, 2**40), st.integers(SATURATED - 3, SATURATED))
 _ROWS = st.dictionaries(st.integers(0, 40) | st.integers(0, 2**45), st.tuples(_NUMBERS, _NUMBERS), max_size=12)
@@ -211,3 +211,18 @@ def test_slices_are_half_open_and_begin_at_whole_tens_of_seconds(time: int, star
 def test_keys_are_sorted_and_equal_ones_keep_their_order(count: int, most: int) -> None:
     keys = np.random.default_rng(count).integers(0, most, count)
     assert sorting(keys).tolist() == np.argsort(keys, kind="stable").tolist()
+
+
+@pytest.mark.parametrize("largest", [9, 1 << 40, SATURATED // 3])
+@pytest.mark.parametrize("most", [1, 9, 900, 1_100, 70_000, 1 << 50])
+@pytest.mark.parametrize("count", [1, 2, 500, 5_000])
+def test_rows_are_gathered_in_whatever_order_and_however_dense_their_keys(count: int, most: int, largest: int) -> None:
+    rng = np.random.default_rng(count)
+    keys, numbers = rng.integers(0, most, count), rng.integers(0, largest, (count, 4), endpoint=True)
+    due: dict[int, tuple[int, ...]] = {}
+    for key, row in zip(keys.tolist(), numbers.tolist(), strict=True):
+        a, b, least, most_ = due.get(key, (0, 0, SATURATED, 0))
+        due[key] = (min(a + row[0], SATURATED), min(b + row[1], SATURATED), min(least, row[2]), max(most_, row[3]))
+    gathered = gather(keys, numbers, SUMMARIES)
+    assert plain(gathered) == due
+    assert gathered.keys.tolist() == sorted(due)
