@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from tests.bench.result import Result
 
+#: Characters of a line where the report goes to a file.
+_REPORT_WIDTH: Final = 140
 _PARTS: Final = ("faust-streaming", "aiokafka", "msgspec", "numpy", "orjson")
 
 
@@ -38,7 +40,7 @@ def main(words: list[str] | None = None) -> int:
     """Measure what is asked for; the exit code."""
     asked = _parser().parse_args(words)
     known = FIGURES | ONLY_ASKED_FOR
-    console = Console(stderr=True)
+    console = Console(stderr=True, width=None if sys.stderr.isatty() else _REPORT_WIDTH)
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     results: list[Result] = []
     asked_for = asked.figure or list(FIGURES)
