@@ -99,12 +99,35 @@ def _notice(line: str) -> None:
     click.echo(f"slm: {line}", err=True)
 
 
-def _run(settings: Settings, file: StandardsFile) -> int:
-    from agents import log
+@contextlib.contextmanager
+def _no_authorities() -> Iterator[None]:
+    """Let OpenSSL find no certificates meanwhile.
 
+    As it is imported, aiohttp reads all authorities that the machine trusts, for a client that nothing here uses: a
+    thirtieth of the time until a worker is ready.
+    """
+    name = "SSL_CERT_FILE"
+    before = os.environ.get(name)
+    os.environ[name] = os.devnull
+    try:
+        yield
+    finally:
+        del os.environ[name]
+        if before is not None:
+            os.environ[name] = before
+
+
+def _configure_log() -> None:
+    with _no_authorities():  # what logs of aiohttp's is known by its classes: this is where it is imported first
+        from agents import log
+
+    log.configure()
+
+
+def _run(settings: Settings, file: StandardsFile) -> int:
     if sys.__stderr__ is not None:
         faulthandler.enable(sys.__stderr__)  # a crash in compiled code would leave no word otherwise
-    log.configure()
+    _configure_log()
     try:
         return asyncio.run(_serve(settings, file))
     except click.ClickException as fault:
@@ -113,10 +136,9 @@ def _run(settings: Settings, file: StandardsFile) -> int:
 
 
 def _supervise(settings: Settings, file: StandardsFile) -> int:
-    from agents import log
+    _configure_log()
     from agents.supervisor import Supervisor
 
-    log.configure()
     garbage.collect_rarely()
     return asyncio.run(Supervisor(settings, file.standards, sys.argv[1:], _notice).run())
 
@@ -155,29 +177,9 @@ async def _supervised(monitor: MonitorApp, stop: asyncio.Event) -> AsyncIterator
         server.close()
 
 
-@contextlib.contextmanager
-def _no_authorities() -> Iterator[None]:
-    """Let OpenSSL find no certificates meanwhile.
-
-    As it is imported, aiohttp reads all authorities that the machine trusts, for a client that nothing here uses: a
-    thirtieth of the time until a worker is ready.
-    """
-    name = "SSL_CERT_FILE"
-    before = os.environ.get(name)
-    os.environ[name] = os.devnull
-    try:
-        yield
-    finally:
-        del os.environ[name]
-        if before is not None:
-            os.environ[name] = before
-
-
 async def _serve(settings: Settings, file: StandardsFile) -> int:
     from agents import supervised
-
-    with _no_authorities():
-        from agents.app import build
+    from agents.app import build
 
     stop, ended_by = asyncio.Event(), []
 

@@ -2,7 +2,7 @@
 
 Each ends with one line of JSON on standard output: ours, the baseline of the same run, and their ratio. What is
 measured is checked first: a wrong result is an error, not a figure, and the other figures are measured all the same.
-Progress, errors and the report go to standard error. The code is 1 where a target was missed, or nothing measured.
+Progress, errors and the report go to standard error. The code is 1 where a target was missed or a figure is not there.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 import time
 import uuid
 from contextlib import ExitStack, contextmanager
@@ -31,9 +32,7 @@ _SECONDS: Final = 300
 @contextmanager
 def broker(folder: Path) -> Iterator[KafkaCluster]:
     """One Kafka node with Java's own settings."""
-    place = folder / "kafka"
-    place.mkdir()
-    with KafkaCluster(place, java_options=()) as kafka:
+    with KafkaCluster(Path(tempfile.mkdtemp(prefix="kafka-", dir=folder)), java_options=()) as kafka:
         yield kafka
 
 

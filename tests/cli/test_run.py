@@ -6,6 +6,8 @@ import gc
 import os
 import signal
 import ssl
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -107,3 +109,14 @@ def test_authorities_are_left_out_for_a_moment_only(before: str | None, monkeypa
     with _no_authorities():
         assert not ssl.create_default_context().get_ca_certs()
     assert os.environ.get(name) == before
+
+
+def test_aiohttp_is_imported_in_that_moment() -> None:
+    program = """
+from agents.cli import run
+run._configure_log()
+from aiohttp import connector
+print(len(connector._SSL_CONTEXT_VERIFIED.get_ca_certs()))
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "0"

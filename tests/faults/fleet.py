@@ -51,14 +51,20 @@ class Exit:
         if self.asked is signal.SIGKILL:
             return self.code == -signal.SIGKILL
         if self.asked is signal.SIGTERM:
-            return self.code == 0 or bool(self.refusal)  # asked in the moment in which Kafka refused what it had saved
+            # Asked in the moment in which it gave up, since no broker answers or Kafka refuses what it saves.
+            return self.code == 0 or bool(self.code == UNAVAILABLE and self.complaint) or bool(self.refusal)
         return self.code in {UNAVAILABLE, STALLED}
 
     @property
+    def complaint(self) -> str:
+        """The line in which the worker says why it gives up; empty if it does not."""
+        lines = reversed(self.tail.splitlines())
+        return next((line.strip() for line in lines if line.startswith("Error: ")), "")
+
+    @property
     def refusal(self) -> str:
-        """The line in which the worker says that it gives up since a row is too large; empty if it did not."""
-        lines = reversed(self.tail.splitlines()) if self.code == STALLED else ()
-        return next((line.strip() for line in lines if _TOO_LARGE.search(line)), "")
+        """The same where it gives up since a row is too large; empty for all else."""
+        return self.complaint if self.code == STALLED and _TOO_LARGE.search(self.complaint) else ""
 
 
 class Slot:
@@ -280,7 +286,6 @@ class Fleet:
         with slot.lock:
             slot.wanted = slot.wanted and not for_good
             if not slot.send(signal.SIGTERM):
-                slot.asked = signal.SIGTERM
                 return Exit(slot.name, 0, signal.SIGTERM, "")
 
         def ended() -> Exit | None:
