@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import select
 import signal
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
@@ -27,11 +28,13 @@ class Interruption:
     """
 
     def __init__(self) -> None:
-        self._requested = threading.Event()
+        self._requested = False
         self._waiting = False
         self._previous: dict[int, object] = {}
 
     def __enter__(self) -> Self:
+        # Not an event of `threading`: its lock may be held by the very code that the signal interrupts.
+        self._request, self._told = os.pipe()
         for number in (signal.SIGINT, signal.SIGTERM):
             self._previous[number] = signal.signal(number, self._stop)
         return self
@@ -39,15 +42,17 @@ class Interruption:
     def __exit__(self, *_: object) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)  # type: ignore[arg-type] # what signal.signal gave back
+        os.close(self._request)
+        os.close(self._told)
 
     @property
     def requested(self) -> bool:
         """Whether to stop."""
-        return self._requested.is_set()
+        return self._requested
 
     def sleep(self, seconds: float) -> None:
         """Sleep, but no longer than until the request."""
-        self._requested.wait(seconds)
+        select.select([self._request], [], [], seconds)
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
@@ -60,8 +65,8 @@ class Interruption:
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         del number, frame
-        again = self.requested
-        self._requested.set()
+        again, self._requested = self._requested, True
+        os.write(self._told, b"!")
         if again or self._waiting:
             raise KeyboardInterrupt
 
