@@ -26,7 +26,8 @@ class _AtLine:
     def __init__(self, number: int) -> None:
         self.left = number
 
-    def __call__(self, frame: FrameType, event: str, _: Any) -> _AtLine:  # noqa: ANN401 - as tracing has it
+    def __call__(self, _: FrameType, event: str, argument: Any) -> _AtLine:
+        del argument
         if event == "line" and self.left >= 0:
             self.left -= 1
             if self.left < 0:
