@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -55,11 +54,10 @@ def test_an_interrupt_is_obeyed_at_whatever_line_of_sleeping_it_comes() -> None:
 @pytest.mark.timeout(60)
 def test_a_request_ends_sleeping_and_a_second_one_everything() -> None:
     with Interruption() as interruption:
-        began, main = time.monotonic(), threading.main_thread().ident or 0
+        main = threading.main_thread().ident or 0
         threading.Timer(_BRIEF_SECONDS, signal.pthread_kill, (main, signal.SIGTERM)).start()
         interruption.sleep(_LONG_SECONDS)
         assert interruption.requested
-        assert time.monotonic() - began < _LONG_SECONDS
         interruption.sleep(_LONG_SECONDS)  # not any more
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGTERM)
