@@ -7,8 +7,9 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from streams.columns import NO_ID, Batch, BoolArray, Observations
+from streams.columns import Batch, BoolArray, Observations
 from streams.decoding import Rejection
+from streams.event_identity import NO_ID
 from streams.rejections import Reason
 from streams.slices import LENGTH_MS, OpenSlice, slice_starts
 from streams.tables import IntArray, run_ends, run_starts, sorting
@@ -105,7 +106,7 @@ _RANGE_RULE: Final = "seconds since 1970 (not milliseconds), before the year 300
 
 
 def _first_seen(observations: Observations, fresh: BoolArray, opened: Opened) -> BoolArray:
-    """Which events do not repeat the id and time of an event in an open slice."""
+    """Which events do not repeat an event in an open slice: its id and time, in the same scope."""
     first = np.ones(len(observations), np.bool_)
     if observations.identities is None:
         return first

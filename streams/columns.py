@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import repeat
 from operator import attrgetter
@@ -10,24 +11,21 @@ from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
-import xxhash
 
 from streams.control import STANDARDS
 from streams.decoding import Decoding, Rejection, decode_values
-from streams.events import Control, Interaction, Kind
+from streams.event_identity import NO_ID, SPREAD, IdArray, Seed, hashes
+from streams.events import Control, Event, Interaction, Kind
 from streams.mapping import Mapper
 from streams.names import Names
-from streams.shapes import Columns, FloatArray, floats
+from streams.rejections import Reason, Unreadable
+from streams.shapes import Columns, FloatArray, floats, readable_of
 from streams.tables import IntArray, sorting
 from streams.watermark import LATEST_MS, NO_TIMESTAMP
 
 BoolArray = npt.NDArray[np.bool_]
-IdArray = npt.NDArray[np.uint64]
-
 #: Stands for "this event carries no duration".
 ABSENT: Final = -1
-#: Stands for "this event carries no id".
-NO_ID: Final = 0
 #: Event times are believed from 1970 to the year 3000: the calendar itself ends with the year 9999, and the days,
 #: periods and windows that an event belongs to have to end before that, in every time zone.
 LATEST_SECONDS: Final = LATEST_MS / 1_000
@@ -118,6 +116,9 @@ class Content:
     controls: list[tuple[int, Control]] = field(default_factory=list)  # with their positions
     unknown_fields: int = 0
     ignored: int = 0  # control records, and records that a mapping drops
+    readable: Counter[str] = field(default_factory=Counter)  # values of optional fields, by field
+    unreadable: Counter[tuple[str, Reason]] = field(default_factory=Counter)  # those left out of their events
+    examples: dict[tuple[str, Reason], tuple[int, str]] = field(default_factory=dict)  # first position, and a line
 
     def proposals(self) -> list[tuple[int, Control]]:
         """The control records that name standards, with their positions."""
@@ -149,16 +150,26 @@ def read_batch(values: Sequence[bytes | None], names: Names, mapper: Mapper | No
         events.add(decoding, names)
         decoding.events, decoding.shaped = [], []  # freed before the next piece is decoded
         decodings.append(decoding)
-    observations = events.observations()
+    observations = events.observations(names)
     for position in observations.positions[~observations.valid].tolist():
         (observations.whole[position],) = decode_values([values[position]], mapper).events
-    return Content(
+    content = Content(
         observations,
+        readable=events.readable,
         rejected=[rejection for decoding in decodings for rejection in decoding.rejected],
         controls=[control for decoding in decodings for control in decoding.controls],
         unknown_fields=sum(decoding.unknown_fields for decoding in decodings),
         ignored=sum(decoding.ignored for decoding in decodings),
     )
+    for position, left_out in sorted(one for decoding in decodings for one in decoding.left_out.items()):
+        _note_left_out(content, position, left_out)
+    return content
+
+
+def _note_left_out(content: Content, position: int, left_out: Mapping[str, Unreadable]) -> None:
+    for name, one in left_out.items():
+        content.unreadable[name, one.reason] += 1
+        content.examples.setdefault((name, one.reason), (position, one.detail))
 
 
 class _Events:
@@ -169,6 +180,8 @@ class _Events:
         self.times: list[FloatArray] = []
         self.durations: list[FloatArray] = []
         self.ids: list[str | None] = []
+        self.scopes: list[IdArray] = []  # what identities rest on beside ids, times and codes
+        self.readable = Counter[str]()
         self.positions: list[IntArray] = []
         self.probes: dict[int, Interaction] = {}
         self.ordered = True
@@ -177,44 +190,66 @@ class _Events:
         """Take what is needed of a piece."""
         if decoding.shaped:
             assert names.shape is not None
-            self._add(names.shape.columns(decoding.shaped), decoding.shaped_positions)
+            self._add(names.shape.columns(decoding.shaped), decoding.shaped_positions, {})
         if decoding.events:
             self.ordered = self.ordered and not decoding.shaped
-            self._add(_columns(decoding.events, names), decoding.positions)
+            self._add(_columns(decoding.events, names), decoding.positions, decoding.sources)
         names.note(len(decoding.shaped), decoding.kinds)
         if decoding.kinds[_PROBE]:
             placed = zip(decoding.positions.tolist(), decoding.events, map(_kind, decoding.events), strict=True)
             self.probes |= {position: event for position, event, kind in placed if kind == _PROBE}
 
-    def _add(self, columns: Columns, positions: IntArray) -> None:
+    def _add(self, columns: Columns, positions: IntArray, sources: Mapping[int, str]) -> None:
         self.codes.append(columns.codes)
         self.times.append(columns.times)
         self.durations.append(columns.durations)
         self.ids += [None] * len(positions) if columns.ids is None else columns.ids
+        self.scopes.append(_scopes(columns, positions, sources))
+        self.readable.update(columns.readable)
         self.positions.append(positions)
 
-    def observations(self) -> Observations:
+    def observations(self, names: Names) -> Observations:
         """All of it as columns, in log order."""
         times, valid = times_ms(np.concatenate([_NO_FLOATS, *self.times]))
+        codes = np.concatenate([_NO_INTS, *self.codes])
         found = Observations(
             np.concatenate([_NO_INTS, *self.positions]),
-            np.concatenate([_NO_INTS, *self.codes]),
+            codes,
             times,
             valid,
             durations_us(np.concatenate([_NO_FLOATS, *self.durations])),
-            _identities(self.ids, times),
+            self._identities(times, codes, names),
             self.probes,
         )
         return found if self.ordered else found.take(sorting(found.positions))
 
+    def _identities(self, times: IntArray, codes: IntArray, names: Names) -> IdArray | None:
+        """What tells an event from all others by its id, its time and its scope; `NO_ID` for those without an id.
+
+        None if no event has an id.
+        """
+        found = hashes(self.ids, Seed.ID, len(self.ids))
+        if isinstance(found, int):
+            return None
+        found += times.astype(np.uint64) * SPREAD
+        found += names.scopes[codes]
+        found += np.concatenate(self.scopes)
+        found[[not text for text in self.ids]] = NO_ID
+        return found
+
 
 def _columns(events: Sequence[Interaction], names: Names) -> Columns:
     """What is needed of ``events``, of which none has the shape."""
+    ids = list(map(_id, events))
+    identified = ids.count(None) < len(ids)
     return Columns(
         np.array(names.codes_of(events), np.int64),
         floats(list(map(_time, events))),
         floats(list(map(_duration, events))),
-        list(map(_id, events)),
+        readable_of(events),
+        ids if identified else None,
+        list(map(_case, events)) if identified else None,
+        [event.transition if isinstance(event, Event) else None for event in events] if identified else None,
     )
 
 
@@ -223,20 +258,20 @@ _NO_FLOATS: Final = np.empty(0, np.float64)
 _PROBE: Final = Kind.PROBE.value
 _kind: Final = attrgetter("kind")
 _id: Final = attrgetter("id")
+_case: Final = attrgetter("case")
 _time: Final = attrgetter("time")
 _duration: Final = attrgetter("duration")
-#: An odd number by which times are spread over 64 bits: 2^64 divided by the golden ratio.
-_SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
-def _identities(ids: Sequence[str | None], times: IntArray) -> IdArray | None:
-    """What tells an id at a time from all others; `NO_ID` for those that are empty. None if there is none."""
-    if ids.count(None) == len(ids):
-        return None
-    texts = [text or "" for text in ids]
-    found = np.fromiter(map(xxhash.xxh3_64_intdigest, map(str.encode, texts)), np.uint64, len(texts))
-    found += times.astype(np.uint64) * _SPREAD
-    found[[not text for text in texts]] = NO_ID
+def _scopes(columns: Columns, positions: IntArray, sources: Mapping[int, str]) -> IdArray:
+    """What the case, its transition and the source of a CloudEvent contribute to identities; nothing without ids."""
+    count = len(positions)
+    found = np.zeros(count, np.uint64)
+    if columns.ids is not None:
+        found += hashes(columns.cases, Seed.CASE, count)
+        found += hashes(columns.transitions, Seed.TRANSITION, count)
+        if sources:
+            found += hashes([sources.get(position) for position in positions.tolist()], Seed.SOURCE, count)
     return found
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from streams.control import TYPES
 from streams.events import (
+    KNOWN_FIELDS,
     MAX_BYTES,
     BadEvent,
     Control,
@@ -24,15 +25,18 @@ from streams.events import (
     decode_counting,
     decode_interaction,
     decode_strict,
-    explain,
+    events_without,
     from_document,
     is_alike,
+    may_lack,
     parse_document,
     require_complete,
+    source_of,
+    together,
 )
 from streams.lines import Lines
 from streams.mapping import Mapper
-from streams.rejections import Reason
+from streams.rejections import Reason, Unreadable, classify_all, culprit
 from streams.shapes import Shape
 from streams.tables import IntArray
 
@@ -50,6 +54,7 @@ class Decoding:
     """What the records of one batch say. ``positions`` gives each event's record; both are in log order.
 
     Events of other kinds than interactions are of type `Event`. ``shaped`` are those that a shape's decoder made.
+    ``left_out`` has, by position, what events lack since it could not be read, and ``sources`` those of CloudEvents.
     """
 
     events: list[Interaction] = field(default_factory=list)
@@ -58,6 +63,8 @@ class Decoding:
     shaped_positions: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
     rejected: list[Rejection] = field(default_factory=list)
     controls: list[tuple[int, Control]] = field(default_factory=list)  # with their positions
+    left_out: dict[int, Mapping[str, Unreadable]] = field(default_factory=dict)
+    sources: dict[int, str] = field(default_factory=dict)
     unknown_fields: int = 0
     ignored: int = 0  # control records, and records that a mapping drops
     first: int = 0  # position of the first record
@@ -213,21 +220,49 @@ _LACKING: Final = {f"Object missing required field `{name}`" for name in ("time"
 
 
 def _explain_together(values: Sequence[bytes | None], alike: Mapping[str, list[int]], decoding: Decoding) -> None:
-    """Reject records of which narrow decoders say the same, and look closer at those of which that is not all."""
+    """Look at records of which narrow decoders say the same, together, and closer at those of which that is not all.
+
+    They are rejected, or lack what cannot be read.
+    """
     late: list[int] = []
     for refusal, positions in alike.items():
-        explained = explain(refusal, [values[position] for position in positions])
-        if explained is None:
+        documents = together([values[position] for position in positions])
+        if documents is None or not _settled(refusal, documents, positions, decoding, late):
             late += [one for one in positions if _take(one, values[one], decode_counting, decoding)]
-            continue
-        shifted = [decoding.first + position for position in positions]
-        decoding.rejected += map(Rejection, shifted, *zip(*explained, strict=True))
     decoding.controls.sort(key=itemgetter(0))
     if late:
         places = np.concatenate((decoding.positions, np.array(late) + decoding.first))
         order = np.argsort(places)
         decoding.positions = places[order]
         decoding.events = [decoding.events[place] for place in order.tolist()]
+
+
+def _settled(
+    refusal: str,
+    documents: Sequence[Mapping[str, object]],
+    positions: Sequence[int],
+    decoding: Decoding,
+    late: list[int],
+) -> bool:
+    """Reject ``documents``, or take them as events without what was refused; ``late`` gets the positions of these.
+
+    False, and nothing is done, where that is not all that is wrong with them.
+    """
+    shifted = [decoding.first + position for position in positions]
+    field_ = culprit(refusal)
+    if not may_lack(field_, None):
+        decoding.rejected += map(Rejection, shifted, *zip(*classify_all(refusal, documents), strict=True))
+        return True
+    events = events_without(field_, documents)
+    if events is None:
+        return False
+    ((reason, detail),) = classify_all(refusal, documents[:1])
+    decoding.events += events
+    lacking = {field_: Unreadable(reason, detail)}
+    decoding.left_out.update((position, lacking) for position in shifted)
+    decoding.unknown_fields += sum(len(document.keys() - KNOWN_FIELDS) for document in documents)
+    late += positions
+    return True
 
 
 def _decoded(decoders: Iterable[Callable[[bytes], Any]], raw: bytes) -> Interaction | None:
@@ -271,6 +306,10 @@ def _take(
         return False
     decoding.events.append(decoded.event)
     decoding.unknown_fields += decoded.unknown_fields
+    if decoded.unreadable:
+        decoding.left_out[decoding.first + position] = decoded.unreadable
+    if decoded.source:
+        decoding.sources[decoding.first + position] = decoded.source
     return True
 
 
@@ -282,7 +321,7 @@ def _mapped(mapper: Mapper) -> Callable[[bytes | None], Decoded | None]:
         if _is_own(document):
             return control_of(document)
         mapped = mapper.map(document)
-        return None if mapped is None else from_document(mapped)
+        return None if mapped is None else from_document(mapped, source_of(document))
 
     return decode
 

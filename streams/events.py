@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import accumulate
 from operator import attrgetter
@@ -16,7 +16,15 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from streams.rejections import BadEvent, Reason, classify, classify_all, explain_malformed
+from streams.rejections import (
+    BadEvent,
+    Reason,
+    Unreadable,
+    classify,
+    culprit,
+    explain_malformed,
+    json_with_constants,
+)
 
 __all__ = [
     "KNOWN_FIELDS",
@@ -29,8 +37,11 @@ __all__ = [
     "Reason",
     "decode",
     "decode_counting",
-    "explain",
+    "events_without",
     "is_alike",
+    "may_lack",
+    "source_of",
+    "together",
 ]
 
 #: Largest event, in bytes of UTF-8.
@@ -134,6 +145,11 @@ class Control(msgspec.Struct, gc=False, kw_only=True, frozen=True):
 
 
 KNOWN_FIELDS: Final = frozenset(field.encode_name for field in msgspec.structs.fields(Event))
+#: Fields of which an event may have no value; see `may_lack`.
+OPTIONAL: Final = frozenset(
+    field.encode_name for field in msgspec.structs.fields(Event) if field.default in {None, msgspec.UNSET}
+)
+_INTERACTION: Final = Kind.INTERACTION.value
 
 #: Decodes an interaction that has no field but those that all events have; raises what msgspec raises. Takes two thirds
 #: of the time of the next.
@@ -146,11 +162,17 @@ _decode_lines: Final = msgspec.json.Decoder().decode_lines
 
 
 class Decoded(msgspec.Struct, frozen=True, gc=False):
-    """A decoded event and how many unknown fields were ignored in it, or a control record."""
+    """A decoded event, or a control record.
+
+    ``unknown_fields`` were ignored, ``unreadable`` ones were left out, by their names on the wire. ``source`` is that
+    of a CloudEvent.
+    """
 
     event: Event | None
     unknown_fields: int = 0
     control: Control | None = None
+    unreadable: Mapping[str, Unreadable] = {}
+    source: str = ""
 
 
 def decode(raw: bytes | None) -> Event:
@@ -173,16 +195,74 @@ def decode_counting(raw: bytes | None) -> Decoded:
     return from_document(document)
 
 
-def from_document(document: Mapping[str, object]) -> Decoded:
-    """Event in a parsed JSON object, CloudEvents included. Raises `BadEvent`."""
+def from_document(document: Mapping[str, object], source: str = "") -> Decoded:
+    """Event in a parsed JSON object, CloudEvents included; ``source`` is that of the CloudEvent it was mapped from.
+
+    Values of optional fields that cannot be read are left out. Raises `BadEvent` where it cannot be known what the
+    event is about.
+    """
     if "specversion" in document:
+        source = source_of(document)
         document = _unwrap_cloud_event(document)
+    unknown = len(document.keys() - KNOWN_FIELDS)
     try:
         event = msgspec.convert(document, Event)
     except msgspec.ValidationError as error:
-        raise classify(str(error), document) from None
+        return _without_unreadable(document, str(error), unknown, source)
     require_complete(event)
-    return Decoded(event, len(document.keys() - KNOWN_FIELDS))
+    return Decoded(event, unknown, source=source)
+
+
+def _without_unreadable(document: Mapping[str, object], refusal: str, unknown: int, source: str) -> Decoded:
+    """Event in ``document``, of which a decoder said ``refusal``, without the values that cannot be read."""
+    left, found = dict(document), dict[str, Unreadable]()
+    while True:
+        field = culprit(refusal)
+        bad = _why(refusal, left)
+        if not may_lack(field, left.get("kind")):
+            raise BadEvent(bad.reason, bad.detail)
+        found[field] = bad
+        del left[field]
+        try:
+            event = msgspec.convert(left, Event)
+        except msgspec.ValidationError as error:
+            refusal = str(error)
+        else:
+            break
+    require_complete(event, found)
+    return Decoded(event, unknown, unreadable=found, source=source)
+
+
+def _why(refusal: str, document: Mapping[str, object]) -> Unreadable:
+    """Why a decoder said ``refusal`` of ``document``; whoever mapped or rekeyed it may have known it already."""
+    value = document.get(culprit(refusal))
+    if isinstance(value, Unreadable):
+        return value
+    bad = classify(refusal, document)
+    known = value.get(UNREADABLE) if isinstance(value, dict) and len(value) == 1 else None
+    return Unreadable(Reason(known) if isinstance(known, str) and known in _REASONS else bad.reason, bad.detail)
+
+
+#: A rekeyed event has this in place of a value that its topic's mapping could not read: an object with the reason.
+UNREADABLE: Final = "unreadable"
+_REASONS: Final = frozenset(map(str, Reason))
+
+
+def may_lack(field: str, kind: object) -> bool:
+    """Whether an event of ``kind`` can be counted without the value of ``field`` (its name on the wire).
+
+    What it is about has to be known: service, time and kind; an interaction's outcome; who gives feedback. Fields that
+    a kind needs are the business of `require_complete`.
+    """
+    if field == "outcome":
+        return isinstance(kind, str) and kind != _INTERACTION
+    return field in OPTIONAL or (field == "role" and kind != Kind.FEEDBACK.value)
+
+
+def source_of(document: Mapping[str, object]) -> str:
+    """The `source` of a CloudEvent; "" where ``document`` is none, or has none that is a text."""
+    source = document.get("source") if "specversion" in document else None
+    return source if isinstance(source, str) else ""
 
 
 def _parse(raw: bytes) -> dict[str, object]:
@@ -191,7 +271,10 @@ def _parse(raw: bytes) -> dict[str, object]:
     try:
         document = _decode_any(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise explain_malformed(raw, error) from None
+        generous = json_with_constants(raw, error)
+        if generous is None:
+            raise explain_malformed(raw, error) from None
+        return generous
     if not isinstance(document, dict):
         found = type(document).__name__
         raise BadEvent(Reason.NOT_AN_OBJECT, f"found JSON {found}; an event is a JSON object")
@@ -226,11 +309,11 @@ def is_alike(refusal: str) -> bool:
     return named and refusal.startswith(("Expected `", "Invalid RFC3339")) and "got `float`" not in refusal
 
 
-def explain(refusal: str, raws: Sequence[bytes | None]) -> list[tuple[Reason, str]] | None:
-    """Reason and line for each of ``raws``, of which a decoder of interactions said ``refusal``, which `is_alike`.
+def together(raws: Sequence[bytes | None]) -> list[dict[str, object]] | None:
+    """The JSON objects in ``raws``, of which a decoder of interactions said the same, and that `is_alike`.
 
-    They are what `decode_counting` would say. None where it might say something else of any of them: decoders stop at
-    the first culprit, whatever comes behind it, while of several fields of one name only the last one counts.
+    None where `decode_counting` might say something else of any of them: decoders stop at the first culprit, whatever
+    comes behind it, while of several fields of one name only the last one counts.
     """
     text, count = b"\n".join(raws), len(raws)  # type: ignore[arg-type]  # a tombstone has no fields
     if len(text) > _MOST_TOGETHER or any(sign in text for sign in _UNUSUAL) or (b" " in text and b'" ' in text):
@@ -240,7 +323,7 @@ def explain(refusal: str, raws: Sequence[bytes | None]) -> list[tuple[Reason, st
     if text.count(b"\n") != count - 1 or text.count(b"{") != count:
         return None
     try:
-        documents = _decode_lines(text)
+        documents: list[dict[str, object]] = _decode_lines(text)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     # There are at least as many of the signs counted last as names. If there are no more of them than fields, no name
@@ -249,7 +332,16 @@ def explain(refusal: str, raws: Sequence[bytes | None]) -> list[tuple[Reason, st
         return None
     if any("specversion" in one or one.get("kind") == _CONTROL for one in documents):
         return None
-    return classify_all(refusal, documents)
+    return documents
+
+
+def events_without(field: str, documents: Iterable[Mapping[str, object]]) -> list[Event] | None:
+    """The events in ``documents``, without the value of ``field``; None where that is not all that is wrong of any."""
+    rest = [{name: value for name, value in document.items() if name != field} for document in documents]
+    try:
+        return msgspec.convert(rest, list[Event])
+    except msgspec.ValidationError:
+        return None
 
 
 #: Most bytes of records that are looked at together: all of them are in memory as objects then.
@@ -303,14 +395,20 @@ _REQUIRED_VALUES: Final[Mapping[str, tuple[Callable[[object], tuple[object, ...]
 }
 
 
-def require_complete(event: Interaction) -> None:
-    """Raise `BadEvent` (missing-field) if ``event`` lacks what its kind cannot do without."""
+def require_complete(event: Interaction, unreadable: Mapping[str, Unreadable] | None = None) -> None:
+    """Raise `BadEvent` if ``event`` lacks what its kind cannot do without.
+
+    The reason is missing-field, or that for which the value was left out as ``unreadable``.
+    """
     for values in _REQUIRED_VALUES.get(event.kind, ()):
         found = values(event)
         if None not in found and msgspec.UNSET not in found:
             return
     alternatives = REQUIRED.get(event.kind, ())
     if alternatives and not any(all(present(event, name) for name in names) for names in alternatives):
+        left_out = unreadable or {}
+        for bad in (left_out[name] for names in alternatives for name in names if name in left_out):
+            raise BadEvent(bad.reason, bad.detail)
         wanted = " or ".join(" and ".join(f"`{name}`" for name in names) for names in alternatives)
         raise BadEvent(Reason.MISSING_FIELD, f"kind {event.kind} needs {wanted}")
 

@@ -8,6 +8,9 @@ from itertools import islice
 from operator import attrgetter
 from typing import Final
 
+import numpy as np
+
+from streams.event_identity import IdArray, scope_of
 from streams.events import REQUIRED, Interaction, Kind, present
 from streams.judging import RouteKey
 from streams.shapes import Shape, fields_of
@@ -72,6 +75,8 @@ class Names:
         """Nothing has occurred."""
         self.generation = 0
         self.keys: list[RouteKey] = []  # by code
+        self._scopes: list[int] = []  # by code
+        self._scope_column = np.empty(0, np.uint64)
         self.kind: str = _INTERACTION
         self._expected: dict[str, _Expected] = {}  # by kind
         self._counts = Counter[str]()  # events of the batch, by kind
@@ -85,6 +90,13 @@ class Names:
         return self._own.shape
 
     @property
+    def scopes(self) -> IdArray:
+        """What each key contributes to the identity of its events, by code."""
+        if len(self._scope_column) != len(self._scopes):
+            self._scope_column = np.array(self._scopes, np.uint64)
+        return self._scope_column
+
+    @property
     def _own(self) -> _Expected:
         if self.kind not in self._expected:
             self._expected[self.kind] = _Expected(self.kind)
@@ -95,6 +107,8 @@ class Names:
         if len(self.keys) >= _MOST:
             self.generation += 1
             self.keys.clear()
+            self._scopes.clear()
+            self._scope_column = np.empty(0, np.uint64)
             self._codes.clear()
             self._texts.clear()
             for expected in self._expected.values():
@@ -134,6 +148,7 @@ class Names:
             key = RouteKey(*map(self._texts.setdefault, key, key))  # type: ignore[arg-type]
             code = self._codes[key] = len(self.keys)
             self.keys.append(key)
+            self._scopes.append(scope_of(key.kind, key.service, key.step))
         return code
 
 

@@ -6,6 +6,7 @@ import enum
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from operator import attrgetter
 from typing import Final, NamedTuple, Self
 
@@ -24,6 +25,7 @@ class NoticeType(enum.StrEnum):
     STANDARDS = "standards"  # other standards hold, or were proposed and cannot be had
     GAP = "gap"  # records that were to be read are no longer in the log
     DAMAGE = "damage"  # a row of state does not have the content that was written
+    FORMAT = "format"  # state was saved in an older form: it was rebuilt, or some figures begin anew
     POLICY = "policy"  # the settings of time differ from those of before
 
 
@@ -35,6 +37,17 @@ class Notice:
     offset: int
     at_ms: int | None = None
     detail: Mapping[str, object] = field(default_factory=dict)
+
+
+#: From this share of a field's values on, their absence is more than noise: somebody is to look at it.
+MOST_UNREADABLE: Final = Fraction(5, 100)
+
+
+class LeftOut(NamedTuple):
+    """An example of a value that was left out of its event: the record's offset, and a line for people."""
+
+    offset: int
+    detail: str
 
 
 @dataclass(slots=True)
@@ -51,6 +64,9 @@ class Progress:
     rejected: Counter[Reason] = field(default_factory=Counter)
     folded: Counter[str] = field(default_factory=Counter)  # counted under the label `other`, by what was replaced
     unknown_fields: int = 0
+    readable: Counter[str] = field(default_factory=Counter)  # values of optional fields, by field
+    unreadable: Counter[tuple[str, Reason]] = field(default_factory=Counter)  # those left out of events that count
+    examples: dict[tuple[str, Reason], LeftOut] = field(default_factory=dict, compare=False)  # since the process began
     newest_ms: int | None = None
     watermark_ms: int | None = None
     open_slices: int = 0
@@ -61,6 +77,11 @@ class Progress:
         self.records += len(batch)
         self.ignored += content.ignored
         self.unknown_fields += content.unknown_fields
+        self.readable.update(content.readable)
+        self.unreadable.update(content.unreadable)
+        for what, (position, detail) in content.examples.items():
+            if what not in self.examples:
+                self.examples[what] = LeftOut(int(batch.offsets[position]), detail)
         self.rejected.update(map(_reason, rejected))
         self.next_offset = int(batch.offsets[-1]) + 1
         self.unguarded = self.unguarded or bool((batch.timestamps == NO_TIMESTAMP).any())
@@ -75,6 +96,8 @@ class Progress:
             rejected=dict(sorted(self.rejected.items())),
             folded=dict(sorted(self.folded.items())),
             unknown_fields=self.unknown_fields,
+            readable={name: count for name, count in sorted(self.readable.items()) if count},
+            unreadable=[(*what, count) for what, count in sorted(self.unreadable.items())],
             newest_ms=self.newest_ms,
             unguarded=self.unguarded,
         )
@@ -85,6 +108,16 @@ class Progress:
             setattr(self, name, getattr(row, name))
         self.rejected = Counter(row.rejected)
         self.folded = Counter(row.folded)
+        self.readable = Counter(row.readable)
+        self.unreadable = Counter({(name, reason): count for name, reason, count in row.unreadable})
+
+    @property
+    def hardly_readable(self) -> list[str]:
+        """Fields of which more than `MOST_UNREADABLE` of the values were left out."""
+        lost = Counter[str]()
+        for (name, _), count in self.unreadable.items():
+            lost[name] += count
+        return sorted(name for name, count in lost.items() if count > MOST_UNREADABLE * (count + self.readable[name]))
 
 
 class ProgressRow(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -99,6 +132,8 @@ class ProgressRow(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     unknown_fields: int
     newest_ms: int | None
     unguarded: bool
+    readable: dict[str, int] = {}
+    unreadable: list[tuple[str, Reason, int]] = []
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import enum
 import json
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Final
@@ -56,6 +58,14 @@ class BadEvent(Exception):  # noqa: N818 - named for what it says of the event, 
     def __str__(self) -> str:
         """One line."""
         return f"{self.reason}: {self.detail}"
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A value of an optional field that cannot be read, and is left out: why, and a line for people."""
+
+    reason: Reason
+    detail: str
 
 
 _EXCERPT: Final = 80
@@ -116,8 +126,8 @@ def classify_all(message: str, documents: Iterable[Mapping[str, object]]) -> lis
 
 def _read(message: str) -> tuple[Reason, str, str, str]:
     """The reason, the field that ``message`` is about, what it says, and what to write instead."""
-    said, _, path = message.rpartition(" - at `$.") if " - at `$." in message else (message, "", "")
-    field = path.rstrip("`")
+    field = culprit(message)
+    said = message.rpartition(" - at `$.")[0] if field else message
     text = f"{field}: {said}" if field else said
     line = text[:_LONGEST_MESSAGE]  # some messages repeat what was found, however long
     match = _ANY_MESSAGE.match(text)
@@ -130,6 +140,11 @@ def _read(message: str) -> tuple[Reason, str, str, str]:
 _read_again: Final = lru_cache(maxsize=256)(
     _read
 )  # most messages come again and again; long ones repeat what was found
+
+
+def culprit(message: str) -> str:
+    """The field that the decoder's ``message`` is about; "" where it is about the event as a whole."""
+    return message.rpartition(" - at `$.")[2].rstrip("`") if " - at `$." in message else ""
 
 
 def explain_malformed(raw: bytes, error: Exception) -> BadEvent:
@@ -153,3 +168,38 @@ def _has_constant(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def json_with_constants(raw: bytes, error: Exception) -> dict[str, object] | None:
+    """The JSON object in ``raw``, of which a decoder said ``error``, if all that is wrong are its numbers.
+
+    NaN, infinities and numbers that no computer holds are `Unreadable` in it. None where something else is wrong.
+    """
+    if b"NaN" not in raw and b"Infinity" not in raw and "out of range" not in str(error):
+        return None
+    try:
+        document = _decode_generously(raw.decode())
+        _encode(document).encode()  # a lone surrogate, which no UTF-8 has
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _number(text: str) -> float | Unreadable:
+    return number if math.isfinite(number := float(text)) else _TOO_LARGE
+
+
+def _whole_number(text: str) -> int | Unreadable:
+    return int(text) if len(text) <= _MOST_DIGITS else _TOO_LARGE
+
+
+def _constant(name: str) -> Unreadable:
+    return Unreadable(Reason.NOT_FINITE, f"{name} is no JSON number; leave the field out")
+
+
+#: Beyond so many digits a whole number may be no float.
+_MOST_DIGITS: Final = 300
+_TOO_LARGE: Final = Unreadable(Reason.OUT_OF_RANGE, "a number is too large; write one that fits")
+_decode_generously: Final[Callable[[str], object]] = json.JSONDecoder(
+    parse_float=_number, parse_int=_whole_number, parse_constant=_constant
+).decode

@@ -2,6 +2,7 @@
 
 An event in the wire format, CloudEvents included, passes byte for byte under its service. A topic that the standards
 map is mapped here, once, so that what is rekeyed always has the wire format; records that the mapping drops end here.
+Values that the mapping could not read are told in their places, to be counted where the event is.
 So do the monitor's own control records, which speak of the log that they stand in.
 
 A record that is no event passes too, under the name of its source partition: whoever monitors the rekeyed topic
@@ -14,7 +15,7 @@ for otherwise they could not pass, or would be taken for what they are not:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Self
 
@@ -23,10 +24,10 @@ import orjson
 
 from streams.columns import Batch
 from streams.decoding import Rejection, decode_values
-from streams.events import MAX_BYTES, Event, Interaction
+from streams.events import MAX_BYTES, UNREADABLE, Event, Interaction, Kind
 from streams.mapping import Mapper
 from streams.progress import record_digest
-from streams.rejections import Reason
+from streams.rejections import Reason, Unreadable
 
 #: Header of every rekeyed record: `TOPIC/PARTITION/OFFSET` of the record that it was made from.
 SOURCE: Final = "slm-source"
@@ -105,7 +106,9 @@ def rekey(batch: Batch, mapper: Mapper | None = None) -> Rekeying:
     stamps, offsets = batch.timestamps.tolist(), batch.offsets.tolist()
     found: list[Rekeyed | None] = [None] * len(batch)
     for position, event in zip(decoding.positions.tolist(), decoding.events, strict=True):
-        value = batch.values[position] if mapper is None else encode(event)
+        value = batch.values[position]
+        if mapper is not None:
+            value = encode(event, decoding.left_out.get(position, {}), decoding.sources.get(position, ""))
         found[position] = Rekeyed(offsets[position], stamps[position], event.service.encode(), value)
     key = place_of(batch.source, batch.partition).encode()
     for rejection in decoding.rejected:
@@ -132,10 +135,26 @@ def _rejections(raw: bytes | None) -> list[Rejection]:
 _FIELDS: Final = tuple((one.name, one.encode_name, one.default) for one in msgspec.structs.fields(Event))
 
 
-def encode(event: Interaction) -> bytes:
-    """``event`` in the wire format; fields that have their default are left out."""
+def encode(event: Interaction, left_out: Mapping[str, Unreadable] | None = None, source: str = "") -> bytes:
+    """``event`` in the wire format; fields that have their default are left out.
+
+    What was ``left_out`` of it is told in its place, so that it is counted by whoever reads the event. One that was
+    mapped from a CloudEvent stays one, for its ``source`` is part of what tells it from others.
+    """
     values = ((name, getattr(event, field, default), default) for field, name, default in _FIELDS)
-    return orjson.dumps({name: value for name, value, default in values if value is not default and value != default})
+    document = {name: value for name, value, default in values if value is not default and value != default}
+    document |= {name: {UNREADABLE: one.reason} for name, one in (left_out or {}).items()}
+    return orjson.dumps(_cloud_event(document, source) if source else document)
+
+
+def _cloud_event(document: dict[str, object], source: str) -> dict[str, object]:
+    """``document`` in the envelope of a CloudEvent."""
+    head = {"specversion": "1.0", "type": f"{_TYPE}.{document.pop('kind', Kind.INTERACTION)}", "source": source}
+    return {**head, **{name: document.pop(name) for name in ("time", "id") if name in document}, "data": document}
+
+
+#: How the types of CloudEvents that are made here begin.
+_TYPE: Final = "service-level-monitor"
 
 
 class Baseline(NamedTuple):

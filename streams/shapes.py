@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
@@ -43,19 +44,26 @@ _UNKNOWN: Final = -1
 
 _PLAIN: Final[Mapping[str, Any]] = RouteKey("", "", None, None, None, "ok")._asdict()
 _FIELDS: Final = {field.name: field for field in msgspec.structs.fields(Event)}
+#: What stands for no value of optional fields, and how their names are written.
+_ABSENT: Final = {name: field.default for name, field in _FIELDS.items() if field.default in {None, msgspec.UNSET}}
+_WIRE: Final = {name: _FIELDS[name].encode_name for name in _ABSENT}
 _OUTCOMES: Final[tuple[str, ...]] = get_args(_FIELDS["outcome"].type)
 
 
 class Columns(NamedTuple):
-    """What is needed of events: codes, times and durations in seconds, and ids, where any has one.
+    """What is needed of events: codes, times and durations in seconds; and where any has an id, what identity rests on.
 
-    Durations are NaN where there are none.
+    Durations are NaN where there are none. ``readable`` counts the values of optional fields, by their names on the
+    wire.
     """
 
     codes: IntArray
     times: FloatArray
     durations: FloatArray
-    ids: Sequence[str | None] | None
+    readable: Mapping[str, int]
+    ids: Sequence[str | None] | None = None
+    cases: Sequence[str | None] | None = None
+    transitions: Sequence[str | None] | None = None
 
 
 def floats(values: Sequence[float | datetime | None]) -> FloatArray:
@@ -104,6 +112,9 @@ class Shape:
             forbid_unknown_fields=True,
         )
         self._order = order
+        # Optional fields that are neither names nor durations, with what stands for none.
+        self._counted = {name: _ABSENT[name] for name in order if name in _ABSENT and name not in self._texts}
+        self._counted.pop("duration", None)
         decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(made)
         self.decode: Callable[[bytes], Any] = decoder.decode
         self.decode_lines: Callable[[memoryview], list[Any]] = decoder.decode_lines
@@ -139,15 +150,23 @@ class Shape:
     def columns(self, events: Sequence[msgspec.Struct]) -> Columns:
         """What is needed of ``events``, of which there is at least one, and which `decode` made."""
         columns = dict(zip(self._order, zip(*map(msgspec.structs.astuple, events), strict=True), strict=True))
+        readable = {name: len(events) - columns[name].count(absent) for name, absent in self._counted.items()}
         places = np.zeros(len(events))
         for name, texts in self._texts.items():
-            places = places * len(texts) + _numbers(columns[name])
-        durations = columns.get("duration")
+            numbers = _numbers(columns[name])
+            places = places * len(texts) + numbers
+            if texts[0] is None:
+                readable[name] = int(np.count_nonzero(numbers))
+        durations = floats(columns["duration"]) if "duration" in columns else np.full(len(events), np.nan)
+        readable["duration"] = len(events) - int(np.count_nonzero(np.isnan(durations)))
         return Columns(
             self._codes_of(places.astype(np.int64)),
             floats(columns["time"]),
-            np.full(len(events), np.nan) if durations is None else floats(durations),
+            durations,
+            {_WIRE[name]: count for name, count in readable.items()},
             columns.get("id"),
+            columns.get("case"),
+            columns.get("transition"),
         )
 
     def _codes_of(self, places: IntArray) -> IntArray:
@@ -191,6 +210,24 @@ def fields_of(kind: str, events: Sequence[Interaction]) -> frozenset[str]:
     fields = msgspec.structs.fields(Interaction if kind == Kind.INTERACTION else Event)
     optional = {field.name: field.default for field in fields if field.name not in _ALWAYS}
     return frozenset(name for name, absent in optional.items() if any(v is not absent for v in _all(name, events)))
+
+
+def readable_of(events: Sequence[Interaction]) -> Counter[str]:
+    """How many of ``events`` have a value of each optional field, by its name on the wire."""
+    found = _count(events, _ABSENT_OF_INTERACTIONS)
+    others = [event for event in events if isinstance(event, Event)]
+    return found + _count(others, {name: _ABSENT[name] for name in _ABSENT if name not in _ABSENT_OF_INTERACTIONS})
+
+
+def _count(events: Sequence[Interaction], absent: Mapping[str, object]) -> Counter[str]:
+    columns = zip(*map(attrgetter(*absent), events), strict=True)
+    counts = zip(absent.items(), columns, strict=False)  # no columns of no events
+    return Counter({_WIRE[name]: len(events) - column.count(none) for (name, none), column in counts})
+
+
+_ABSENT_OF_INTERACTIONS: Final = {
+    field.name: field.default for field in msgspec.structs.fields(Interaction) if field.name in _ABSENT
+}
 
 
 def _all(name: str, events: Sequence[Interaction]) -> Iterable[object]:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.derivers.timelines import Probe
+from streams.event_identity import IdArray
 from streams.tables import IntArray, Table, combine, join, split
 
 #: Length of the finest slice, milliseconds.
@@ -109,8 +110,6 @@ _NEVER_ENTERED: Final = 1 << 62
 _FEW: Final = 128
 _MOST_IN_SET: Final = 4_096
 _GROWTH: Final = 4
-
-IdArray = npt.NDArray[np.uint64]
 
 
 class Seen:

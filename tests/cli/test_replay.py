@@ -118,20 +118,20 @@ def test_separate_files_are_partitions_whose_figures_add_up(log: Path, tmp_path:
 
 def test_bad_lines_are_counted_named_and_written_out_while_their_neighbours_count(log: Path, tmp_path: Path) -> None:
     letters = tmp_path / "letters.jsonl"
-    bad = ["nonsense", '{"time": 1772328600, "service": "desk", "duration": -1}', '{"time": 5, "service": "desk"}']
+    bad = ["nonsense", '{"time": 1772328600, "service": "desk", "outcome": 1}', '{"time": 5, "service": "desk"}']
     log.write_text("\n".join([*events()[:30], *bad, *events()[30:]]), "utf-8")
     found = document(log, "--dead-letters", letters)
-    assert found["records"]["rejected"] == {"late": 1, "negative": 1, "not-json": 1}
+    assert found["records"]["rejected"] == {"late": 1, "not-json": 1, "wrong-type": 1}
     assert found["records"]["accepted"] == 40
     written = [json.loads(line) for line in letters.read_text("utf-8").splitlines()]
     assert [(letter["offset"], letter["reason"]) for letter in written] == [
         (31, "not-json"),
-        (32, "negative"),
+        (32, "wrong-type"),
         (33, "late"),
     ]
     assert base64.b64decode(written[0]["raw"]) == b"nonsense"
     table = slm(log).stdout.decode()
-    assert f"{log}:32: duration:" in table
+    assert f"{log}:32: outcome:" in table
 
 
 @pytest.mark.parametrize(("language", "heading"), [("en", "Fail points"), ("zh", "失败点")])

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from operator import attrgetter
 from typing import Final
 
 import msgspec
 
-from streams.columns import NO_ID, read_batch, times_ms
+from streams.columns import read_batch, times_ms
 from streams.decoding import Decoding, decode_values
+from streams.event_identity import NO_ID
 from streams.events import (
     MAX_BYTES,
     MAX_DURATION,
@@ -25,6 +27,7 @@ from streams.events import (
 )
 from streams.judging import RouteKey
 from streams.names import Names
+from streams.rejections import Reason
 from streams.shapes import floats
 from tests.fuzz.hostile_events import batch
 
@@ -47,13 +50,16 @@ def check(values: Sequence[bytes | None]) -> int:
     decoding = decode_values(values)
     filed = _filed(decoding, len(values))
     unknown = 0
-    for raw, outcome in zip(values, filed, strict=True):
-        careful, ignored = _carefully(raw)
+    for position, (raw, outcome) in enumerate(zip(values, filed, strict=True)):
+        careful, ignored, left_out, source = _carefully(raw)
         unknown += ignored
         assert outcome == careful, f"in a batch {outcome!r}, alone {careful!r}: {raw!r}"
+        lacking = {name: one.reason for name, one in decoding.left_out.get(position, {}).items()}
+        assert lacking == left_out, f"in a batch without {lacking!r}, alone without {left_out!r}: {raw!r}"
+        assert decoding.sources.get(position, "") == source
         if isinstance(outcome, tuple) and len(outcome) == len(_FIELDS):
             _is_within_bounds(outcome)
-            _is_what_it_says(raw, outcome)
+            _is_what_it_says(raw, outcome, lacking)
     assert decoding.unknown_fields == unknown
     _is_the_same_as_columns(values, decoding)
     return len(values)
@@ -78,6 +84,10 @@ def _are_these(values: Sequence[bytes | None], decoding: Decoding, names: Names)
     assert sorted(content.rejected, key=_position) == sorted(decoding.rejected, key=_position)
     assert content.controls == decoding.controls
     assert (content.unknown_fields, content.ignored) == (decoding.unknown_fields, decoding.ignored)
+    assert content.unreadable == Counter(
+        (name, one.reason) for left_out in decoding.left_out.values() for name, one in left_out.items()
+    )
+    assert +content.readable == _readable(decoding.events)
     assert ((observations.times_ms >= 0) | ~observations.valid).all()
     assert observations.times_ms.tolist() == times_ms(floats([event.time for event in decoding.events]))[0].tolist()
     durations = [-1 if event.duration is None else round(event.duration * 1_000_000) for event in decoding.events]
@@ -91,6 +101,15 @@ def _are_these(values: Sequence[bytes | None], decoding: Decoding, names: Names)
     assert (observations.identities is None) == all(event.id is None for event in decoding.events)
     if observations.identities is not None:
         assert (observations.identities != NO_ID).tolist() == ids
+
+
+def _readable(events: Sequence[Interaction]) -> Counter[str]:
+    """How many events have a value of each optional field."""
+    found = Counter[str]()
+    for event in events:
+        for field, value, default in zip(msgspec.structs.fields(Event), values_of(event), _DEFAULTS, strict=True):
+            found[field.encode_name] += field.default in {None, msgspec.UNSET} and value is not default
+    return +found
 
 
 _position: Final = attrgetter("position")
@@ -116,13 +135,17 @@ def _filed(decoding: Decoding, count: int) -> list[object]:
     return filed
 
 
-def _carefully(raw: bytes | None) -> tuple[object, int]:
-    """Outcome of one record by itself, and how many unknown fields it has."""
+def _carefully(raw: bytes | None) -> tuple[object, int, dict[str, Reason], str]:
+    """Outcome of one record by itself, how many unknown fields it has, what was left out of it, and its source."""
     try:
         decoded = decode_counting(raw)
     except BadEvent as bad:
-        return (bad.reason, bad.detail), 0
-    return (values_of(decoded.event) if decoded.event else decoded.control), decoded.unknown_fields
+        return (bad.reason, bad.detail), 0, {}, ""
+    for one in decoded.unreadable.values():
+        assert len(one.detail) <= _MOST_DETAIL, len(one.detail)
+    left_out = {name: one.reason for name, one in decoded.unreadable.items()}
+    outcome = values_of(decoded.event) if decoded.event else decoded.control
+    return outcome, decoded.unknown_fields, left_out, decoded.source
 
 
 def _is_within_bounds(values: tuple[object, ...]) -> None:
@@ -138,7 +161,7 @@ def _is_within_bounds(values: tuple[object, ...]) -> None:
     assert values[1], "a service without a name"
 
 
-def _is_what_it_says(raw: bytes | None, values: tuple[object, ...]) -> None:
+def _is_what_it_says(raw: bytes | None, values: tuple[object, ...], left_out: Collection[str]) -> None:
     """An accepted event is what another parser reads in it."""
     assert raw is not None
     assert len(raw) <= MAX_BYTES
@@ -146,4 +169,5 @@ def _is_what_it_says(raw: bytes | None, values: tuple[object, ...]) -> None:
     if "specversion" not in document:
         assert document["service"] == values[1]
         assert document.get("kind", "interaction") == values[2]
-        assert document.get("duration") == values[_FIELDS.index("duration")]
+        if "duration" not in left_out:
+            assert document.get("duration") == values[_FIELDS.index("duration")]

@@ -85,6 +85,7 @@ def rich_standards(zone: str) -> Standards:
     ]
     desk = [
         objective("by-request", RequestAvailability(), rolling("28d", 28 * DAY_MS), "0.9"),
+        objective("by-request-too", RequestAvailability(), rolling("1h", HOUR), "0.9", minimum_total=4),
         objective("by-probe", ProbeAvailability(), rolling("1h", HOUR), "0.95"),
         objective("door", ProbeAvailability("door"), calendar(Period.MONTH), "1"),
     ]
@@ -119,29 +120,49 @@ INTERACTIONS = st.fixed_dictionaries(
         "outcome": st.sampled_from(("ok", "failed", "abandoned")),
         "failure_point": st.sampled_from((None, "", "rude", "queue")),
         "id": st.sampled_from((None, "", "a", "b")),
+        "case": st.sampled_from((None, "", "c1")),
         "kind": st.just("interaction"),
     },
 )
 PROBES = st.fixed_dictionaries(
     {**_LABELS, "kind": st.just("probe"), "up": st.booleans()},
-    optional={"holds": st.sampled_from((0, 0.5, 10, 25.5, 60, 600, 86_400)), "id": st.sampled_from(("a", "b"))},
+    optional={
+        "holds": st.sampled_from((0, 0.5, 10, 25.5, 60, 600, 86_400)),
+        "id": st.sampled_from(("a", "b")),
+    },
 )
 OTHERS = st.sampled_from(
     (
         {"kind": "feedback", "score": 5},
         {"kind": "case", "case": "c1", "transition": "opened"},
+        {"kind": "case", "case": "c1", "transition": "answered", "id": "a"},
+        {"kind": "case", "case": "c1", "transition": "resolved", "id": "a"},
         {"kind": "case", "case": "c1", "transition": "resolved", "failure_point": "rude"},
         {"kind": "check", "item": "clean", "passed": None},
         {"kind": "check", "item": "clean", "passed": False, "failure_point": "queue"},
         {"kind": "measure", "indicator": "calls", "value": 3, "of": 4},
     )
 )
-EVENTS = st.one_of(
-    INTERACTIONS,
-    INTERACTIONS,
-    INTERACTIONS,
-    PROBES,
-    st.builds(lambda labels, other: {**labels, **other}, st.fixed_dictionaries(_LABELS), OTHERS),
+#: What producers write where they have nothing to say, or say it otherwise.
+UNREADABLE: Mapping[str, tuple[object, ...]] = {
+    "duration": ("-", "", "12ms", "0.000, 0.004", -1, -0.001, True, [1], {}, 34_560_001, float("nan")),
+    "holds": ("30s", -1, 86_401),
+    "step": (5, "x" * 201),
+    "class": (["gold"], False),
+    "id": (5,),
+    "customer": ({"id": 5},),
+}
+SPOILED = st.sampled_from([(name, value) for name, values in UNREADABLE.items() for value in values])
+EVENTS = st.builds(
+    lambda event, spoiled: {**event, **dict(spoiled)},
+    st.one_of(
+        INTERACTIONS,
+        INTERACTIONS,
+        INTERACTIONS,
+        PROBES,
+        st.builds(lambda labels, other: {**labels, **other}, st.fixed_dictionaries(_LABELS), OTHERS),
+    ),
+    st.one_of(st.just(()), st.just(()), st.lists(SPOILED, max_size=2)),
 )
 
 GARBAGE = st.sampled_from(
@@ -154,7 +175,7 @@ GARBAGE = st.sampled_from(
         Record(b'{"time":1}', reason="missing-service"),
         Record(b'{"service":"hotline"}', reason="missing-time"),
         Record(b'{"time":1,"service":"hotline","kind":"probe"}', reason="missing-field"),
-        Record(b'{"time":1,"service":"hotline","duration":-1}', reason="negative"),
+        Record(b'{"time":1,"service":"hotline","outcome":"OK"}', reason="invalid-value"),
         Record(b'{"time":1,"service":"hotline","x":"' + b"x" * 70_000 + b'"}', reason="too-large"),
         Record(b'{"time":-1,"service":"hotline"}', reason="time-out-of-range"),
         Record(b'{"time":1772438400000,"service":"hotline"}', reason="time-out-of-range"),
@@ -173,7 +194,8 @@ def raw(event: Mapping[str, Any], time_ms: int, shape: str = "seconds") -> bytes
     if shape != "cloud":
         return json.dumps({**plain, "time": text.replace("+00:00", "Z")}).encode()
     kind = plain.pop("kind", "interaction")
-    envelope = {"specversion": "1.0", "type": f"com.example.{kind}", "source": "/x", "time": text, "data": plain}
+    source = ("/x", "/y", "")[time_ms % 3]
+    envelope = {"specversion": "1.0", "type": f"com.example.{kind}", "source": source, "time": text, "data": plain}
     if "id" in plain:
         envelope["id"] = plain.pop("id")
     return json.dumps(envelope).encode()

@@ -39,6 +39,14 @@ COUNT_AGES = ((HOUR, "slice"), (DAY, "5 min"), (8 * DAY, "hour"), (math.inf, "da
 DISTRIBUTION_AGES = ((HOUR, "slice"), (DAY, "5 min"), (2 * DAY, "hour"), (math.inf, "day"))
 YEAR_3000 = 32_503_680_000_000
 
+#: Stands for the source of a CloudEvent.
+SOURCE = "of a CloudEvent"
+#: What an id is given within, beside the kind and the service.
+SCOPE = ("step", "case", "transition", SOURCE)
+#: Optional fields and what they take: texts, or numbers up to the largest.
+TEXTS = {"step", "class", "customer", "id", "failure_point", "case"}
+LARGEST = {"duration": 34_560_000, "holds": 86_400}
+
 Document = Mapping[str, Any]
 
 
@@ -95,7 +103,8 @@ class Oracle:
         self.newest_stamp = -1
         self.accepted: list[Accepted] = []
         self.became: list[str] = []  # of each record: accepted, duplicate, ignored, or the reason of its rejection
-        self._known: set[tuple[str, int]] = set()
+        self.left_out: Counter[str] = Counter()  # values that cannot be read, by field
+        self._known: set[tuple[object, ...]] = set()
         for offset, record in enumerate(records):
             self.became.append(self._receive(offset, record))
 
@@ -105,10 +114,12 @@ class Oracle:
         if record.reason is not None:
             return record.reason
         assert record.raw is not None
-        event = _unwrapped(json.loads(record.raw))
-        if event.get("kind") == "control":
-            self._control(event, record.stamp)
+        written = _unwrapped(json.loads(record.raw))
+        if written.get("kind") == "control":
+            self._control(written, record.stamp)
             return "ignored"
+        event = {name: value for name, value in written.items() if not _is_unreadable(name, value)}
+        self.left_out.update(written.keys() - event.keys())
         time = milliseconds(event["time"])
         if not 0 <= time < YEAR_3000:
             return "time-out-of-range"
@@ -120,7 +131,8 @@ class Oracle:
         self.frontier = believed if self.frontier is None else max(self.frontier, believed)
         if slice_end(time) <= self.frontier - self.lateness:
             return "late"
-        identity = (event.get("id") or "", time)
+        scope = (event.get("kind", "interaction"), event["service"], *(event.get(name) or "" for name in SCOPE))
+        identity = (event.get("id") or "", time, *scope)
         if identity[0] and identity in self._known:
             return "duplicate"
         self._known.add(identity)
@@ -355,7 +367,19 @@ def _unwrapped(document: dict[str, Any]) -> Document:
         return document
     kind = document.get("type", "").split(".")[-1] or "interaction"
     outer = {name: document[name] for name in ("time", "id") if name in document}
-    return {**document.get("data", {}), "kind": kind, **outer}
+    source = document.get("source")
+    return {**document.get("data", {}), "kind": kind, **outer, SOURCE: source if isinstance(source, str) else ""}
+
+
+def _is_unreadable(name: str, value: object) -> bool:
+    """Whether the optional field ``name`` does not take ``value``."""
+    if value is None:
+        return False
+    if name in TEXTS:
+        return not isinstance(value, str) or len(value) > 200
+    if name in LARGEST:
+        return not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= LARGEST[name]
+    return False
 
 
 def _failure_point(event: Document) -> str | None:

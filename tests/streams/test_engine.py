@@ -81,6 +81,10 @@ def assert_same_records(run: Run, oracle: Oracle) -> None:
     counted = {"accepted": progress.accepted, "duplicate": progress.duplicates, "ignored": progress.ignored}
     counted |= {str(reason): count for reason, count in progress.rejected.items()}
     assert +Counter(counted) == became
+    left_out = Counter[str]()
+    for (field, _), count in progress.unreadable.items():
+        left_out[field] += count
+    assert left_out == oracle.left_out
     assert progress.records == len(oracle.became)
     assert progress.newest_ms == oracle.newest
     assert progress.watermark_ms == (None if oracle.frontier is None else oracle.frontier - oracle.lateness)

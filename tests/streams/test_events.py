@@ -53,7 +53,9 @@ NO_EVENTS = {
     "65 arrays within each other": Bad(
         text(x=1)[:-1] + b',"y":' + b"[" * 65 + b"]" * 65 + b"}", Reason.NOT_JSON, "66 deep"
     ),
-    "NaN": Bad(b'{"time":1,"service":"a","duration":NaN}', Reason.NOT_FINITE, "NaN"),
+    "NaN": Bad(b'{"time":NaN,"service":"a"}', Reason.NOT_FINITE, "NaN"),
+    "NaN as service": Bad(b'{"time":1,"service":NaN,"duration":NaN}', Reason.NOT_FINITE, "NaN"),
+    "half a surrogate pair beside NaN": Bad(b'{"time":1,"service":"\\ud800","duration":NaN}', Reason.NOT_FINITE, "NaN"),
     "minus infinity": Bad(b'{"time":-Infinity,"service":"a"}', Reason.NOT_FINITE, "leave the field out"),
     "an array": Bad(b'[{"time":1,"service":"a"}]', Reason.NOT_AN_OBJECT, "list"),
     "null": Bad(b"null", Reason.NOT_AN_OBJECT, "NoneType"),
@@ -77,17 +79,20 @@ NO_EVENTS = {
     ),
     "an outcome that there is not": Bad(text(outcome="OK"), Reason.INVALID_VALUE, '"OK"'),
     "a number as service": Bad(text(service=5), Reason.WRONG_TYPE, "service"),
-    "a text as duration": Bad(text(duration="1"), Reason.WRONG_TYPE, "duration"),
     "a boolean as time": Bad(text(time=True), Reason.WRONG_TYPE, "time"),
     "null as time": Bad(b'{"time":null,"service":"a"}', Reason.WRONG_TYPE, "null"),
     "a CloudEvent whose data is a text": Bad(b'{"specversion":"1.0","type":"x","data":"y"}', Reason.WRONG_TYPE, "data"),
     "an empty service": Bad(text(service=""), Reason.EMPTY, "service"),
     "a service of 201 characters": Bad(text(service="服" * 201), Reason.TOO_LONG, "200"),
-    "an id of 201 characters": Bad(text(id="x" * 201), Reason.TOO_LONG, "id"),
-    "a negative duration": Bad(text(duration=-0.001), Reason.NEGATIVE, "duration"),
+    "a probe that is up perhaps": Bad(text(kind="probe", up="perhaps"), Reason.WRONG_TYPE, "up"),
+    "a case as a number": Bad(text(kind="case", case=5, transition="opened"), Reason.WRONG_TYPE, "case"),
+    "a transition that there is not": Bad(
+        text(kind="case", case="c", transition="ended"), Reason.INVALID_VALUE, "transition"
+    ),
+    "a verdict of 1": Bad(text(kind="check", item="i", passed=1), Reason.WRONG_TYPE, "passed"),
+    "a role that there is not": Bad(text(kind="feedback", score=1, role="boss"), Reason.INVALID_VALUE, "role"),
+    "a measure of something in words": Bad(text(kind="measure", indicator="i", value="3"), Reason.WRONG_TYPE, "value"),
     "a negative score": Bad(text(kind="feedback", score=-1), Reason.NEGATIVE, "score"),
-    "a duration of more than 400 days": Bad(text(duration=34_560_000.1), Reason.OUT_OF_RANGE, "duration"),
-    "a probe that holds more than a day": Bad(text(kind="probe", up=True, holds=86_401), Reason.OUT_OF_RANGE, "holds"),
     "a number that no computer holds": Bad(b'{"time":1e999,"service":"a"}', Reason.OUT_OF_RANGE, "too large"),
     "a whole number of 400 digits": Bad(b'{"time":' + b"9" * 400 + b',"service":"a"}', Reason.OUT_OF_RANGE, "time"),
     "a time as text without offset": Bad(
@@ -96,7 +101,6 @@ NO_EVENTS = {
     "a date": Bad(text(time="2026-03-01"), Reason.INVALID_TIME, "RFC 3339"),
     "the 30th of February": Bad(text(time="2026-02-30T00:00:00Z"), Reason.INVALID_TIME, "2026-02-30"),
     "a leap second": Bad(text(time="2016-12-31T23:59:60Z"), Reason.INVALID_TIME, "time"),
-    "a due time that is none": Bad(text(due="soon"), Reason.INVALID_TIME, "due"),
     "before 1970": Bad(text(time=-1), Reason.TIME_OUT_OF_RANGE, "1970"),
     "the year 1 as text": Bad(text(time="0001-01-01T00:00:00+23:59"), Reason.TIME_OUT_OF_RANGE, "1970"),
     "milliseconds instead of seconds": Bad(text(time=T0), Reason.TIME_OUT_OF_RANGE, "not milliseconds"),
@@ -135,6 +139,111 @@ def test_a_record_that_a_mapping_does_not_fit_is_unmapped() -> None:
 
 def test_every_reason_has_a_record_that_is_rejected_for_it() -> None:
     assert {bad.reason for bad in NO_EVENTS.values()} | {Reason.UNMAPPED} == set(Reason)
+
+
+# -- what events lack -------------------------------------------------------------------------------------------------
+
+
+class Lacking(NamedTuple):
+    """An event of which a value cannot be read: the field, and why."""
+
+    raw: bytes
+    field: str
+    reason: Reason
+
+
+LACKING = {
+    "a text as duration": Lacking(text(duration="12ms"), "duration", Reason.WRONG_TYPE),
+    "nginx's dash": Lacking(text(duration="-"), "duration", Reason.WRONG_TYPE),
+    "an empty text": Lacking(text(duration=""), "duration", Reason.WRONG_TYPE),
+    "a boolean": Lacking(text(duration=True), "duration", Reason.WRONG_TYPE),
+    "a list": Lacking(text(duration=[1]), "duration", Reason.WRONG_TYPE),
+    "an object": Lacking(text(duration={"s": 1}), "duration", Reason.WRONG_TYPE),
+    "AWS's minus one": Lacking(text(duration=-1), "duration", Reason.NEGATIVE),
+    "a difference of clocks": Lacking(text(duration=-0.001), "duration", Reason.NEGATIVE),
+    "more than 400 days": Lacking(text(duration=34_560_000.1), "duration", Reason.OUT_OF_RANGE),
+    "NaN": Lacking(text()[:-1] + b',"duration":NaN}', "duration", Reason.NOT_FINITE),
+    "minus infinity": Lacking(text()[:-1] + b',"duration":-Infinity}', "duration", Reason.NOT_FINITE),
+    "a number that no computer holds": Lacking(text()[:-1] + b',"duration":1e999}', "duration", Reason.OUT_OF_RANGE),
+    "a whole number of 400 digits": Lacking(
+        text()[:-1] + b',"duration":' + b"9" * 400 + b"}", "duration", Reason.OUT_OF_RANGE
+    ),
+    "an id of 201 characters": Lacking(text(id="x" * 201), "id", Reason.TOO_LONG),
+    "an id as number": Lacking(text(id=5), "id", Reason.WRONG_TYPE),
+    "a customer as number": Lacking(text(customer=4711), "customer", Reason.WRONG_TYPE),
+    "a step as number": Lacking(text(step=5), "step", Reason.WRONG_TYPE),
+    "a class as list": Lacking(text(**{"class": ["gold"]}), "class", Reason.WRONG_TYPE),
+    "a fail point as boolean": Lacking(text(failure_point=True), "failure_point", Reason.WRONG_TYPE),
+    "a case on an interaction": Lacking(text(case=5), "case", Reason.WRONG_TYPE),
+    "what another kind rests on": Lacking(text(up="yes"), "up", Reason.WRONG_TYPE),
+    "an outcome of what has none": Lacking(text(kind="probe", up=True, outcome="OK"), "outcome", Reason.INVALID_VALUE),
+    "a role of what has none": Lacking(text(role="boss"), "role", Reason.INVALID_VALUE),
+    "a probe that holds more than a day": Lacking(
+        text(kind="probe", up=True, holds=86_401), "holds", Reason.OUT_OF_RANGE
+    ),
+    "a due time that is none": Lacking(
+        text(kind="case", case="c", transition="opened", due="soon"), "due", Reason.INVALID_TIME
+    ),
+    "one of several numbers of feedback": Lacking(
+        text(kind="feedback", score="9", expected=5), "score", Reason.WRONG_TYPE
+    ),
+    "a denominator": Lacking(text(kind="measure", indicator="i", value=1, of="many"), "of", Reason.WRONG_TYPE),
+    "what was told of by whoever rekeyed it": Lacking(
+        text(duration={"unreadable": "unmapped"}), "duration", Reason.UNMAPPED
+    ),
+    "what looks like it": Lacking(text(duration={"unreadable": ["x"]}), "duration", Reason.WRONG_TYPE),
+}
+
+
+@pytest.mark.parametrize("lacking", LACKING.values(), ids=LACKING)
+@pytest.mark.parametrize("count", [1, 40])
+def test_a_value_that_cannot_be_read_is_left_out_and_the_event_counts(lacking: Lacking, count: int) -> None:
+    engine = Engine(Standards(), source="events", partition=0)
+    values = [NEIGHBOUR, *[lacking.raw] * count, NEIGHBOUR]
+    assert not engine.fold(Batch.of("events", 0, values, 5, [T0] * len(values)))
+    assert engine.progress.accepted == count + 2
+    assert engine.progress.unreadable == {(lacking.field, lacking.reason): count}
+    assert engine.progress.examples[lacking.field, lacking.reason].offset == 6
+    assert engine.progress.examples[lacking.field, lacking.reason].detail
+
+
+def test_failures_count_although_they_lack_what_successes_have() -> None:
+    engine = Engine(Standards(), source="events", partition=0)
+    engine.fold(
+        Batch.of(
+            "events",
+            0,
+            [text(duration=0.012), *(text(outcome="failed", duration=bad) for bad in ("-", "0.000, 0.004"))],
+        )
+    )
+    (level,) = engine.cumulative().steps
+    assert (level.ok, level.failed, level.response.count) == (1, 2, 1)
+    assert engine.progress.readable["duration"] == 1
+    assert engine.progress.hardly_readable == ["duration"]
+
+
+def test_a_field_is_hardly_readable_once_more_than_one_value_in_twenty_is_left_out() -> None:
+    engine = Engine(Standards(), source="events", partition=0)
+    engine.fold(Batch.of("events", 0, [text(duration="-"), *[text(duration=1)] * 19, *[text()] * 100]))
+    assert engine.progress.hardly_readable == []
+    engine.fold(Batch.of("events", 0, [text(duration="-")], 120))
+    assert engine.progress.hardly_readable == ["duration"]
+
+
+def test_what_events_of_a_kind_have_is_counted_by_field_whatever_decodes_them() -> None:
+    engine = Engine(Standards(), source="events", partition=0)
+    values = [
+        text(duration=1, step="s", id="a", **{"class": ""}),
+        text(duration=None, case="c", x=1),
+        text(kind="check", item="i", section="s")[:-1] + b',"passed":null}',
+        text(kind="measure", indicator="i", value=0),
+    ]
+    offset = 0
+    for _ in range(3):  # with and without a decoder made for what most events are like
+        engine.fold(Batch.of("events", 0, values * 2_000, offset))
+        offset += 8_000
+    fields = ("duration", "step", "id", "class", "case", "item", "passed", "section", "indicator", "value")
+    assert engine.progress.readable == dict.fromkeys(fields, 6_000)
 
 
 # -- what is accepted -------------------------------------------------------------------------------------------------

@@ -101,16 +101,40 @@ _A = b'{"time":1000000,"service":"a","id":"1"}'
     ("second", "repeats"),
     [
         (_A, 1),
-        (b'{"id":"1","service":"another","duration":9,"time":1000000.0}', 1),
+        (b'{"id":"1","service":"a","duration":9,"customer":"c","class":"x","outcome":"failed","time":1000000.0}', 1),
+        (b'{"time":1000000,"service":"a","step":"","id":"1","case":""}', 1),
         (b'{"time":"1970-01-12T13:46:40Z","service":"a","id":"1"}', 1),
         (b'{"time":1000000.001,"service":"a","id":"1"}', 0),
         (b'{"time":1000000,"service":"a","id":"2"}', 0),
         (b'{"time":1000000,"service":"a","id":""}', 0),
         (b'{"time":1000000,"service":"a"}', 0),
+        (b'{"time":1000000,"service":"b","id":"1"}', 0),
+        (b'{"time":1000000,"service":"a","step":"s","id":"1"}', 0),
+        (b'{"time":1000000,"service":"a","kind":"probe","up":true,"id":"1"}', 0),
+        (b'{"time":1000000,"service":"a","case":"c","id":"1"}', 0),
+        (b'{"specversion":"1.0","source":"/x","id":"1","time":"1970-01-12T13:46:40Z","data":{"service":"a"}}', 0),
+        (b'{"specversion":"1.0","source":"","id":"1","time":"1970-01-12T13:46:40Z","data":{"service":"a"}}', 1),
+        (b'{"specversion":"1.0","source":7,"id":"1","time":"1970-01-12T13:46:40Z","data":{"service":"a"}}', 1),
     ],
-    ids=["the same bytes", "other fields", "the time as text", "another time", "another id", "an empty id", "no id"],
+    ids=[
+        "the same bytes",
+        "other fields that are no part of its scope",
+        "an empty step and an empty case are none",
+        "the time as text",
+        "another time",
+        "another id",
+        "an empty id",
+        "no id",
+        "another service",
+        "another step",
+        "another kind",
+        "of a case",
+        "of a source",
+        "of an empty source",
+        "of a source that is no text",
+    ],
 )
-def test_an_event_repeats_another_by_id_and_time(second: bytes, repeats: int) -> None:
+def test_an_event_repeats_another_by_id_and_time_in_its_scope(second: bytes, repeats: int) -> None:
     for sizes in ((2,), (1, 1)):
         watermark, opened = Watermark(POLICY), OpenSlices(Router(Standards(), Catalogue(), Names()))
         duplicates, values = 0, [_A, second]

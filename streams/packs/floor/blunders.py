@@ -1,4 +1,4 @@
-"""What producers get wrong: a few records that are no events, come too late or twice, to show what becomes of them."""
+"""What producers get wrong: a few records that are no events, lack something or come too late, to show what becomes."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Blunder:
 BLUNDERS: Final[tuple[Blunder, ...]] = (
     Blunder("hotline", lambda _: b"service=hotline step=answer duration=7"),
     Blunder("hotline", lambda time: b'{"time":%.3f,"step":"answer","duration":4.2}' % time),
-    Blunder("payments", lambda time: b'{"time":%.3f,"service":"payments","duration":-1}' % time),
+    Blunder("payments", lambda time: b'{"time":%.3f,"service":"payments","step":"authorise","duration":-1}' % time),
     Blunder("hotel", lambda time: b'{"time":%.3f,"service":"hotel","kind":"checkin","duration":190}' % time),
     Blunder("hotel", lambda _: b'{"time":"2026-03-01T09:30:00","service":"hotel","duration":190}'),
-    Blunder("payments", lambda time: b'{"time":%.3f,"service":"payments","duration":"fast"}' % time),
+    Blunder("payments", lambda time: b'{"time":%.3f,"service":"payments","step":"refund","duration":"fast"}' % time),
     # A clock that is an hour fast, and a terminal that was offline for an hour.
     Blunder("hotel", lambda time: b'{"time":%.3f,"service":"hotel","step":"check-in","duration":205}' % (time + _HOUR)),
     Blunder("hotline", lambda time: b'{"time":%.3f,"service":"hotline","step":"answer","duration":9}' % (time - _HOUR)),

@@ -138,7 +138,7 @@ _GARBAGE: Final = (
     Record(b'{"time":1}', reason="missing-service"),
     Record(b'{"service":"hotline"}', reason="missing-time"),
     Record(b'{"time":1,"service":"hotline","kind":"probe"}', reason="missing-field"),
-    Record(b'{"time":1,"service":"hotline","duration":-1}', reason="negative"),
+    Record(b'{"time":1,"service":"hotline","outcome":"OK"}', reason="invalid-value"),
     Record(b'{"time":1772438400000,"service":"hotline"}', reason="time-out-of-range"),
 )
 
