@@ -81,6 +81,7 @@ class Place:
             "good": decision.ratio.good,
             "total": decision.ratio.total,
             "standards": decision.standards,
+            **_cause(decision),
         }
         return self._record(self.settings.breaches_topic, decision.service.encode(), "breach", content)
 
@@ -99,6 +100,7 @@ class Place:
             "good": decision.ratio.good,
             "total": decision.ratio.total,
             "standards": decision.standards,
+            **_cause(decision),
         }
         return self._audit("decision", None, decision.at_ms, detail)
 
@@ -126,6 +128,10 @@ class Place:
         prefix = state_prefix(self.source, self.settings.group)
         for name, value in rows:
             yield Output(self.settings.state_topic, self.source.partition, prefix + name, value)
+
+
+def _cause(decision: Decision) -> dict[str, str]:
+    return {} if decision.cause is None else {"cause": str(decision.cause)}
 
 
 def _identity(content: bytes) -> str:

@@ -20,7 +20,10 @@ OTHER: Final = "other"
 #: Label of failures that name no fail point.
 UNSPECIFIED: Final = "unspecified"
 
-Kind = Literal["step", "failure-point", "measure", "source"]
+#: A measure is what an objective was in the first form of state: see `streams.older_state`.
+Kind = Literal["step", "failure-point", "objective", "source", "measure"]
+#: Later than any record's.
+LATEST_OFFSET: Final = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,12 @@ class Caps:
 
 
 class Member(NamedTuple):
-    """One admission: a step of a service, a fail point or a source of probes of a step, or what an objective measures.
+    """One admission: a step of a service, a fail point or a source of probes of a step, or an objective as it is.
 
-    ``name`` is the step, or the identity of the measure; ``point`` the fail point, or the source; ``day`` counts days
-    of event time since 1970; ``offset`` is that of the record that brought it; −1: it came with the standards that a
-    partition began with.
+    ``name`` is the step, or the objective; ``point`` the fail point, the source, or the identity of what the objective
+    measures; ``day`` counts days of event time since 1970, and for objectives how often they were begun anew because
+    what was saved of them was wrong; ``offset`` is that of the record that brought it; −1: it came with the standards
+    that a partition began with.
     """
 
     kind: Kind
@@ -97,7 +101,8 @@ class Catalogue:
         self.caps = caps or Caps()
         self.members: list[Member] = []
         self.steps: dict[tuple[str, str], StepSeries] = {}
-        self.measures: dict[tuple[str, str], int] = {}
+        self._measures: dict[tuple[str, str, int, int], int] = {}  # by service, identity, and since when
+        self._objectives: dict[tuple[str, str, str], list[tuple[int, int]]] = {}  # since when each is as it is
         self.ratios = self.sums = self.distributions = 0
         self._offset = -1
         self._later: deque[Member] = deque()  # those that the record at hand has not met yet
@@ -163,11 +168,24 @@ class Catalogue:
         self._add(Member("source", service, step, source, day, self._offset))
         return source
 
-    def measure(self, service: str, identity: str) -> int:
-        """Number of the ratio that an objective of ``service`` judges by; equal measures share it."""
-        if (service, identity) not in self.measures:
-            self._add(Member("measure", service, identity, "", 0, self._offset))
-        return self.measures[service, identity]
+    def bring(self, service: str, objective: str, identity: str) -> None:
+        """Let ``objective`` of ``service`` measure ``identity`` from the record at hand on.
+
+        Objectives that the same record brings share a ratio where they measure the same. Those of other records do
+        not: what one attains would depend on which others there are, or were.
+        """
+        self._add(Member("objective", service, objective, identity, 0, self._offset))
+
+    def objective(self, service: str, objective: str, identity: str, before: int = LATEST_OFFSET) -> int:
+        """Number of the ratio that ``objective`` of ``service`` is judged by.
+
+        ``before``: as it was for the records before that offset. Raises `KeyError` if nothing has brought it.
+        """
+        brought = self._objectives.get((service, objective, identity), ())
+        since = max((one for one in brought if one[0] < before), default=None)
+        if since is None:
+            raise KeyError(f"{service} / {objective}")
+        return self._measures[service, identity, *since]
 
     def since(self, first: int) -> Sequence[Member]:
         """Members from number ``first`` on."""
@@ -188,9 +206,8 @@ class Catalogue:
         elif member.kind == "failure-point":
             self.steps[member.service, member.name].failures[member.point] = self.sums
             self.sums += 1
-        elif member.kind == "measure":
-            self.measures[member.service, member.name] = self.ratios
-            self.ratios += 1
+        elif member.kind == "objective":
+            self._add_objective(member)
         self._meet(member)
 
     def _add_step(self, member: Member) -> None:
@@ -198,6 +215,14 @@ class Catalogue:
         self.steps[member.service, member.name] = StepSeries(first, first + 1, first + 2, self.distributions)
         self.ratios += 3
         self.distributions += 1
+
+    def _add_objective(self, member: Member) -> None:
+        since = member.offset, member.day
+        self._objectives.setdefault((member.service, member.name, member.point), []).append(since)
+        measure = (member.service, member.point, *since)
+        if measure not in self._measures:
+            self._measures[measure] = self.ratios
+            self.ratios += 1
 
     def _meet_nobody(self) -> None:
         self._met: set[tuple[str, str, str | None]] = set()  # steps (no fail point), and fail points

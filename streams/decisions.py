@@ -23,7 +23,13 @@ class Change(enum.StrEnum):
 
     OPENED = "opened"
     CLOSED = "closed"
-    WITHDRAWN = "withdrawn"  # the standards changed and no longer promise it as it was
+    WITHDRAWN = "withdrawn"  # the standards changed and no longer promise it as it was, or it never was one
+
+
+class Cause(enum.StrEnum):
+    """Why a decision was taken that nothing in the log has led to at that time."""
+
+    REBUILT = "rebuilt"  # saved state was wrong, and has been made anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,7 @@ class Decision:
     since_ms: int
     start_ms: int
     standards: str
+    cause: Cause | None = None
 
 
 class _Judged:
@@ -127,12 +134,28 @@ class Decisions:
             if _same(earlier.objective(service, name), self.objective(service, name)):
                 kept[service, name] = since_ms
             else:
-                digest = self._standards.digest
-                yield Decision(service, name, Change.WITHDRAWN, now_ms, Ratio(), since_ms, now_ms, digest)
+                yield self._withdrawn((service, name), since_ms, now_ms)
         self.resume(kept, now_ms)
         for judged in self._judged:
             self._move(judged, now_ms, leaving=True)
             yield from self._judge(judged, now_ms)
+
+    def correct(self, told: Mapping[tuple[str, str], int], now_ms: int) -> Iterator[Decision]:
+        """Decisions that lead from the breaches that were ``told`` of, by their beginnings, to those that there are."""
+        found = self.breached_since
+        for key in sorted(told.keys() | found.keys()):
+            if told.get(key) == found.get(key):
+                continue
+            if key in told:
+                yield self._withdrawn(key, told[key], now_ms, Cause.REBUILT)
+            if key in found:
+                judged = next(one for one in self._judged if key in one.keys)
+                ratio = judged.running.totals.ratio(int(judged.ids[judged.keys.index(key)]))
+                start_ms, digest = judged.running.start_ms, self._standards.digest
+                yield Decision(*key, Change.OPENED, now_ms, ratio, found[key], start_ms, digest, Cause.REBUILT)
+
+    def _withdrawn(self, key: tuple[str, str], since_ms: int, now_ms: int, cause: Cause | None = None) -> Decision:
+        return Decision(*key, Change.WITHDRAWN, now_ms, Ratio(), since_ms, now_ms, self._standards.digest, cause)
 
     def objective(self, service: str, name: str) -> Objective | None:
         """The objective ``name`` of ``service``, if there is one."""

@@ -8,7 +8,7 @@ saved, `Engine.take` follows, and `restore` of `streams.saving` begins.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -64,7 +64,7 @@ class Engine:
         book: Book | None = None,
         caps: Caps | None = None,
         standards_log: StandardsLog | None = None,
-        members: Sequence[Member] = (),
+        members: Sequence[Member] | None = None,
     ) -> None:
         """Start before the first record of ``partition`` of ``source``.
 
@@ -76,15 +76,18 @@ class Engine:
             book: of the standards that the log names.
             caps: of names that no standards declare.
             standards_log: with what the log has named so far; by default nothing.
-            members: of the catalogue that there are.
+            members: of the catalogue that was saved; None: nothing was.
+
+        Raises:
+            KeyError: the members lack an objective.
         """
         self.progress = Progress(source, partition)
         self.saved: SavedPoint | None = None  # what it was restored from
         self.policy = policy or TimePolicy()
-        log = self.standards_log = standards_log or StandardsLog.begin(source, book, standards)
+        self.standards_log = standards_log or StandardsLog.begin(source, book, standards)
         self.names = Names()
-        self.catalogue = Catalogue(caps, members)
-        self.eras = Eras([Era.begin(log.of(named), named.start_ms, self.catalogue, self.names) for named in log.in_use])
+        self.catalogue = Catalogue(caps, members or ())
+        self.eras = Eras(self._first_era() if members is None else self._saved_eras())
         self.watermark = Watermark(self.policy_of(self.eras.newest.standards))
         self.timelines = Timelines()
         self.counts, self.distributions = histories(Grid(standards.timezone), history.RETENTION_MS)
@@ -99,10 +102,25 @@ class Engine:
         self.first: int | None = None  # offset of the first record ever folded
         self.resume: int | None = None  # where the log is to be read on, while records are folded again
         self.mute_to: int | None = None  # what follows from records up to there has been told before
+        self.told: dict[tuple[str, str], int] = {}  # breaches that this has left open, by their beginnings
         self.writer = Writer()
         self.unsaved = False
-        self._saved_members = len(members)
+        self.saved_members = len(members or ())
         self.last: LastRecord | None = None  # the last record folded
+
+    def _first_era(self) -> list[Era]:
+        return [
+            Era.follow(
+                None, self.standards_log.of(self.standards_log.named[0]), BEGINNING_MS, self.catalogue, self.names
+            )
+        ]
+
+    def _saved_eras(self) -> list[Era]:
+        log = self.standards_log
+        return [
+            Era.begin(log.of(named), named.start_ms, self.catalogue, self.names, log.replaced_at(named))
+            for named in log.in_use
+        ]
 
     # -- what others ask ------------------------------------------------------------------------------------------
 
@@ -266,7 +284,9 @@ class Engine:
             start_ms = slice_ceiling(max(frontier_ms, self.progress.newest_ms or 0) + 1)
         self.standards_log.named.append(Named(offset, record.hash, record.proposed, start_ms))
         self.catalogue.go_to(offset)
-        if replaced := self.eras.add(Era.begin(standards, start_ms, self.catalogue, self.names)):
+        replaced = self.eras.drop_replaced(start_ms)
+        self.eras.add(Era.follow(self.eras.newest.standards, standards, start_ms, self.catalogue, self.names))
+        if replaced:
             detail = {"hash": replaced.standards.digest, "change": "replaced"}
             self.notice(Notice(NoticeType.STANDARDS, offset, start_ms, detail))
         self.watermark.change(self.policy_of(standards), offset + 1)
@@ -312,6 +332,15 @@ class Engine:
         self._ahead.clear()
         if not len(batch) or int(batch.offsets[-1]) >= self.mute_to:
             self.mute_to = None
+            self.correct(self.told)
+
+    def correct(self, told: Mapping[tuple[str, str], int]) -> None:
+        """Tell with the next advance how the breaches that there are differ from those that were ``told`` of."""
+        watermark_ms = self.watermark.value_ms
+        if watermark_ms is not None:
+            decisions = tuple(self.decisions.correct(told, slice_start(watermark_ms)))
+            self._ahead.append(Advanced(decisions=decisions))
+            self.unsaved = self.unsaved or bool(decisions)
 
     # -- advance --------------------------------------------------------------------------------------------------
 
@@ -414,6 +443,6 @@ class Engine:
         Call it behind `advance`, once something was folded, and not while `replaying`.
         """
         assert not self.replaying, "what is being folded again is saved"
-        rows = saving.rows(self, self._saved_members)
-        self._saved_members, self.unsaved = len(self.catalogue.members), False
+        rows = saving.rows(self, self.saved_members)
+        self.saved_members, self.unsaved = len(self.catalogue.members), False
         return rows

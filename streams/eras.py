@@ -14,11 +14,11 @@ from typing import Self
 
 import numpy as np
 
-from streams.catalogue import Catalogue
+from streams.catalogue import LATEST_OFFSET, Catalogue
 from streams.columns import Observations
 from streams.derivers.timelines import DEFAULT_HOLD_MS, Probe, Timelines
 from streams.events import Event, Interaction
-from streams.judging import RouteKey
+from streams.judging import RouteKey, identity
 from streams.names import Names
 from streams.open_slices import OpenSlices
 from streams.router import Router
@@ -37,10 +37,32 @@ class Era:
     open: OpenSlices
 
     @classmethod
-    def begin(cls, standards: Standards, start_ms: int, catalogue: Catalogue, names: Names) -> Self:
-        """An era without open slices."""
-        router = Router(standards, catalogue, names)
+    def begin(
+        cls, standards: Standards, start_ms: int, catalogue: Catalogue, names: Names, before: int = LATEST_OFFSET
+    ) -> Self:
+        """An era without open slices, whose objectives the catalogue has as they were ``before`` that offset.
+
+        Raises:
+            KeyError: the catalogue lacks an objective.
+        """
+        router = Router(standards, catalogue, names, before)
         return cls(standards, start_ms, router, OpenSlices(router))
+
+    @classmethod
+    def follow(
+        cls, earlier: Standards | None, standards: Standards, start_ms: int, catalogue: Catalogue, names: Names
+    ) -> Self:
+        """An era behind one of ``earlier`` standards (None: the first).
+
+        Objectives that measure what they did go on, the others begin with the record at hand.
+        """
+        for service in standards.services.values():
+            for name, objective in service.objectives.items():
+                before = earlier.services.get(service.name) if earlier else None
+                known = before.objectives.get(name) if before else None
+                if known is None or known.measure != objective.measure:
+                    catalogue.bring(service.name, name, identity(objective.measure))
+        return cls.begin(standards, start_ms, catalogue, names)
 
     def place(self, observations: Observations, offsets: IntArray) -> None:
         """Add events to their open slices: probes as transitions, everything else as observations."""
@@ -117,14 +139,17 @@ class Eras:
         """Number of open slices of all eras."""
         return sum(len(era.open) for era in self._eras)
 
-    def add(self, era: Era) -> Era | None:
-        """Let ``era`` follow the newest one, or replace it where that was to begin at the same time; gives that one."""
-        replaced = None
-        if len(self._eras) > 1 and self.newest.start_ms == era.start_ms:
-            replaced = self._eras.pop()
-            assert not len(replaced.open), "nothing has entered slices that the log had not spoken of"
-        self._eras.append(era)
+    def drop_replaced(self, start_ms: int) -> Era | None:
+        """Forget the newest era if it was to begin at ``start_ms``, as the one that is to be added; gives that one."""
+        if len(self._eras) == 1 or self.newest.start_ms != start_ms:
+            return None
+        replaced = self._eras.pop()
+        assert not len(replaced.open), "nothing has entered slices that the log had not spoken of"
         return replaced
+
+    def add(self, era: Era) -> None:
+        """Let ``era`` follow the newest one."""
+        self._eras.append(era)
 
     def turn(self) -> None:
         """Let the next era be in force; nothing of the one before may be open."""

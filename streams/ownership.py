@@ -20,7 +20,7 @@ from streams.rows import Row
 from streams.saving import rebuild, restore
 from streams.standards.model import Standards
 from streams.standards_log import Book
-from streams.state import StateUnusable, peek
+from streams.state import FORMAT, StateUnusable, peek
 from streams.watermark import TimePolicy
 
 
@@ -186,7 +186,12 @@ def take_over(records: Mapping[bytes, bytes], start: Start, *, beginning: int) -
                 caps=start.caps,
             )
         )
-    reaches = _reaches(records, beginning)
+    row = peek(records)
+    reaches = row is not None and beginning <= row.first  # the log has all that the readable row says was folded
+    if row is not None and row.format < FORMAT and reaches:
+        return _rebuilt(
+            records, start, Notice(NoticeType.FORMAT, row.offset, None, {"format": row.format, "rebuilt": True})
+        )
     try:
         restored = restore(
             records,
@@ -197,26 +202,26 @@ def take_over(records: Mapping[bytes, bytes], start: Start, *, beginning: int) -
             caps=start.caps,
         )
     except StateUnusable:
-        if not reaches:
+        if row is None or not reaches:
             raise
-        return _rebuilt(records, start, ())
-    if restored.damaged and reaches:
-        return _rebuilt(records, start, restored.damaged)
+        return _repaired(records, start, row.offset, ("m",))  # the catalogue
+    if restored.damaged and row is not None and reaches:
+        return _repaired(records, start, row.offset, restored.damaged)
     return Ownership(restored.engine, restored.damaged)
 
 
-def _reaches(records: Mapping[bytes, bytes], beginning: int) -> bool:
-    """Whether the log still has everything that the readable partition row says was folded."""
-    row = peek(records)
-    return row is not None and beginning <= row.first
-
-
-def _rebuilt(records: Mapping[bytes, bytes], start: Start, damaged: tuple[str, ...]) -> Ownership:
+def _rebuilt(
+    records: Mapping[bytes, bytes], start: Start, *notices: Notice, damaged: tuple[str, ...] = ()
+) -> Ownership:
+    """Begin with the log's first record again, which ``notices`` give the reason for."""
     engine = rebuild(
         records, source=start.source, partition=start.partition, book=start.book, policy=start.policy, caps=start.caps
     )
-    assert engine.mute_to is not None
-    named = damaged or ("m",)  # the catalogue
     # Kept here: while the engine folds again what was told already it is silent.
-    notices = [Notice(NoticeType.DAMAGE, engine.mute_to, None, {"row": row, "rebuilt": True}) for row in named]
-    return Ownership(engine, named, _notices=notices)
+    return Ownership(engine, damaged, _notices=list(notices))
+
+
+def _repaired(records: Mapping[bytes, bytes], start: Start, offset: int, damaged: tuple[str, ...]) -> Ownership:
+    """Rebuild what was ``damaged``, which an audit is told of."""
+    notices = [Notice(NoticeType.DAMAGE, offset, None, {"row": row, "rebuilt": True}) for row in damaged]
+    return _rebuilt(records, start, *notices, damaged=damaged)

@@ -14,10 +14,21 @@ from typing import Final
 
 import numpy as np
 
-from streams.catalogue import Catalogue
+from streams.catalogue import LATEST_OFFSET, Catalogue
 from streams.columns import ABSENT
 from streams.events import Kind
-from streams.judging import AVAILABLE, Feed, RouteKey, bands, classes_told_apart, identity, judge, point_of, regardless
+from streams.judging import (
+    AVAILABLE,
+    Feed,
+    Judgement,
+    RouteKey,
+    bands,
+    classes_told_apart,
+    identity,
+    judge,
+    point_of,
+    regardless,
+)
 from streams.names import Names
 from streams.slices import PAIRS
 from streams.standards.model import (
@@ -62,8 +73,14 @@ class Router:
     ``folded`` counts the observations whose labels the caps of the catalogue replaced, by what was replaced.
     """
 
-    def __init__(self, standards: Standards, catalogue: Catalogue, names: Names) -> None:
-        """Compile ``standards``; their objectives get their series at once, everything else when it occurs."""
+    def __init__(self, standards: Standards, catalogue: Catalogue, names: Names, before: int = LATEST_OFFSET) -> None:
+        """Compile ``standards``, whose objectives the catalogue has as they were ``before`` that offset.
+
+        Everything else gets its series when it occurs.
+
+        Raises:
+            KeyError: the catalogue lacks an objective.
+        """
         self._standards = standards
         self._names = names
         self._catalogue = catalogue
@@ -90,7 +107,8 @@ class Router:
         self.failure_sum: list[int] = []  # by cell; −1: none
         for service in standards.services.values():
             for name, objective in service.objectives.items():
-                self.objectives[service.name, name] = catalogue.measure(service.name, identity(objective.measure))
+                measured = identity(objective.measure)
+                self.objectives[service.name, name] = catalogue.objective(service.name, name, measured, before)
 
     @property
     def ratios(self) -> int:
@@ -244,12 +262,12 @@ class Router:
 
     def _admit_observed(self, service: str, step: str) -> tuple[int, int]:
         """Admit the two routes of observed time, up and down; probes themselves are not counted. Gives their cells."""
-        ratios = [self._catalogue.steps[service, step].probes]
-        ratios += [
-            self.objectives[service, objective.name]
+        judging = {  # each ratio once, however many objectives read it
+            self.objectives[service, objective.name]: None
             for objective in self._objectives_of(service)
             if isinstance(objective.measure, ProbeAvailability) and objective.measure.step in (None, step)
-        ]
+        }
+        ratios = [self._catalogue.steps[service, step].probes, *judging]
         route = RouteKey("", service, step, None, None, "ok")
         up, down = (
             self._add_route(route, [Feed(ratio, regardless(verdict)) for ratio in ratios], -1, -1)
@@ -283,10 +301,15 @@ class Router:
         series = self._catalogue.steps[route.service, route.step or ""]
         yield Feed(series.answered, regardless(Verdict.BAD if route.outcome == "abandoned" else Verdict.GOOD))
         yield Feed(series.availability, regardless(AVAILABLE[route.outcome]))
-        for objective in self._objectives_of(route.service):
-            judgement = judge(objective.measure, route)
-            if judgement is not None:
-                yield Feed(self.objectives[route.service, objective.name], judgement)
+        yield from (Feed(ratio, judgement) for ratio, judgement in self._judgements(route).items())
+
+    def _judgements(self, route: RouteKey) -> dict[int, Judgement]:
+        """How the ratios of objectives judge ``route``: each ratio once, however many objectives read it."""
+        judged = (
+            (self.objectives[route.service, objective.name], judge(objective.measure, route))
+            for objective in self._objectives_of(route.service)
+        )
+        return {ratio: judgement for ratio, judgement in judged if judgement is not None}
 
     def _objectives_of(self, service: str) -> Iterable[Objective]:
         declared = self._standards.services.get(service)

@@ -6,16 +6,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from streams.catalogue import Caps, Member
+from streams.older_state import Migrated, migrated
 from streams.progress import LastRecord, Notice, NoticeType, SavedPoint
 from streams.rows import Row, assemble
 from streams.slices import Counts, Distributions, slice_start
 from streams.standards_log import Book, StandardsLog, StandardsLost
-from streams.state import COUNTS, DISTRIBUTIONS, QUARANTINE, Loaded, PartitionRow, StateUnusable, Writer, load, peek
+from streams.state import (
+    COUNTS,
+    DISTRIBUTIONS,
+    FORMAT,
+    QUARANTINE,
+    Loaded,
+    PartitionRow,
+    StateUnusable,
+    Writer,
+    load,
+    peek,
+)
 from streams.watermark import Limit, Newest, TimePolicy
 
 if TYPE_CHECKING:
@@ -73,6 +85,7 @@ def _partition_row(engine: Engine) -> PartitionRow:
         standards=engine.standards_log.named,
         current=engine.standards_log.current,
         members=len(engine.catalogue.members),
+        format=FORMAT,
     )
 
 
@@ -96,13 +109,31 @@ def restore(
     loaded = load(records)
     row = loaded.partition
     _require_own(row, source, partition)
-    engine = _engine(StandardsLog(source, book, row.standards, row.current), row, policy, caps, loaded.members)
+    log = StandardsLog(source, book, row.standards, row.current)
+    older = _migrated(loaded, log) if row.format < FORMAT else None
+    engine = _engine(log, row, policy, caps, older.members if older else loaded.members)
     _restore_slices(engine, loaded)
-    _restore_position(engine, row)
+    _restore_position(engine, row, older.anew if older else ())
     engine.writer = Writer(loaded.parts)
     _quarantine(engine, records, loaded)
+    if older:
+        _tell_of_older(engine, row, older)
     engine.go_on()
     return Restored(engine, tuple(sorted(name.decode(errors="replace") for name in loaded.damaged)))
+
+
+def _migrated(loaded: Loaded, log: StandardsLog) -> Migrated:
+    try:
+        return migrated(loaded.members, log)
+    except StandardsLost as error:
+        raise StateUnusable(str(error)) from None
+
+
+def _tell_of_older(engine: Engine, row: PartitionRow, older: Migrated) -> None:
+    """Tell which figures begin anew, and of the breaches that these had; write all members in today's form."""
+    engine.saved_members = 0
+    engine.notice(Notice(NoticeType.FORMAT, row.offset, None, {"format": row.format, "anew": older.anew}))
+    engine.correct(_breaches(row))
 
 
 def rebuild(
@@ -127,9 +158,10 @@ def rebuild(
     if row is None:
         raise StateUnusable("the partition row is damaged, so that nobody knows what was told already")
     _require_own(row, source, partition)
-    engine = _engine(StandardsLog(source, book, row.standards[:1]), row, policy, caps, ())
+    engine = _engine(StandardsLog(source, book, row.standards[:1]), row, policy, caps, None)
     engine.saved = _point(row)
     engine.mute_to = row.offset
+    engine.told = _breaches(row)
     engine.watermark.limits = [Limit(*limit) for limit in row.limits]
     engine.watermark.change(engine.watermark.policy, row.reached)
     engine.writer = Writer(assemble(records).parts, replace=True)
@@ -142,7 +174,7 @@ def _require_own(row: PartitionRow, source: str, partition: int) -> None:
 
 
 def _engine(
-    log: StandardsLog, row: PartitionRow, policy: TimePolicy | None, caps: Caps | None, members: Sequence[Member]
+    log: StandardsLog, row: PartitionRow, policy: TimePolicy | None, caps: Caps | None, members: Sequence[Member] | None
 ) -> Engine:
     from streams.engine import Engine  # noqa: PLC0415 - the engine saves itself by `rows`
 
@@ -158,6 +190,8 @@ def _engine(
         )
     except StandardsLost as error:
         raise StateUnusable(str(error)) from None
+    except KeyError as error:
+        raise StateUnusable(f"the catalogue lacks the objective {error}") from None
 
 
 def _point(row: PartitionRow) -> SavedPoint:
@@ -175,14 +209,18 @@ def _restore_slices(engine: Engine, loaded: Loaded) -> None:
     )
 
 
-def _restore_position(engine: Engine, row: PartitionRow) -> None:
+def _breaches(row: PartitionRow) -> dict[tuple[str, str], int]:
+    return {(service, objective): since_ms for service, objective, since_ms in row.breaches}
+
+
+def _restore_position(engine: Engine, row: PartitionRow, anew: Collection[tuple[str, str]]) -> None:
     watermark = engine.watermark
     watermark.limits = [Limit(*limit) for limit in row.limits]
     watermark.policy = TimePolicy(row.lateness_ms, watermark.limits[-1].max_ahead_ms)
     watermark.frontier_ms, watermark.floor_ms = row.frontier_ms, row.floor_ms
     watermark.newest = Newest(*row.newest) if row.newest else None
     engine.timelines.restore(row.passed_ms, row.held)
-    breaches = {(service, objective): since_ms for service, objective, since_ms in row.breaches}
+    breaches = {key: since_ms for key, since_ms in _breaches(row).items() if key not in anew}
     if watermark.value_ms is not None:
         engine.decisions.resume(breaches, slice_start(watermark.value_ms))
     engine.progress.restore(row.progress)

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, Self
 
 import msgspec
 
+from streams.catalogue import LATEST_OFFSET
 from streams.columns import Batch
 from streams.mapping import Mapper, compile_mapping
 from streams.standards.model import Standards
@@ -84,6 +85,10 @@ class StandardsLog:
         """The newest, in force or about to be."""
         newest = self.named[-1]
         return ProposedStandards(newest.hash, newest.proposed_ms)
+
+    def replaced_at(self, named: Named) -> int:
+        """Offset of the record that named others behind ``named``; later than any record if none has."""
+        return next((one.offset for one in self.named if one.offset > named.offset), LATEST_OFFSET)
 
     def turn(self) -> Named:
         """Let the next ones be in force, and give them."""

@@ -34,6 +34,8 @@ from streams.slices import Counts, Distributions
 from streams.standards_log import Named
 
 PARTITION: Final = b"p"
+#: Form of what is saved. It grows with every change after which older state means something else.
+FORMAT: Final = 2
 _PAGE_MEMBERS: Final = 256
 #: Before the names of rows that could not be read and are kept as they were found.
 QUARANTINE: Final = b"q/"
@@ -74,6 +76,7 @@ class PartitionRow(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     standards: list[Named]
     current: int  # which of the standards are in force
     members: int
+    format: Annotated[int, msgspec.Meta(ge=1, le=FORMAT)] = 1
 
 
 _decode_partition: Final = msgspec.json.Decoder(PartitionRow).decode

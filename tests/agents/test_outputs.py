@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from agents.outputs import Output, Place, state_prefix
 from agents.partitions import Source
 from agents.settings import Settings
-from streams.decisions import Change, Decision
+from streams.decisions import Cause, Change, Decision
 from streams.letters import DeadLetter, encode_lines
 from streams.ownership import Conclusions
 from streams.progress import Notice, NoticeType
@@ -42,6 +42,8 @@ NOTICES: Final = [
     Notice(NoticeType.GAP, 9, None, {"from": 9, "to": 40}),
     Notice(NoticeType.DAMAGE, 9, None, {"row": "s/c/0/10", "found": "its checksum does not hold"}),
     Notice(NoticeType.DAMAGE, 9, None, {"row": "m", "rebuilt": True}),
+    Notice(NoticeType.FORMAT, 9, None, {"format": 1, "rebuilt": True}),
+    Notice(NoticeType.FORMAT, 9, None, {"format": 1, "anew": [["hotline", "answered"]]}),
     Notice(NoticeType.POLICY, 9, None, {"lateness_ms": 60_000, "max_ahead_ms": 300_000}),
 ]
 
@@ -133,6 +135,13 @@ def test_a_decision_is_a_breach_and_an_audit_record() -> None:
 def test_every_change_has_the_published_form(change: Change) -> None:
     decision = replace(OPENED, change=change, ratio=Ratio())
     assert breach(decision)["change"] == audit(decision)["detail"]["change"] == str(change)
+
+
+def test_why_a_decision_was_taken_that_the_log_has_not_led_to_is_told() -> None:
+    assert "cause" not in breach(OPENED)
+    for cause in Cause:
+        decision = replace(OPENED, cause=cause)
+        assert breach(decision)["cause"] == audit(decision)["detail"]["cause"] == str(cause)
 
 
 @pytest.mark.parametrize("notice", NOTICES, ids=lambda notice: f"{notice.type} {notice.detail}")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from streams.catalogue import Catalogue
 from streams.columns import durations_us
 from streams.distribution import LONGEST_US
+from streams.eras import Era
 from streams.events import Event
 from streams.judging import RouteKey, judge
 from streams.names import Names
@@ -47,8 +48,8 @@ def event(**fields: Any) -> Event:
 
 
 def new(judged_by: Standards) -> Router:
-    """A router over an empty catalogue."""
-    return Router(judged_by, Catalogue(), Names())
+    """A router over a catalogue that has nothing but its objectives."""
+    return Era.follow(None, judged_by, 0, Catalogue(), Names()).router
 
 
 def routed(router: Router, events: Sequence[Event]) -> IntArray:

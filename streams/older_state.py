@@ -1,0 +1,80 @@
+"""State of the first form, in which objectives that measured the same shared a ratio and each counted everything again.
+
+Ratios that several objectives of one version of the standards shared cannot be trusted. Where the log still has every
+record, all state is rebuilt from it; else `migrated` keeps what is right, and the doubted ratios begin anew.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from streams.catalogue import Member
+from streams.judging import identity
+from streams.standards.model import Standards
+from streams.standards_log import Named, StandardsLog
+
+
+class Migrated(NamedTuple):
+    """Members in today's form, and the objectives (service, name) whose ratios begin anew."""
+
+    members: list[Member]
+    anew: list[tuple[str, str]]
+
+
+class _Measured(NamedTuple):
+    """What an objective of a service measures, by its identity."""
+
+    service: str
+    objective: str
+    measure: str
+
+
+def migrated(members: Iterable[Member], log: StandardsLog) -> Migrated:
+    """Turn ``members`` of the first form, under the standards of ``log``, into today's. Ratios keep their numbers.
+
+    Raises:
+        StandardsNeeded: the book is to look standards up.
+        StandardsLost: those in force, or about to be, are lost.
+    """
+    eras = [(named, list(_measured(log.of(named)))) for named in log.in_use]
+    doubted = _doubted(log)
+    found: list[Member] = []
+    for member in members:
+        found += _objectives(member, eras, doubted) if member.kind == "measure" else [member]
+    anew: dict[_Measured, Member] = {}
+    for named, measured in eras:
+        for one in measured:
+            if doubted is None or one[::2] in doubted:
+                anew.setdefault(one, Member("objective", *one, day=1, offset=named.offset))
+    return Migrated([*found, *anew.values()], sorted({one[:2] for one in anew}))
+
+
+def _measured(standards: Standards) -> Iterator[_Measured]:
+    for service in standards.services.values():
+        for name, objective in service.objectives.items():
+            yield _Measured(service.name, name, identity(objective.measure))
+
+
+def _doubted(log: StandardsLog) -> set[tuple[str, ...]] | None:
+    """Service and measure of the ratios that objectives of one version shared; None: all, for a version is lost."""
+    found: set[tuple[str, ...]] = set()
+    for digest in sorted({named.hash for named in log.named}):
+        standards = log.look_up(digest)
+        if standards is None:
+            return None
+        counts = Counter(one[::2] for one in _measured(standards))
+        found |= {measure for measure, count in counts.items() if count > 1}
+    return found
+
+
+def _objectives(
+    member: Member, eras: Sequence[tuple[Named, Sequence[_Measured]]], doubted: Collection[tuple[str, ...]] | None
+) -> list[Member]:
+    """The objectives that go on with the ratio of ``member``; one that no standards name where there is none."""
+    names: list[str] = []
+    if doubted is not None and (member.service, member.name) not in doubted:
+        measured = (one for _, each in eras for one in each if one[::2] == (member.service, member.name))
+        names = sorted({one.objective for one in measured})
+    return [Member("objective", member.service, name, member.name, 0, member.offset) for name in names or [""]]
