@@ -33,8 +33,8 @@ class Replay:
     examples: dict[Reason, DeadLetter] = field(default_factory=dict)
 
     def cumulative(self) -> Reading:
-        """Figures over the whole of the logs."""
-        return merge(engine.cumulative() for engine in self.engines)
+        """Figures over the whole of the logs, whose end is the end of probes, too."""
+        return merge(engine.cumulative(ended=True) for engine in self.engines)
 
     def objectives(self) -> tuple[ObjectiveLevel, ...]:
         """Objectives over their own windows, as at the end of the logs."""
@@ -42,7 +42,7 @@ class Replay:
         levels = [
             level
             for window in windows.values()
-            for level in merge(engine.read(window) for engine in self.engines).objectives
+            for level in merge(engine.read(window, ended=True) for engine in self.engines).objectives
         ]
         return tuple(sorted(levels, key=lambda level: (level.service, level.objective.name)))
 

@@ -94,7 +94,7 @@ class Engine:
         self.distributions.retention_ms = history.distribution_retention_ms(self.standards)
         self.beyond = Counts(), Distributions()  # the sum of what is past retention
         self.decisions = Decisions(standards, self.eras.now.router.objectives, self.counts)
-        self.reader = Reader(self.eras, self.catalogue, self.counts, self.distributions)
+        self.reader = Reader(self.eras, self.catalogue, self.timelines, self.counts, self.distributions)
         self.first_ms: int | None = None  # start of the oldest slice that anything entered
         self.closed_ms = 0  # end of the newest closed slice
         self.notices: list[Notice] = []
@@ -159,13 +159,19 @@ class Engine:
         """Whether a tick would count."""
         return self.watermark.lives_in_the_present
 
-    def read(self, window: Window) -> Reading:
-        """Figures over ``window`` as at the newest believed event time, open slices included."""
-        return self.reader.window(window, self.closed_ms, self.watermark.frontier_ms, self.decisions.breached_since)
+    def read(self, window: Window, *, ended: bool = False) -> Reading:
+        """Figures over ``window`` as at the newest believed event time, open slices included.
 
-    def cumulative(self) -> Reading:
-        """Figures since the beginning of the log, open slices included."""
-        return self.reader.cumulative(self.first_ms, self.progress.newest_ms, self.decisions.breached_since)
+        ``ended``: the log is finite and this is its end, which is the end of probes, too: they count to the end of
+        what they claim. Figures alone end by it; the engine stays as it is, and more may follow.
+        """
+        frontier_ms, breaches = self.watermark.frontier_ms, self.decisions.breached_since
+        return self.reader.window(window, self.closed_ms, frontier_ms, breaches, ended=ended)
+
+    def cumulative(self, *, ended: bool = False) -> Reading:
+        """Figures since the beginning of the log, open slices included; ``ended`` as in `read`."""
+        breaches = self.decisions.breached_since
+        return self.reader.cumulative(self.first_ms, self.progress.newest_ms, breaches, ended=ended)
 
     def policy_of(self, standards: Standards) -> TimePolicy:
         """The policy of time, with the lateness that ``standards`` allow for this source."""

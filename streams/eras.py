@@ -22,7 +22,7 @@ from streams.judging import RouteKey, identity
 from streams.names import Names
 from streams.open_slices import OpenSlices
 from streams.router import Router
-from streams.slices import OpenSlice, slice_start, slice_starts
+from streams.slices import Counts, OpenSlice, slice_start, slice_starts
 from streams.standards.model import Standards
 from streams.tables import IntArray, Table
 
@@ -163,6 +163,17 @@ class Eras:
     def first_offset(self) -> int | None:
         """Offset of the first record that entered an open slice."""
         return min((first for era in self._eras if (first := era.open.first_offset()) is not None), default=None)
+
+    def look_ahead(self, timelines: Timelines, start_ms: int) -> Iterator[Counts]:
+        """What probes observe from ``start_ms`` to the end of what they claim, no further probe coming.
+
+        Probes of open slices are heard; each era's standards say what its part of the time feeds. Nothing changes.
+        """
+        probes = [probe for era in self._eras for one in era.open for probe in one.transitions]
+        borders = [max(start_ms, era.start_ms) for era in self._eras]
+        _before, *parts = timelines.look_ahead(probes, borders)
+        for era, observed in zip(self._eras, parts, strict=True):
+            yield Counts(era.router.ratios_of_observed(observed))
 
     def place(self, observations: Observations, offsets: IntArray) -> None:
         """Add events, in log order, to the open slices of their eras. ``offsets`` are those of the whole batch."""

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from streams.catalogue import Catalogue, StepSeries
+from streams.derivers.timelines import Timelines
 from streams.eras import Eras
 from streams.history import NEVER, History
 from streams.open_slices import contents
@@ -100,12 +101,14 @@ class Reader:
         self,
         eras: Eras,
         catalogue: Catalogue,
+        timelines: Timelines,
         counts: History[Counts],
         distributions: History[Distributions],
     ) -> None:
         """Read what the engine's parts hold; nothing is closed yet."""
         self._eras = eras
         self._catalogue = catalogue
+        self._timelines = timelines
         self._histories = counts, distributions
         self._slots = BucketSlots()
         self._since_beginning = _Totals(CountTotals(), DistributionTotals(self._slots), Extremes())
@@ -124,15 +127,34 @@ class Reader:
         """Work every window out again: boundaries or windows have changed."""
         self._windows.clear()
 
-    def cumulative(self, first_ms: int | None, newest_ms: int | None, breaches: Breaches) -> Reading:
-        """Figures since the beginning, from the oldest slice's start up to the end of the newest event's slice."""
+    def cumulative(
+        self, first_ms: int | None, newest_ms: int | None, breaches: Breaches, *, ended: bool = False
+    ) -> Reading:
+        """Figures since the beginning, from the oldest slice's start up to the end of the newest event's slice.
+
+        ``ended``: see `window`.
+        """
         totals = self._since_beginning.copy()
         self._add_open(totals, -NEVER, -NEVER, NEVER)
+        if ended:
+            self._look_ahead(totals, -NEVER)
         end_ms = None if newest_ms is None else slice_ceiling(newest_ms + 1)
         return self._reading("all", first_ms, end_ms, totals, breaches)
 
-    def window(self, window: Window, closed_ms: int, frontier_ms: int | None, breaches: Breaches) -> Reading:
-        """Figures over ``window`` up to the end of the slice that the believed frontier of event time lies in."""
+    def window(
+        self,
+        window: Window,
+        closed_ms: int,
+        frontier_ms: int | None,
+        breaches: Breaches,
+        *,
+        ended: bool = False,
+    ) -> Reading:
+        """Figures over ``window`` up to the end of the slice that the believed frontier of event time lies in.
+
+        ``ended``: no more will come, so that probes count from where the window begins to the end of what they claim,
+        be that beyond the window's end. Otherwise they count as far as slices are closed.
+        """
         if frontier_ms is None:
             totals = _Totals(CountTotals(), DistributionTotals(self._slots), Extremes())
             return self._reading(window.name, None, None, totals, breaches)
@@ -141,6 +163,8 @@ class Reader:
         starts = counts.start_of(window, end_ms), distributions.start_of(window, end_ms)
         totals = self._closed(window, *starts, closed_ms)
         self._add_open(totals, *starts, end_ms)
+        if ended:
+            self._look_ahead(totals, starts[0])
         return self._reading(window.name, min(starts), end_ms, totals, breaches)
 
     def _closed(self, window: Window, counts_ms: int, distributions_ms: int, closed_ms: int) -> _Totals:
@@ -162,6 +186,11 @@ class Reader:
                 if one.start_ms >= distributions_ms:
                     totals.distributions.add(distributions)
                     totals.extremes.add(distributions)
+
+    def _look_ahead(self, totals: _Totals, counts_ms: int) -> None:
+        """Add what probes hold behind closed slices, from ``counts_ms`` on and to the end of what they claim."""
+        for counts in self._eras.look_ahead(self._timelines, counts_ms):
+            totals.counts.add(counts)
 
     def _reading(
         self, name: str, start_ms: int | None, end_ms: int | None, totals: _Totals, breaches: Breaches

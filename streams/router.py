@@ -16,6 +16,7 @@ import numpy as np
 
 from streams.catalogue import LATEST_OFFSET, Catalogue
 from streams.columns import ABSENT
+from streams.derivers.timelines import Observed
 from streams.events import Kind
 from streams.judging import (
     AVAILABLE,
@@ -165,6 +166,17 @@ class Router:
             self._probe_cells[service, step] = self._admit_observed(service, step)
         return self._probe_cells[service, step]
 
+    def ratios_of_observed(self, observed: Iterable[Observed]) -> Table:
+        """Rows (good, total) by ratio id, from milliseconds observed. Admits no route, unlike `probe_cells`."""
+        rows = [
+            (ratio, one.up_ms, one.up_ms + one.down_ms)
+            for one in observed
+            if one.up_ms or one.down_ms
+            for ratio in self._observed_ratios(one.service, one.step)
+        ]
+        columns = np.array(rows, np.int64).reshape(-1, 3)
+        return gather(columns[:, 0], columns[:, 1:], PAIRS)
+
     def ratios_of(self, cells: Table) -> Table:
         """Rows (good, total) by ratio id, from weights by cell id.
 
@@ -262,18 +274,22 @@ class Router:
 
     def _admit_observed(self, service: str, step: str) -> tuple[int, int]:
         """Admit the two routes of observed time, up and down; probes themselves are not counted. Gives their cells."""
-        judging = {  # each ratio once, however many objectives read it
-            self.objectives[service, objective.name]: None
-            for objective in self._objectives_of(service)
-            if isinstance(objective.measure, ProbeAvailability) and objective.measure.step in (None, step)
-        }
-        ratios = [self._catalogue.steps[service, step].probes, *judging]
+        ratios = self._observed_ratios(service, step)
         route = RouteKey("", service, step, None, None, "ok")
         up, down = (
             self._add_route(route, [Feed(ratio, regardless(verdict)) for ratio in ratios], -1, -1)
             for verdict in (Verdict.GOOD, Verdict.BAD)
         )
         return self.cell_start[up], self.cell_start[down]
+
+    def _observed_ratios(self, service: str, step: str) -> list[int]:
+        """Ratios that the observed time of a step of the catalogue feeds: each once, however many objectives read it."""
+        judged = {
+            self.objectives[service, objective.name]: None
+            for objective in self._objectives_of(service)
+            if isinstance(objective.measure, ProbeAvailability) and objective.measure.step in (None, step)
+        }
+        return [self._catalogue.steps[service, step].probes, *judged]
 
     def _add_route(self, route: RouteKey, feeds: Sequence[Feed], failure_sum: int, distribution: int) -> int:
         limits, tallies = bands(tuple(feed.judgement for feed in feeds))

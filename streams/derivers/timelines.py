@@ -6,13 +6,18 @@ down wins. Time that no probe holds for is unobserved and counts nowhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from itertools import pairwise
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 #: How long a probe holds that does not say, milliseconds.
 DEFAULT_HOLD_MS: Final = 60_000
+#: Later than anything holds, milliseconds since 1970.
+_THE_END: Final = 1 << 62
 
 
 class Probe(NamedTuple):
@@ -25,6 +30,9 @@ class Probe(NamedTuple):
     source: str
     up: bool
     holds_ms: int
+
+
+_time: Final = attrgetter("time_ms")
 
 
 class Observed(NamedTuple):
@@ -147,3 +155,22 @@ class Timelines:
         self._holding = {key: timeline for key, timeline in self._holding.items() if timeline.sources}
         self._passed_ms = end_ms
         return observed
+
+    def look_ahead(self, probes: Iterable[Probe], borders: Sequence[int]) -> list[list[Observed]]:
+        """What would be observed if no further probe came, and those that hold did so to the end of what they claim.
+
+        ``probes`` are those of slices that have not been passed. Event time is cut at ``borders``, which ascend:
+        first comes what would be observed up to the first of them, last what would be from the last on. Nothing
+        changes here. It takes time by probes, whatever they claim: the way does not lead over slices.
+        """
+        ahead = Timelines()
+        ahead.restore(*self.held())
+        ordered = sorted(probes)
+        ends = [max(border, self._passed_ms) for border in borders]
+        places = [bisect_left(ordered, end_ms, key=_time) for end_ms in ends]
+        intervals = pairwise((self._passed_ms, *ends, _THE_END))
+        parts = pairwise((0, *places, len(ordered)))
+        return [
+            ahead.pass_slice(start_ms, end_ms, ordered[first:after])
+            for (start_ms, end_ms), (first, after) in zip(intervals, parts, strict=True)
+        ]

@@ -222,7 +222,13 @@ _JUMPS = st.one_of(_STEPS_FORWARD, st.integers(0, 3 * DAY_MS), st.sampled_from((
 
 
 @st.composite
-def logs(draw: st.DrawFn, *, jumps: bool = True, longest: int = 40) -> list[Record]:
+def logs(
+    draw: st.DrawFn,
+    *,
+    jumps: bool = True,
+    longest: int = 40,
+    events: st.SearchStrategy[dict[str, Any]] = EVENTS,
+) -> list[Record]:
     """A log as partitions see them: disorder within and beyond the lateness, fast clocks, repetitions, garbage."""
     clock = draw(st.sampled_from(BEGINNINGS))
     stamped = draw(st.booleans())
@@ -240,7 +246,7 @@ def logs(draw: st.DrawFn, *, jumps: bool = True, longest: int = 40) -> list[Reco
         else:
             off = draw(st.one_of(st.integers(-20 * S, 0), st.integers(-150 * S, 100 * S), st.just(400 * S)))
             shape = draw(st.sampled_from(("seconds", "seconds", "utc", "text", "cloud")))
-            records.append(Record(raw(draw(EVENTS), max(0, clock + (off if off <= 0 or stamped else 0)), shape), stamp))
+            records.append(Record(raw(draw(events), max(0, clock + (off if off <= 0 or stamped else 0)), shape), stamp))
     return records
 
 

@@ -38,6 +38,7 @@ DAY = 24 * HOUR
 COUNT_AGES = ((HOUR, "slice"), (DAY, "5 min"), (8 * DAY, "hour"), (math.inf, "day"))
 DISTRIBUTION_AGES = ((HOUR, "slice"), (DAY, "5 min"), (2 * DAY, "hour"), (math.inf, "day"))
 YEAR_3000 = 32_503_680_000_000
+NEVER = 10 * YEAR_3000
 
 #: Stands for the source of a CloudEvent.
 SOURCE = "of a CloudEvent"
@@ -202,8 +203,13 @@ class Oracle:
 
     # -- figures ----------------------------------------------------------------------------------------------------
 
-    def figures(self, start: int, end: int, distributions_from: int | None = None) -> dict[tuple[str, str], Figures]:
-        """Figures by (service, step) of the events in [start, end). Probes count as far as slices are closed."""
+    def figures(
+        self, start: int, end: int, distributions_from: int | None = None, *, ended: bool = False
+    ) -> dict[tuple[str, str], Figures]:
+        """Figures by (service, step) of the events in [start, end).
+
+        Probes count as far as slices are closed or, where the log has ended, from ``start`` to the end of all claims.
+        """
         found = {accepted.step: Figures() for accepted in self.accepted if _has_figures(accepted)}
         for accepted in self.accepted:
             if start <= accepted.time < end:
@@ -215,16 +221,18 @@ class Oracle:
                 found[accepted.step].durations_us.append(microseconds(duration))
         for step, figures in found.items():
             figures.durations_us.sort()
-            figures.probes = self._observed(step[0], step[1], start, min(end, self.final))
+            figures.probes = self._observed(step[0], step[1], start, self._probed_until(end, ended=ended))
         return found
 
-    def ratio(self, service: str, objective: Objective, start: int, end: int) -> tuple[int, int]:
-        """Good and total of ``objective`` over [start, end)."""
+    def ratio(
+        self, service: str, objective: Objective, start: int, end: int, *, ended: bool = False
+    ) -> tuple[int, int]:
+        """Good and total of ``objective`` over [start, end); ``ended`` as in `figures`."""
         measure = objective.measure
         if isinstance(measure, ProbeAvailability):
             steps = sorted({a.step[1] for a in self.accepted if a.kind == "probe" and a.step[0] == service})
             observed = [
-                self._observed(service, step, start, min(end, self.final))
+                self._observed(service, step, start, self._probed_until(end, ended=ended))
                 for step in steps
                 if measure.step in (None, step)
             ]
@@ -236,6 +244,9 @@ class Oracle:
                 good += verdict is Verdict.GOOD
                 total += verdict in (Verdict.GOOD, Verdict.BAD)
         return good, total
+
+    def _probed_until(self, end: int, *, ended: bool) -> int:
+        return NEVER if ended else min(end, self.final)
 
     def _observed(self, service: str, step: str, start: int, end: int) -> tuple[int, int]:
         """Sweep over the probes of a step: milliseconds up and milliseconds observed within [start, end)."""

@@ -84,6 +84,7 @@ def shown(engine: Engine) -> tuple[object, ...]:
     """Everything that an engine shows."""
     windows = [*engine.standards.windows(), rolling("2d", 2 * DAY_MS), rolling("9d", 9 * DAY_MS)]
     readings = [engine.cumulative(), *map(engine.read, windows)]
+    readings += [engine.cumulative(ended=True), *(engine.read(window, ended=True) for window in windows)]
     return engine.progress, readings, engine.standards, engine.expected, engine.tickable
 
 

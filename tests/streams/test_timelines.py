@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,6 +36,18 @@ def observed(given_probes: list[Probe], slices: int) -> list[tuple[int, int]]:
         else:
             found.append((0, 0))
     return found
+
+
+def looked_ahead(given_probes: list[Probe], passed: int, borders: list[int]) -> list[tuple[int, int]]:
+    """Milliseconds up and down of the intervals that ``borders`` cut, as seen behind so many ``passed`` slices."""
+    timelines = Timelines()
+    for number in range(passed):
+        start, end = number * SLICE, (number + 1) * SLICE
+        timelines.pass_slice(start, end, [probe for probe in given_probes if start <= probe.time_ms < end])
+    before = timelines.held()
+    seen = timelines.look_ahead([probe for probe in given_probes if probe.time_ms >= passed * SLICE], borders)
+    assert timelines.held() == before, "looking changes nothing"
+    return [(sum(o.up_ms for o in part), sum(o.down_ms for o in part)) for part in seen]
 
 
 def seconds(drawn: str) -> list[tuple[int, int]]:
@@ -155,3 +169,21 @@ def test_every_second_is_as_the_sources_last_said(drawn: list[tuple[int, str, bo
         said = [probe.up for probe in last.values() if probe.time_ms + probe.holds_ms > second * S]
         row += "." if not said else "u" if all(said) else "d"
     assert observed(made, 11) == seconds(row)
+
+
+@settings(max_examples=200)
+@given(_PROBES, st.integers(0, 7), st.lists(st.integers(0, 11), max_size=4))
+def test_looking_ahead_sees_what_comes_to_pass_wherever_time_is_cut(
+    drawn: list[tuple[int, str, bool, int]], passed: int, cuts: list[int]
+) -> None:
+    made = [
+        Probe(time * S, offset, "desk", "", source, up, holds * S)
+        for offset, (time, source, up, holds) in enumerate(drawn)
+    ]
+    by_slice = observed(made, 11)
+    places = [max(cut, passed) for cut in sorted(cuts)]  # what has been passed is not seen again
+    intervals = pairwise([passed, *places, 11])
+    assert looked_ahead(made, passed, [cut * SLICE for cut in sorted(cuts)]) == [
+        (sum(up for up, _ in by_slice[first:after]), sum(down for _, down in by_slice[first:after]))
+        for first, after in intervals
+    ]
