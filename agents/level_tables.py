@@ -7,8 +7,9 @@ from typing import Final
 
 from rich.table import Table
 
+from streams.standards.model import RatioUnit
 from streams.texts import Language, in_language
-from streams.texts.figures import NOTHING, count, duration, share
+from streams.texts.figures import NOTHING, amount, count, duration, share
 from streams.texts.states import States
 from streams.texts.tables import Tables
 from streams.views.levels import ObjectiveLevel, Ratio, StepLevel, pareto
@@ -18,44 +19,57 @@ _MEDIAN: Final = Fraction(1, 2)
 _P95: Final = Fraction(95, 100)
 #: Fail points named in a row; the table of one step has them all on the page.
 _FAIL_POINTS_SHOWN: Final = 2
+#: Characters of a duration in two units, `10 min 00 s`.
+_DURATION_WIDTH: Final = 11
 _STYLES: Final = {Verdict.MET: "green", Verdict.BREACHED: "bold red", Verdict.NO_DATA: "dim"}
 _STATES: Final = {Verdict.MET: States.MET, Verdict.BREACHED: States.BREACHED, Verdict.NO_DATA: States.NO_DATA}
 
 
 def steps_table(levels: tuple[StepLevel, ...], language: Language) -> Table:
-    """One row for each step of each service: interactions, availability, response time, fail points."""
+    """One row for each step of each service: interactions, availability, response time, fail points.
+
+    Availability is by request and, at steps that only probes tell about, by time. Where any step is probed, one more
+    column has the time that it was up, of the time that it was observed.
+    """
+    probed = any(level.probes.total for level in levels)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in (Tables.COLUMN_SERVICE, Tables.COLUMN_STEP):
         table.add_column(heading.say(language), no_wrap=True)
-    for heading in (
-        Tables.COLUMN_INTERACTIONS,
-        Tables.COLUMN_AVAILABILITY,
-        Tables.COLUMN_ABANDONED,
-        Tables.COLUMN_MEDIAN,
-        Tables.COLUMN_P95,
-        Tables.COLUMN_LONGEST,
-    ):
+    for heading in (Tables.COLUMN_INTERACTIONS, Tables.COLUMN_AVAILABILITY):
+        table.add_column(heading.say(language), justify="right", no_wrap=True)
+    if probed:  # narrow terminals have it in two lines, or not at all
+        table.add_column(Tables.COLUMN_UPTIME.say(language), justify="right", min_width=_DURATION_WIDTH)
+    for heading in (Tables.COLUMN_ABANDONED, Tables.COLUMN_MEDIAN, Tables.COLUMN_P95, Tables.COLUMN_LONGEST):
         table.add_column(heading.say(language), justify="right", no_wrap=True)
     table.add_column(Tables.COLUMN_FAIL_POINTS.say(language))
     for level in levels:
-        table.add_row(*_step_row(level))
+        table.add_row(*_step_row(level, probed=probed))
     return table
 
 
-def _step_row(level: StepLevel) -> tuple[str, ...]:
+def _step_row(level: StepLevel, *, probed: bool) -> tuple[str, ...]:
     response = level.response
     availability = level.availability if level.availability.total else level.probes
     return (
         level.service,
         level.step,
-        count(level.interactions),
+        count(level.interactions) if level.interactions or not level.probes.total else NOTHING,
         share(availability),
+        *((_uptime(level.probes),) if probed else ()),
         share(Ratio(level.abandoned, level.interactions)),
         duration(response.quantile(_MEDIAN)),
         duration(response.quantile(_P95)),
         duration(response.max_us) if response.count else NOTHING,
         _fail_points(level),
     )
+
+
+def _uptime(probes: Ratio) -> str:
+    return _good_of_total(probes, RatioUnit.MILLISECONDS) if probes.total else NOTHING
+
+
+def _good_of_total(ratio: Ratio, unit: RatioUnit) -> str:
+    return f"{amount(ratio.good, unit)} / {amount(ratio.total, unit)}"
 
 
 def _fail_points(level: StepLevel) -> str:
@@ -92,6 +106,6 @@ def _objective_row(level: ObjectiveLevel, language: Language) -> tuple[str, ...]
         in_language(objective.title, language),
         share(level.window),
         f"{share(objective.target)} / {objective.window.name}",
-        f"{count(level.window.good)} / {count(level.window.total)}",
+        _good_of_total(level.window, objective.unit),
         f"[{_STYLES[verdict]}]{_STATES[verdict].say(language)}[/]",
     )

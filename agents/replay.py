@@ -152,6 +152,7 @@ def _objectives(windowed: Sequence[ObjectiveLevel], cumulative: Sequence[Objecti
             "objective": level.objective.name,
             "target": float(level.objective.target),
             "window": level.objective.window.name,
+            "unit": level.objective.unit,
             "good": level.window.good,
             "total": level.window.total,
             "state": standing(level.objective, level.window).verdict,

@@ -17,7 +17,7 @@ from agents.readiness import obstacles
 from agents.readings import Readings, standards_in_force
 from agents.readings import read as readings_of
 from streams.events import Reason
-from streams.standards.model import STANDARD_WINDOWS, ProbeAvailability, Service, Standards, Text
+from streams.standards.model import STANDARD_WINDOWS, Service, Standards, Text
 from streams.texts import Language, States, in_language, phrase, say
 from streams.views import levels, objectives
 from streams.views.objectives import Verdict
@@ -241,7 +241,7 @@ def _objective(level: ObjectiveLevel, language: Language) -> Document:
             "period": objective.window.period,
         },
         "target": float(objective.target),
-        "unit": "milliseconds" if isinstance(objective.measure, ProbeAvailability) else "events",
+        "unit": objective.unit,
         "minimum_total": objective.minimum_total,
         **_ratio(level.window),
         "state": standing.verdict if level.breached_since_ms is None else Verdict.BREACHED,

@@ -12,12 +12,17 @@ import click
 import pytest
 
 from agents.cli import COMMANDS, main
+from agents.event_logs import EventLog
 from agents.reference import DOCUMENTS, SECTIONS, UnknownSectionError, filled
+from agents.replay import replay
 from agents.settings import SETTINGS
 from streams.events import KNOWN_FIELDS, decode
 from streams.standards.load import load
+from streams.standards.model import RatioUnit
 from streams.texts.reference import COMMANDS_ZH, SETTINGS_ZH
 from streams.texts.wire import FIELDS
+from streams.views.levels import Ratio
+from streams.watermark import TimePolicy
 from tests.services.parts import ROOT
 
 READMES = [ROOT / name for name in DOCUMENTS]
@@ -42,6 +47,18 @@ def test_every_event_shown_is_an_event(path: Path) -> None:
     assert events
     for line in events:
         assert decode(line.encode()).service == json.loads(line)["service"]
+
+
+@pytest.mark.parametrize("path", READMES, ids=lambda path: path.name)
+def test_the_first_standards_file_judges_the_events_shown(path: Path, tmp_path: Path) -> None:
+    log = tmp_path / "events.jsonl"
+    log.write_text(blocks(path, "json")[0], "utf-8")
+    judged = load(blocks(path, "yaml")[0], file=path.name)
+    levels = replay([EventLog(str(log))], judged, topic="service-events", policy=TimePolicy()).objectives()
+    assert {level.objective.name: (level.window, level.objective.unit) for level in levels} == {
+        "answered-in-10s": (Ratio(1, 3), RatioUnit.EVENTS),
+        "reachable": (Ratio(30_000, 30_000), RatioUnit.MILLISECONDS),
+    }
 
 
 @pytest.mark.parametrize("path", READMES, ids=lambda path: path.name)

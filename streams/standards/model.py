@@ -104,6 +104,13 @@ class FailureFree:
     class_: str | None = None
 
 
+class RatioUnit(enum.StrEnum):
+    """What good and total of a ratio are numbers of."""
+
+    EVENTS = "events"
+    MILLISECONDS = "milliseconds"
+
+
 Measure = ResponseTimeWithin | RequestAvailability | ProbeAvailability | FailureFree
 
 
@@ -153,6 +160,11 @@ class Objective:
     title: Text
     minimum_total: int = 1
     alert: bool = True
+
+    @property
+    def unit(self) -> RatioUnit:
+        """What its good and total are numbers of: what probes judge is time."""
+        return RatioUnit.MILLISECONDS if isinstance(self.measure, ProbeAvailability) else RatioUnit.EVENTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,19 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Final
 
+from streams.standards.model import RatioUnit
 from streams.views.levels import Ratio
 
 #: What stands where there is no figure.
 NOTHING: Final = "–"
 
+_MILLISECOND: Final = 1_000
 _SECOND: Final = 1_000_000
 _MINUTE: Final = 60 * _SECOND
 _HOUR: Final = 60 * _MINUTE
 _DAY: Final = 24 * _HOUR
 #: (at least so many microseconds, divided by, unit); whole figures from a hundred up, three digits below.
-_UNITS: Final = ((_SECOND, _SECOND, "s"), (1_000, 1_000, "ms"), (0, 1, "µs"))
+_UNITS: Final = ((_SECOND, _SECOND, "s"), (_MILLISECOND, _MILLISECOND, "ms"), (0, 1, "µs"))
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -60,6 +62,11 @@ def share(ratio: Ratio | Fraction | None) -> str:
 def count(number: int) -> str:
     """Whole number with thin groups of three: `336,776`."""
     return f"{number:,}"
+
+
+def amount(number: int, unit: RatioUnit) -> str:
+    """Good or total of a ratio: events as a whole number, time as a duration."""
+    return duration(number * _MILLISECOND) if unit is RatioUnit.MILLISECONDS else count(number)
 
 
 def instant(milliseconds: int | None) -> str:

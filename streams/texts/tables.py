@@ -16,6 +16,7 @@ class Tables(Phrase):
     COLUMN_STEP = Text("Step", "环节")
     COLUMN_INTERACTIONS = Text("Interactions", "接触")
     COLUMN_AVAILABILITY = Text("Availability", "可用性")
+    COLUMN_UPTIME = Text("Up / observed", "探测正常 / 观测")
     COLUMN_ABANDONED = Text("Abandoned", "放弃")
     COLUMN_MEDIAN = Text("p50", "p50")
     COLUMN_P95 = Text("p95", "p95")

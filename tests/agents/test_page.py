@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.resources import files
 from typing import Any
@@ -16,7 +17,7 @@ from agents import page
 from streams.columns import Batch
 from streams.engine import Engine
 from streams.rejections import Reason
-from streams.standards.model import Service, Standards, Text
+from streams.standards.model import ProbeAvailability, Service, Standards, Text
 from streams.texts import Language, Page, States
 from streams.views.levels import ObjectiveLevel, Ratio, StepLevel
 from tests.agents import floor
@@ -105,6 +106,14 @@ def test_the_levels_of_a_step() -> None:
     assert [(p["name"], p["count"]) for p in level["failure_points"]] == [
         ("queue-overflow", 17), ("rude", 3), ("wrong-transfer", 1),
     ]  # fmt: skip
+
+
+def test_what_probes_judge_is_milliseconds_and_everything_else_events() -> None:
+    probed = replace(REACHABLE, name="probed", measure=ProbeAvailability())
+    desk = Service("desk", Text("Desk", "前台"), objectives={o.name: o for o in (REACHABLE, probed)})
+    (shown,) = status(Floor(Standards(services={"desk": desk})))["services"]
+    units = {objective["name"]: objective["unit"] for objective in shown["objectives"]}
+    assert units == {"probed": "milliseconds", "reachable": "events"}
 
 
 def test_what_has_no_data_is_null_and_never_zero() -> None:

@@ -30,6 +30,25 @@ services:
         window: 1h
 """
 
+REACHABLE = """
+version: 1
+services:
+  hotline:
+    objectives:
+      reachable:
+        measure: {availability: {by: probe}}
+        target: 95%
+        window: calendar month
+"""
+
+
+def probe(second: int, *, up: bool = True, holds: float = 10) -> str:
+    return json.dumps({"kind": "probe", "time": START + second, "service": "hotline", "up": up, "holds": holds})
+
+
+#: Ten minutes, of which nine are up.
+PROBES = [probe(10 * i, up=i % 10 != 9) for i in range(60)]
+
 
 def events(count: int = 40) -> list[str]:
     """One interaction a minute: every fourth is slow, every tenth fails at the lift."""
@@ -154,3 +173,76 @@ def test_a_folder_that_cannot_be_written_to_is_named(log: Path) -> None:
     done = slm(log, "--dead-letters", "/nowhere/letters")
     assert done.returncode == 2
     assert b"/nowhere/letters: cannot be written" in done.stderr
+
+
+# -- the end of a log is the end of probes ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def reachable(tmp_path: Path) -> Path:
+    path = tmp_path / "reachable.yaml"
+    path.write_text(REACHABLE, "utf-8")
+    return path
+
+
+def lines(*written: str) -> bytes:
+    return "\n".join(written).encode()
+
+
+@pytest.mark.parametrize(
+    ("log", "up", "observed", "state"),
+    [
+        pytest.param([probe(20, holds=30)], 30_000, 30_000, "met", id="one probe"),
+        pytest.param(PROBES, 540_000, 600_000, "breached", id="sixty probes"),
+    ],
+)
+def test_probes_count_to_the_end_of_what_they_claim(
+    log: list[str], up: int, observed: int, state: str, reachable: Path
+) -> None:
+    found = document("-", "--standards", reachable, stdin=lines(*log))
+    (step,), (objective,) = found["steps"], found["objectives"]
+    assert step["probe_milliseconds"] == {"up": up, "observed": observed}
+    assert (objective["good"], objective["total"], objective["state"]) == (up, observed, state)
+    assert (objective["good_in_log"], objective["total_in_log"]) == (up, observed)
+    assert objective["unit"] == "milliseconds"
+
+
+def test_no_breach_is_decided_by_the_end_of_a_log(reachable: Path) -> None:
+    found = document("-", "--standards", reachable, stdin=lines(probe(0, up=False, holds=600)))
+    (objective,) = found["objectives"]
+    assert (objective["good"], objective["total"], objective["state"]) == (0, 600_000, "breached")
+    assert found["decisions"] == []
+
+
+def test_what_counts_interactions_says_so(log: Path, standards: Path) -> None:
+    (objective,) = document(log, "--standards", standards)["objectives"]
+    assert objective["unit"] == "events"
+
+
+def test_each_of_separate_logs_ends_by_itself(tmp_path: Path, reachable: Path) -> None:
+    logs = []
+    for name, part in (("first", PROBES[:30]), ("second", PROBES[30:])):
+        logs.append(tmp_path / name)
+        logs[-1].write_bytes(lines(*part))
+    (objective,) = document("--separate", *logs, "--standards", reachable)["objectives"]
+    assert (objective["good"], objective["total"]) == (540_000, 600_000)
+    assert (objective["good_in_log"], objective["total_in_log"]) == (540_000, 600_000)
+
+
+@pytest.mark.parametrize(
+    ("language", "heading"), [("en", "Up / observed"), ("zh", "探测正常 / 观测")], ids=["English", "Chinese"]
+)
+def test_time_is_shown_as_time_and_the_number_of_interactions_as_a_number(
+    language: str, heading: str, log: Path, standards: Path, reachable: Path
+) -> None:
+    table = slm("-", "--standards", reachable, "--language", language, stdin=lines(*PROBES)).stdout.decode()
+    (step,), (objective,) = (
+        [line for line in table.splitlines() if line.startswith("hotline") and ("reachable" in line) is judged]
+        for judged in (False, True)
+    )
+    assert heading in table
+    assert " ".join(step.split()) == "hotline – 90.00 % 9 min 00 s / 10 min 00 s – – – –"
+    assert "9 min 00 s / 10 min 00 s" in objective
+    ordinary = slm(log, "--standards", standards, "--language", language).stdout.decode()
+    assert heading not in ordinary
+    assert " 28 / 40 " in ordinary

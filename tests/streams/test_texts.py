@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from streams import texts
 from streams.rejections import Reason
-from streams.standards.model import Stage
+from streams.standards.model import RatioUnit, Stage
 from streams.texts import CATALOGUES, Language, Page, Phrase, Reasons, States, Tables, Warnings, negotiate
+from streams.texts.figures import amount
 from streams.views.objectives import Verdict
 
 PHRASES = [phrase for catalogue in CATALOGUES for phrase in catalogue]
@@ -62,6 +63,21 @@ def test_a_key_finds_its_phrase_and_an_unknown_one_is_shown_as_it_is() -> None:
 def test_placeholders_are_filled_in_or_left_for_others() -> None:
     assert Page.OWNER.say(Language.EN, owner="customer-care {0}") == "Owner: customer-care {0}"
     assert Page.OWNER.say(Language.EN) == "Owner: {owner}"
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "expected"),
+    [
+        pytest.param(540_000, RatioUnit.EVENTS, "540,000", id="events are a number"),
+        pytest.param(540_000, RatioUnit.MILLISECONDS, "9 min 00 s", id="time is a duration"),
+        pytest.param(29_500, RatioUnit.MILLISECONDS, "29.5 s", id="with a part of a second"),
+        pytest.param(1, RatioUnit.MILLISECONDS, "1 ms", id="as short as can be"),
+        pytest.param(0, RatioUnit.MILLISECONDS, "0 s", id="no time"),
+        pytest.param(2_678_400_000, RatioUnit.MILLISECONDS, "31 d 00 h", id="a month"),
+    ],
+)
+def test_amounts_are_written_in_their_unit(number: int, unit: RatioUnit, expected: str) -> None:
+    assert amount(number, unit) == expected
 
 
 @pytest.mark.parametrize(
