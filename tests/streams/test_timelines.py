@@ -171,6 +171,13 @@ def test_every_second_is_as_the_sources_last_said(drawn: list[tuple[int, str, bo
     assert observed(made, 11) == seconds(row)
 
 
+def test_looking_ahead_takes_probes_in_any_order() -> None:
+    made = [*probes("U..................." + "." * 10 + "D", "x", 5, 10), *probes("..........U", "y", 5)]
+    expected = [(5 * S, 0), (5 * S, 0), (0, 5 * S)]
+    assert looked_ahead(made, 0, [SLICE, 3 * SLICE]) == expected
+    assert looked_ahead(made[::-1], 0, [SLICE, 3 * SLICE]) == expected
+
+
 @settings(max_examples=200)
 @given(_PROBES, st.integers(0, 7), st.lists(st.integers(0, 11), max_size=4))
 def test_looking_ahead_sees_what_comes_to_pass_wherever_time_is_cut(
