@@ -1,22 +1,45 @@
 """Conditions over JSON documents, as in `status >= 500 and method in ["GET", "HEAD"]`; `streams.grammar` reads them.
 
-What a path does not find is null: equal to null alone, and neither smaller nor larger than anything. Values of
-different kinds are never compared silently: that raises `Incomparable`.
+What a path does not find is null: equal to null alone, and neither smaller nor larger than anything. A number that is
+written as a text counts as a number beside a number: "502" >= 500. Other values of different kinds are never compared
+silently: that raises `Incomparable`.
 """
 
 from __future__ import annotations
 
 import json
 import operator
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
+from streams.numerals import plain_number
+from streams.paths import Document, Path, Reader, finder
+from streams.rejections import Unreadable
+
+__all__ = [
+    "Combination",
+    "Comparison",
+    "Condition",
+    "Document",
+    "Incomparable",
+    "Literal",
+    "Membership",
+    "Negation",
+    "Operand",
+    "Path",
+    "Predicate",
+    "Reader",
+    "Scalar",
+    "Truth",
+    "paths_in",
+    "predicate",
+    "reader",
+    "show",
+]
+
 Scalar = str | int | float | bool | None
-Document = Mapping[str, object]
 Predicate = Callable[[Document], bool]
-Reader = Callable[[Document], object]
 
 
 class Incomparable(ValueError):  # noqa: N818 - said of the values
@@ -34,17 +57,6 @@ class Literal:
         return show(self.value)
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
-    """Where to look: names of members and indexes of lists, from the document's root."""
-
-    steps: tuple[str | int, ...]
-
-    def __str__(self) -> str:
-        """As it is written."""
-        return "".join(_written(step) for step in self.steps).removeprefix(".")
-
-
 Operand = Literal | Path
 
 
@@ -56,6 +68,10 @@ class Comparison:
     left: Operand
     right: Operand
 
+    def __str__(self) -> str:
+        """As it may be written."""
+        return f"{self.left} {self.operator} {self.right}"
+
 
 @dataclass(frozen=True, slots=True)
 class Membership:
@@ -64,6 +80,11 @@ class Membership:
     item: Operand
     options: tuple[Literal, ...] | Path
 
+    def __str__(self) -> str:
+        """As it may be written."""
+        listed = f"[{', '.join(map(str, self.options))}]" if isinstance(self.options, tuple) else self.options
+        return f"{self.item} in {listed}"
+
 
 @dataclass(frozen=True, slots=True)
 class Truth:
@@ -71,12 +92,22 @@ class Truth:
 
     operand: Operand
 
+    def __str__(self) -> str:
+        """As it may be written."""
+        return str(self.operand)
+
 
 @dataclass(frozen=True, slots=True)
 class Negation:
     """The contrary of the inner condition."""
 
     inner: Condition
+
+    def __str__(self) -> str:
+        """As it may be written."""
+        if isinstance(self.inner, Membership):
+            return str(self.inner).replace(f"{self.inner.item} in ", f"{self.inner.item} not in ", 1)
+        return f"not {_inside(self.inner)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +117,13 @@ class Combination:
     word: str
     parts: tuple[Condition, ...]
 
+    def __str__(self) -> str:
+        """As it may be written."""
+        return f" {self.word} ".join(map(_inside, self.parts))
+
 
 Condition = Comparison | Membership | Truth | Negation | Combination
 
-#: Names that stand bare in a path, and words that do not.
-NAME: Final = re.compile(r"(?:[^\W\d]|[@$])[\w@$-]*")
-WORDS: Final = frozenset({"and", "or", "not", "in", "true", "false", "null"})
 _OPERATORS: Final[Mapping[str, Callable[..., bool]]] = {
     "==": operator.eq,
     "!=": operator.ne,
@@ -107,11 +139,26 @@ def reader(operand: Operand) -> Reader:
     if isinstance(operand, Literal):
         value = operand.value
         return lambda _document: value
-    steps = operand.steps
-    if len(steps) == 1 and isinstance(steps[0], str):
-        name = steps[0]
-        return lambda document: document.get(name)
-    return lambda document: _walk(document, steps)
+    return finder(operand)
+
+
+def paths_in(condition: Condition) -> Iterator[Path]:
+    """Every path that ``condition`` looks at, from left to right."""
+    match condition:
+        case Comparison(_, left, right):
+            operands: tuple[object, ...] = (left, right)
+        case Membership(item, options):
+            operands = (item, options)
+        case Truth(operand):
+            operands = (operand,)
+        case Negation(inner):
+            yield from paths_in(inner)
+            return
+        case Combination(_, parts):
+            for part in parts:
+                yield from paths_in(part)
+            return
+    yield from (operand for operand in operands if isinstance(operand, Path))
 
 
 def predicate(condition: Condition) -> Predicate:
@@ -137,17 +184,10 @@ def show(value: object, longest: int = 40) -> str:
     """``value`` for a message, short."""
     if isinstance(value, dict | list):
         return f"of {len(value)}"
+    if isinstance(value, Unreadable):
+        return value.detail
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= longest else text[: longest - 1] + "…"
-
-
-def _walk(document: object, steps: tuple[str | int, ...]) -> object:
-    for step in steps:
-        if isinstance(step, str):
-            document = document.get(step) if isinstance(document, Mapping) else None
-        else:
-            document = document[step] if isinstance(document, list) and step < len(document) else None
-    return document
 
 
 def _comparison(condition: Comparison) -> Predicate:
@@ -158,8 +198,13 @@ def _comparison(condition: Comparison) -> Predicate:
         one, other = left(document), right(document)
         if one is None or other is None:
             return equality and compare(one, other)
-        kinds = _kind(one), _kind(other)
-        if kinds[0] != kinds[1] or kinds[0] in {"list", "object"} or (kinds[0] == "boolean" and not equality):
+        kind = _kind(one)
+        if kind != _kind(other):
+            pair = _numbers(one, other)
+            if pair is None:
+                _refuse((condition.left, one), (condition.right, other))
+            return compare(*pair)
+        if kind in _WITHOUT_EQUALS or (kind == "boolean" and not equality):
             _refuse((condition.left, one), (condition.right, other))
         return compare(one, other)
 
@@ -186,12 +231,30 @@ def _membership(condition: Membership) -> Predicate:
 
 
 def _among(item: object, values: tuple[object, ...] | list[object], condition: Membership) -> bool:
-    kind = _kind(item)
-    if any(_kind(value) == kind and value == item for value in values):
-        return True
-    if item is not None and values and not any(_kind(value) == kind for value in values):
+    kind, comparable = _kind(item), False
+    for value in values:
+        alike = _kind(value) == kind and kind != _UNREADABLE
+        pair = (value, item) if alike else _numbers(value, item)
+        if pair is not None and pair[0] == pair[1]:
+            return True
+        comparable = comparable or pair is not None
+    if item is not None and values and not comparable:
         _refuse((condition.item, item), (Literal(None), values[0]))
     return False
+
+
+def _numbers(one: object, other: object) -> tuple[float, float] | None:
+    """Both as numbers, where one is a number and the other a text that is one; None otherwise."""
+    if isinstance(one, str) == isinstance(other, str):
+        return None
+    numbers = _number(one), _number(other)
+    return None if numbers[0] is None or numbers[1] is None else (numbers[0], numbers[1])
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, str):
+        return plain_number(value)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _truth(value: object, operand: Operand) -> bool:
@@ -210,7 +273,14 @@ def _kind(value: object) -> str:
         return "text"
     if isinstance(value, list):
         return "list"
+    if isinstance(value, Unreadable):
+        return _UNREADABLE
     return "null" if value is None else "object"
+
+
+_UNREADABLE: Final = "number that cannot be read:"
+#: Kinds of which no two values are compared.
+_WITHOUT_EQUALS: Final = frozenset({"list", "object", _UNREADABLE})
 
 
 def _refuse(one: tuple[Operand, object], other: tuple[Operand, object]) -> NoReturn:
@@ -223,8 +293,6 @@ def _operand(operand: Operand, value: object) -> str:
     return f"{operand} ({found})" if isinstance(operand, Path) else found
 
 
-def _written(step: str | int) -> str:
-    if isinstance(step, int):
-        return f"[{step}]"
-    plain = NAME.fullmatch(step) and step not in WORDS
-    return f".{step}" if plain else '["' + step.replace("\\", "\\\\").replace('"', '\\"') + '"]'
+def _inside(condition: Condition) -> str:
+    """``condition`` as part of another."""
+    return f"({condition})" if isinstance(condition, Combination) else str(condition)

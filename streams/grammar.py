@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from streams.conditions import (
-    WORDS,
     Combination,
     Comparison,
     Condition,
@@ -31,6 +30,7 @@ from streams.conditions import (
     Scalar,
     Truth,
 )
+from streams.paths import WORDS
 
 #: Longest condition, and how deep its parentheses and negations nest.
 MAX_LENGTH: Final = 1_000

@@ -1,22 +1,36 @@
 """Other people's topics: their JSON documents mapped, field by field, to the wire format of `streams.events`.
 
 A mapping is compiled once. What it yields goes to the same strict decoder as every event, so that a mapping cannot let
-anything in that the wire format refuses; only mapped fields are handed on.
+anything in that the wire format refuses; only mapped fields are handed on. A field whose rule can make nothing of what
+it finds is `Unreadable`: whether the event counts without it is for the decoder to say.
 """
 
 from __future__ import annotations
 
 import enum
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
 from typing import Final, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from streams.conditions import Condition, Document, Incomparable, Path, Predicate, Scalar, predicate, reader, show
+from streams import numerals
+from streams.conditions import (
+    Condition,
+    Document,
+    Incomparable,
+    Path,
+    Predicate,
+    Scalar,
+    paths_in,
+    predicate,
+    reader,
+    show,
+)
+from streams.conversions import as_found, as_text, quantity, summed
 from streams.events import KNOWN_FIELDS, BadEvent, Event, Reason
+from streams.rejections import Unreadable
 
 #: Fields of the wire format that a mapping may fill, and those that it has to.
 FIELDS: Final = KNOWN_FIELDS
@@ -25,7 +39,6 @@ REQUIRED: Final = ("service", "time")
 TIMED: Final = frozenset({"time", "due", "duration", "holds"})
 
 _TYPES: Final[Mapping[str, object]] = {item.encode_name: item.type for item in msgspec.structs.fields(Event)}
-_LONGEST_NUMBER: Final = 40
 
 
 class Unit(enum.StrEnum):
@@ -37,7 +50,20 @@ class Unit(enum.StrEnum):
     NANOSECONDS = "ns"
 
 
-_PER_SECOND: Final = {Unit.SECONDS: 1, Unit.MILLISECONDS: 10**3, Unit.MICROSECONDS: 10**6, Unit.NANOSECONDS: 10**9}
+#: Decimal places between a unit and seconds; None where no unit is given.
+PLACES: Final[Mapping[Unit | None, int | None]] = {
+    None: None,
+    Unit.SECONDS: 0,
+    Unit.MILLISECONDS: 3,
+    Unit.MICROSECONDS: 6,
+    Unit.NANOSECONDS: 9,
+}
+
+
+class Listing(enum.StrEnum):
+    """What becomes of several numbers at one path."""
+
+    SUM = "sum"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +83,23 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
+class Summed:
+    """Sum of the numbers that ``path`` finds, in a list or in one text, converted from ``unit`` to seconds.
+
+    ``otherwise`` where it finds nothing. A single number is its own sum.
+    """
+
+    path: Path
+    unit: Unit | None = None
+    otherwise: Scalar = None
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """What ``table`` has for the value that ``path`` finds; ``otherwise`` where it finds nothing.
 
-    Keys are texts: a number or boolean is looked up as JSON writes it. A value that the table does not have takes
-    ``otherwise`` too, or makes the record unmapped where the table is ``exhaustive``.
+    Keys are texts: a number or boolean is looked up as JSON writes it, a whole number without a fraction. A value that
+    the table does not have takes ``otherwise`` too, or makes the field unreadable where the table is ``exhaustive``.
     """
 
     path: Path
@@ -78,7 +116,7 @@ class Choice:
     otherwise: Scalar = None
 
 
-Rule = Constant | Taken | Table | Choice
+Rule = Constant | Taken | Summed | Table | Choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,25 +128,42 @@ class MappingSpec:
 
 
 class Mapper:
-    """A compiled mapping. Holds no state; safe to share."""
+    """A compiled mapping. Holds no state; safe to share. ``paths`` are all that it looks at, each once, in order."""
 
     def __init__(self, spec: MappingSpec) -> None:
         """Compile ``spec``; `compile_mapping` is the way in."""
         self._drop = tuple(predicate(condition) for condition in spec.drop_when)
         self._rules = tuple((name, _compile(name, rule)) for name, rule in sorted(spec.rules.items()))
+        self.paths: Final = tuple(dict.fromkeys(_paths_of(spec)))
+        self._readers = {path: reader(path) for path in self.paths}
 
-    def map(self, document: Document) -> dict[str, object] | None:
+    def map(self, document: Document, sought: set[Path] | None = None) -> dict[str, object] | None:
         """Document of the wire format, or None for a record that is dropped on purpose.
 
-        Fields without a value are left out. Raises `BadEvent` (unmapped) for a record that the mapping does not fit.
+        Fields without a value are left out; those of which the mapping can make nothing are `Unreadable`. Every path
+        that ``document`` has is removed from ``sought``, whether or not the record is dropped.
+
+        Raises:
+            BadEvent: it cannot be said whether the record is to be dropped (unmapped).
         """
+        if sought:
+            self._look_for(sought, document)
         try:
             if any(drop(document) for drop in self._drop):
                 return None
-            found = ((name, take(document)) for name, take in self._rules)
-            return {name: value for name, value in found if value is not None}
         except Incomparable as error:
-            raise BadEvent(Reason.UNMAPPED, str(error)) from None
+            raise BadEvent(Reason.UNMAPPED, f"drop_when: {error}") from None
+        found = ((name, take(document)) for name, take in self._rules)
+        return {name: value for name, value in found if value is not None}
+
+    def in_order(self, paths: Iterable[Path]) -> tuple[Path, ...]:
+        """Those of ``paths`` that the mapping looks at, in the order of `paths`."""
+        wanted = frozenset(paths)
+        return tuple(path for path in self.paths if path in wanted)
+
+    def _look_for(self, sought: set[Path], document: Document) -> None:
+        found = [path for path in sought if path in self._readers and self._readers[path](document) is not None]
+        sought.difference_update(found)
 
 
 def compile_mapping(spec: MappingSpec) -> Mapper:
@@ -148,22 +203,46 @@ def choices(name: str) -> tuple[str, ...]:
     return tuple(value for value in get_args(literal) if value != "control")
 
 
+def is_numeric(name: str) -> bool:
+    """Whether field ``name`` takes a number."""
+    return accepts(name, 1)
+
+
+def paths_of(rule: Rule) -> Iterator[Path]:
+    """Every path that ``rule`` looks at, in the order in which it is written."""
+    match rule:
+        case Taken(path) | Summed(path) | Table(path):
+            yield path
+        case Choice(branches):
+            for condition, _ in branches:
+                yield from paths_in(condition)
+
+
+def _paths_of(spec: MappingSpec) -> Iterator[Path]:
+    for _, rule in sorted(spec.rules.items()):
+        yield from paths_of(rule)
+    for condition in spec.drop_when:
+        yield from paths_in(condition)
+
+
 def _compile(name: str, rule: Rule) -> Callable[[Document], object]:
     match rule:
         case Constant(value):
             return lambda _document: value
-        case Taken():
-            return _taken(name, rule)
-        case Table():
-            return _table(name, rule)
+        case Taken(path, unit, otherwise):
+            return _reading(path, _converter(name, path, unit), otherwise)
+        case Summed(path, unit, otherwise):
+            places = PLACES[unit]
+            return _reading(path, lambda value: summed(name, path, places, value), otherwise)
+        case Table(path):
+            return _reading(path, _looked_up(name, rule), rule.otherwise)
         case Choice(branches, otherwise):
             tests = tuple((predicate(condition), value) for condition, value in branches)
-            return lambda document: _chosen(document, tests, otherwise)
+            return lambda document: _chosen(name, document, tests, otherwise)
 
 
-def _taken(name: str, rule: Taken) -> Callable[[Document], object]:
-    read, otherwise = reader(rule.path), rule.otherwise
-    convert = _converter(name, rule)
+def _reading(path: Path, convert: Callable[[object], object], otherwise: Scalar) -> Callable[[Document], object]:
+    read = reader(path)
 
     def take(document: Document) -> object:
         value = read(document)
@@ -172,77 +251,45 @@ def _taken(name: str, rule: Taken) -> Callable[[Document], object]:
     return take
 
 
-def _converter(name: str, rule: Taken) -> Callable[[object], object]:
-    if rule.unit is not None:
-        per_second = _PER_SECOND[rule.unit]
-        return lambda value: _seconds(name, rule, value, per_second)
-    if _is_text(name):
-        return _as_text
-    return lambda value: value
+def _converter(name: str, path: Path, unit: Unit | None) -> Callable[[object], object]:
+    """Function that takes what is found at ``path`` to the value of field ``name``."""
+    if is_numeric(name):
+        places = PLACES[unit]
+        return lambda value: quantity(name, path, places, value)
+    make = as_text if accepts(name, "x") or choices(name) else as_found
+    return lambda value: make(name, path, value)
 
 
-def _is_text(name: str) -> bool:
-    return accepts(name, "x") or bool(choices(name))
+def _looked_up(name: str, rule: Table) -> Callable[[object], object]:
+    table, otherwise = dict(rule.table), rule.otherwise
 
-
-def _as_text(value: object) -> object:
-    """Whole numbers, as in customer numbers and status codes, become text; the decoder judges the rest."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _seconds(name: str, rule: Taken, value: object, per_second: int) -> float:
-    """Correctly rounded quotient; numbers that were written as text count too."""
-    if isinstance(value, str):
-        value = _parsed(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        hint = "; leave out `unit` for times in RFC 3339" if name in {"time", "due"} else ""
-        detail = f"{name}: {rule.path} is no number, but has the unit {rule.unit}{hint}"
-        raise BadEvent(Reason.UNMAPPED, detail)
-    try:
-        return value / per_second
-    except OverflowError:
-        detail = f"{name}: {rule.path} is too large a number"
-        raise BadEvent(Reason.UNMAPPED, detail) from None
-
-
-def _parsed(text: str) -> int | float | None:
-    try:
-        number = Decimal(text) if len(text) <= _LONGEST_NUMBER else Decimal("nan")
-    except InvalidOperation:
-        return None
-    if not number.is_finite() or abs(number.adjusted()) > _LONGEST_NUMBER:
-        return None
-    return int(number) if number == number.to_integral_value() else float(number)
-
-
-def _table(name: str, rule: Table) -> Callable[[Document], object]:
-    read, table, otherwise = reader(rule.path), dict(rule.table), rule.otherwise
-
-    def look_up(document: Document) -> object:
-        value = read(document)
-        if value is None:
-            return otherwise
-        key = _key(value)
+    def look_up(value: object) -> object:
+        key = key_of(value)
         if key in table:
             return table[key]
         if rule.exhaustive:
-            raise BadEvent(Reason.UNMAPPED, f"{name}: the table has no {show(value)} (from {rule.path})")
+            if isinstance(value, Unreadable):
+                return as_found(name, rule.path, value)
+            return Unreadable(Reason.UNMAPPED, f"{name}: the table has no {show(value)} (from {rule.path})")
         return otherwise
 
     return look_up
 
 
-def _key(value: object) -> str | None:
-    """How a value is looked up; lists and objects are in no table."""
+def key_of(value: object) -> str | None:
+    """How a value is looked up in a table; lists and objects are in none."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() else repr(value)
-    return str(value) if isinstance(value, str | int) else None
+    if isinstance(value, int | float):
+        return numerals.name_of(value)
+    return value if isinstance(value, str) else None
 
 
-def _chosen(document: Document, tests: tuple[tuple[Predicate, Scalar], ...], otherwise: Scalar) -> Scalar:
-    for holds, value in tests:
-        if holds(document):
-            return value
+def _chosen(name: str, document: Document, tests: tuple[tuple[Predicate, Scalar], ...], otherwise: Scalar) -> object:
+    try:
+        for holds, value in tests:
+            if holds(document):
+                return value
+    except Incomparable as error:
+        return Unreadable(Reason.UNMAPPED, f"{name}: {error}")
     return otherwise

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.conditions import Incomparable, predicate, reader
+from streams.conditions import Incomparable, paths_in, predicate, reader
 from streams.grammar import MAX_LENGTH, Malformed, parse_condition, parse_path
+from streams.numerals import plain_number
+from streams.rejections import Reason, Unreadable
 
 DOCUMENT: dict[str, Any] = {
     "status": 503,
@@ -22,6 +24,10 @@ DOCUMENT: dict[str, Any] = {
     "request": {"route": "/a", "tags": ["vip", "new"], "sizes": [3, 5]},
     "items": [{"price": 2.5}, {"price": 4}],
     "nothing": None,
+    "code": "502",
+    "agent": "007",
+    "codes": ["500", 502, "x"],
+    "nan": Unreadable(Reason.NOT_FINITE, "NaN is no JSON number"),
 }
 
 
@@ -67,6 +73,28 @@ DOCUMENT: dict[str, Any] = {
         ("status == 1 and request > 5", False),  # what is not needed is not looked at
         (r'"a\"b" == "a\"b"', True),
         ("-1 < 1e2", True),
+        ("code >= 500", True),
+        ("500 <= code", True),
+        ("code == 502", True),
+        ("code != 502", False),
+        ("code == 502.0", True),
+        ("code < status", True),
+        ("code in [500, 502]", True),
+        ("code in [500, 504]", False),
+        ("code not in [500, 504]", True),
+        ("502 in codes", True),
+        ("500 in codes", True),
+        ("status in codes", False),
+        ("code in codes", True),
+        ("agent == 7", True),
+        ('agent == "7"', False),  # texts are compared as texts
+        ('code > "1000"', True),
+        ('status == "503"', True),
+        ('status >= "5"', True),
+        ('status in ["500"]', False),
+        ('"-0.5" < 0', True),
+        ("nan == null", False),
+        ("nan != null", True),
     ],
 )
 def test_what_a_condition_means(text: str, expected: bool) -> None:
@@ -76,12 +104,23 @@ def test_what_a_condition_means(text: str, expected: bool) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        pytest.param('status == "503"', 'cannot compare status (number 503) with text "503"', id="number with text"),
-        pytest.param('status >= "5"', "status (number 503) with", id="order of number and text"),
+        pytest.param('status == "x"', 'cannot compare status (number 503) with text "x"', id="number with text"),
+        pytest.param('status >= "5xx"', "status (number 503) with", id="order of number and text"),
+        pytest.param('status == "5e2"', 'number 503) with text "5e2"', id="a text with an exponent"),
+        pytest.param('status == "0x1"', 'number 503) with text "0x1"', id="a text with hexadecimal digits"),
+        pytest.param('status == "1_0"', 'number 503) with text "1_0"', id="a text with underscores"),
+        pytest.param('status == " 503"', 'number 503) with text " 503"', id="a text with blanks"),
+        pytest.param('status == "٣"', "number 503) with text", id="a text with other digits"),
+        pytest.param('status == ""', 'number 503) with text ""', id="an empty text"),
+        pytest.param('status == "NaN"', 'number 503) with text "NaN"', id="a text that says it is no number"),
+        pytest.param("ok == 'true'", 'ok (boolean true) with text "true"', id="boolean with text"),
+        pytest.param("nan >= 1", "nan (number that cannot be read: NaN is no", id="a number that cannot be read"),
+        pytest.param("nan == nan", "number that cannot be read", id="not even with itself"),
+        pytest.param("nan in [1, 2]", "number that cannot be read", id="nor among others"),
         pytest.param("ok == 1", "ok (boolean true) with number 1", id="boolean with number"),
         pytest.param("ok > false", "ok (boolean true) with boolean false", id="booleans have no order"),
         pytest.param('request == "x"', "request (object of 3)", id="objects are not compared"),
-        pytest.param('status in ["500"]', "status (number 503) with text", id="number among texts"),
+        pytest.param('status in ["GET"]', "status (number 503) with text", id="number among texts"),
         pytest.param("1 in request.route", 'request.route (text "/a") is no list', id="no part of a text"),
         pytest.param("status", "neither true nor false", id="a number is no truth"),
     ],
@@ -153,6 +192,38 @@ expressions = st.recursive(
 def test_over_numbers_a_condition_means_what_it_means_in_python(text: str, document: dict[str, int]) -> None:
     expected = eval(text, {"__builtins__": {}}, document)  # noqa: S307 - the oracle, over texts made here
     assert predicate(parse_condition(text))(document) is expected
+
+
+@given(expressions)
+def test_a_condition_is_read_as_it_is_written(text: str) -> None:
+    condition = parse_condition(text)
+    assert parse_condition(str(condition)) == condition
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'a.b[0] not in ["x", 5, true, null]',
+        "not (a and not b)",
+        "(a or b) and c in d",
+        "(a and b) and c",
+        '["odd name"] == "x"',
+        "x >= 1.5",
+    ],
+)
+def test_conditions_are_written_as_people_write_them(text: str) -> None:
+    assert str(parse_condition(text)) == text
+
+
+def test_the_paths_of_a_condition_come_from_left_to_right() -> None:
+    condition = parse_condition('a.b == c and (d in ["x"] or not (e in f)) and g and 5 > 1')
+    assert [str(path) for path in paths_in(condition)] == ["a.b", "c", "d", "e", "f", "g"]
+
+
+@given(st.integers() | st.decimals(allow_nan=False, allow_infinity=False, places=4).map(float))
+def test_a_text_is_the_number_that_it_is_without_quotes(number: float) -> None:
+    text = repr(number)
+    assert plain_number(text) == (None if "e" in text else number)
 
 
 steps = st.lists(st.text(min_size=1, max_size=5) | st.integers(0, 99), min_size=1, max_size=4)

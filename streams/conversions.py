@@ -1,0 +1,94 @@
+"""Values that a mapping finds, made into those of the wire format; what cannot be made into one is `Unreadable`.
+
+Each function is given the field that is filled and the path of the value, for the line that people read.
+"""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import Final
+
+from streams import numerals
+from streams.paths import Path
+from streams.rejections import Reason, Unreadable, excerpt
+
+#: Fields that take a time as text too.
+_INSTANTS: Final = frozenset({"time", "due"})
+#: Fields of which several numbers can be added up to one.
+SUMMABLE: Final = frozenset({"duration", "holds", "value", "of", "amount"})
+
+
+def as_found(name: str, path: Path, value: object) -> object:
+    """``value``, which says where it was found if it cannot be read; the decoder judges the rest."""
+    if isinstance(value, Unreadable):
+        return Unreadable(value.reason, f"{name}: {path}: {value.detail}")
+    return value
+
+
+def as_text(name: str, path: Path, value: object) -> object:
+    """Numbers, as in customer numbers and status codes, become text."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return as_found(name, path, value)
+    return numerals.name_of(value) or _too_large(name, path)
+
+
+def quantity(name: str, path: Path, places: int | None, value: object) -> object:
+    """Number of field ``name``, ``places`` decimal places smaller than it is found; None: no unit is given.
+
+    Numbers that were written as text count too; a text that is none may still be a time.
+    """
+    if type(value) is float or type(value) is int:
+        try:
+            quotient = value / 10 ** (places or 0)
+        except OverflowError:
+            return _too_large(name, path)
+        return value if places is None else quotient
+    number = numerals.decimal_of(value)
+    if number is not None:
+        return _in_seconds(name, path, places, number)
+    if places is None and name in _INSTANTS and isinstance(value, str):
+        return value
+    return _no_number(name, path, places, value)
+
+
+def _no_number(name: str, path: Path, places: int | None, value: object) -> object:
+    """Say what is wrong with a value that is no number."""
+    if isinstance(value, Unreadable):
+        return as_found(name, path, value)
+    hint = "write one, without its unit"
+    if places is not None and name in _INSTANTS:
+        hint = "leave out `unit` for times in RFC 3339"
+    elif name in SUMMABLE and (isinstance(value, list) or len(numerals.several(value)) > 1):
+        hint = "with list: sum several are added up"
+    return Unreadable(Reason.WRONG_TYPE, f"{name}: {path} is no number (found {excerpt(value)}); {hint}")
+
+
+def summed(name: str, path: Path, places: int | None, value: object) -> object:
+    """Sum of the numbers in ``value``, a list or a text with several; otherwise as `quantity`."""
+    parts = numerals.several(value)
+    if len(parts) == 1 and not isinstance(value, list):
+        return quantity(name, path, places, value)
+    numbers: list[Decimal] = []
+    for part in parts:
+        number = numerals.decimal_of(part)
+        if number is None and isinstance(part, Unreadable):
+            return as_found(name, path, part)
+        if number is None or number < 0:
+            reason, what = (Reason.WRONG_TYPE, "no number") if number is None else (Reason.NEGATIVE, "negative")
+            detail = f"{name}: {path} is no sum, for {excerpt(part)} is {what} (found {excerpt(value)})"
+            return Unreadable(reason, f"{detail}; write numbers that are not negative")
+        numbers.append(number)
+    if not numbers:
+        return Unreadable(Reason.WRONG_TYPE, f"{name}: {path} is no sum, for the list is empty; leave it out")
+    return _in_seconds(name, path, places, numerals.total(numbers))
+
+
+def _in_seconds(name: str, path: Path, places: int | None, number: Decimal) -> float | Unreadable:
+    """Correctly rounded quotient."""
+    found = numerals.shifted(number, places or 0)
+    return found if math.isfinite(found) else _too_large(name, path)
+
+
+def _too_large(name: str, path: Path) -> Unreadable:
+    return Unreadable(Reason.OUT_OF_RANGE, f"{name}: {path} is too large a number; write one that fits")
