@@ -8,7 +8,7 @@ from datetime import date
 from typing import TypeVar
 
 from streams.calendars import Calendar
-from streams.mapping import Choice, Constant, MappingSpec, Rule, Table, Taken, Unit
+from streams.mapping import Choice, Constant, MappingSpec, Rule, Summed, Table, Taken, Unit
 from streams.standards import file, model, quantities
 from streams.standards.digest import digest
 
@@ -120,7 +120,8 @@ def _rule(form: file.RuleForm) -> Rule:
     if form.table is not None:
         exhaustive = "otherwise" not in form.model_fields_set
         return Table(form.path, _sorted(form.table), form.otherwise, exhaustive=exhaustive)
-    return Taken(form.path, Unit(form.unit) if form.unit else None, form.otherwise)
+    unit = Unit(form.unit) if form.unit else None
+    return Summed(form.path, unit, form.otherwise) if form.list_ else Taken(form.path, unit, form.otherwise)
 
 
 def _sorted(members: Mapping[str, T]) -> dict[str, T]:

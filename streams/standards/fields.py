@@ -69,8 +69,9 @@ def _choice(*options: str) -> Callable[[object], str]:
     def choose(value: object) -> str:
         if isinstance(value, str) and value in options:
             return value
-        rule = f"it is one of {', '.join(options)}"
-        raise Unfit(rule=rule, remedy=suggest(str(value), options, "write one of them"))
+        rule = f"it is {'one of ' if len(options) > 1 else ''}{', '.join(options)}"
+        otherwise = "write one of them" if len(options) > 1 else f"write {options[0]}"
+        raise Unfit(rule=rule, remedy=suggest(str(value), options, otherwise))
 
     return choose
 
@@ -222,6 +223,7 @@ AbandonedAs = Annotated[str, *_one_of("bad", "excluded", "good-in-time")]
 FailedAs = Annotated[str, *_one_of("bad", "excluded")]
 AvailabilityBy = Annotated[str, *_one_of("request", "probe")]
 UnitName = Annotated[str, *_one_of(*mapping.Unit)]
+ListingName = Annotated[str, *_one_of(*mapping.Listing)]
 Version = Annotated[int, PlainValidator(_version), WithJsonSchema({"const": VERSION})]
 FailureClass = Annotated[str | None, PlainValidator(_poka_yoke), WithJsonSchema({"enum": [*PokaYoke, None]})]
 FieldPath = Annotated[conditions.Path, PlainValidator(_path), WithJsonSchema({"type": "string"})]

@@ -150,6 +150,11 @@ class RuleForm(Form):
     unit: fields.UnitName | None = Field(
         default=None, description="Unit of a time or duration; seconds are what results."
     )
+    list_: fields.ListingName | None = Field(
+        default=None,
+        alias="list",
+        description="What becomes of several numbers at the path, in a list or in one text as nginx writes them.",
+    )
     table: dict[str, fields.Scalar] | None = Field(default=None, description="What the values at the path stand for.")
     when: Annotated[
         list[BranchForm] | None, BeforeValidator(fields.listed, json_schema_input_type=BranchForm | list[BranchForm])
@@ -159,13 +164,17 @@ class RuleForm(Form):
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         given = self.model_fields_set
-        if len(given & {"value", "path", "when"}) != 1:
-            remedy = "write it as in {path: request.route}" if not given else "keep one of them"
+        ways = given & {"value", "path", "when"}
+        if len(ways) != 1:
+            remedy = "keep one of them" if ways else "write it as in {path: request.route}"
             raise Unfit(rule="a field is filled by exactly one of value, path, when", remedy=remedy)
         if "table" in given and "path" not in given:
             raise Unfit(rule="a table looks up what stands at a path", remedy="add path, as in path: request.method")
         if "unit" in given and ("path" not in given or "table" in given):
             raise Unfit(rule="a unit belongs to the number at a path", remedy="remove unit")
+        if "list_" in given and ("path" not in given or "table" in given):
+            remedy = "remove list" if "path" in given else "add path, as in path: upstream_response_time"
+            raise Unfit(rule="a list of numbers stands at a path, and in no table", remedy=remedy)
         if "otherwise" in given and "value" in given:
             raise Unfit(rule="a constant needs no otherwise", remedy="remove otherwise")
         return self

@@ -11,6 +11,7 @@ from datetime import date
 from typing import Final, TypeVar
 
 from streams import events, mapping
+from streams.conversions import SUMMABLE
 from streams.standards import quantities
 from streams.standards.errors import Finding, Path, Unfit, closest, enumerate_names, show_text, suggest
 from streams.standards.fields import MAX_DATES
@@ -130,6 +131,9 @@ def _mapping(topic: object, at: Path) -> Iterator[Finding]:
         if _get(rule, "unit") is not None and name not in mapping.TIMED:
             rule_broken = f"only {enumerate_names(mapping.TIMED)} have units"
             yield Finding((*at, name, "unit"), _shown(_get(rule, "unit")), rule_broken, "remove it")
+        if _get(rule, "list") is not None and name not in SUMMABLE:
+            rule_broken = f"only {enumerate_names(SUMMABLE)} are added up"
+            yield Finding((*at, name, "list"), _shown(_get(rule, "list")), rule_broken, "remove it")
     if rules:
         yield from _incomplete(rules, at)
 

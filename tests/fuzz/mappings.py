@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple, TypeVar
 
 from streams import mapping
-from streams.conditions import Condition, Incomparable, Path, Scalar, predicate
+from streams.conditions import Condition, Incomparable, Path, Scalar, predicate, reader
 from streams.decoding import decode_values
 from streams.events import BadEvent, Reason, parse_document
 from streams.grammar import MAX_LENGTH, Malformed, parse_condition, parse_path
-from streams.mapping import Choice, Constant, Mapper, MappingSpec, Rule, Table, Taken, Unit, compile_mapping
+from streams.mapping import Choice, Constant, Mapper, MappingSpec, Rule, Summed, Table, Taken, Unit, compile_mapping
+from streams.rejections import Unreadable
 from tests.fuzz.choices import Choices, pick
 from tests.fuzz.hostile_events import GOOD, VALUES, changed, event, written
 
@@ -45,6 +46,13 @@ _SCALARS: Final[tuple[Scalar, ...]] = (
     *("control", "2026-03-01T09:30:00Z", "1772438400", 1_772_438_400, "\x00", "check", "failed", "opened"),
 )
 _NAMES: Final = tuple(sorted(mapping.FIELDS))
+#: Keys with dots in them, and numbers in every disguise.
+_DOTTED: Final = (b'"data.service"', b'"data.duration"', b'"x"', b'"duration"', b'"."', b'"a.b.c"', b'""')
+_NUMBERS: Final = (
+    *(b'"0.1, 0.2 : -"', b'"1, 2"', b'", , "', b'" : "', b"[0.1, [2], null]", b"[]", b'{"b.c":1}', b'{"service":"x"}'),
+    *(b'"1e999"', b'"-0"', b'"007"', b'"12ms"', b'""', b'"-"', b"1e300", b"-0.0", b"200.0", b'"' + b"9" * 5_000 + b'"'),
+    *(b"9" * 300, b"NaN", b"[NaN]", b'{"service":Infinity}', b'"NaN"', '"١٢"'.encode()),
+)
 
 
 class Case(NamedTuple):
@@ -71,7 +79,8 @@ def _record(choices: Choices) -> bytes | None:
         return event(choices)
     inner = written(changed(choices, list(pick(choices, GOOD))))
     extra = [(b'"data"', inner), (b'"x"', pick(choices, VALUES)), (b'"of"', b"[1,null,{}]")]
-    return written(list(pick(choices, GOOD)) + extra[: choices.below(4)])
+    extra += [(pick(choices, _DOTTED), pick(choices, _NUMBERS)) for _ in range(choices.below(4))]
+    return written(list(pick(choices, GOOD)) + extra[: choices.below(8)])
 
 
 def _text(choices: Choices) -> str:
@@ -88,12 +97,14 @@ def _path(choices: Choices) -> Path:
 
 
 def _rule(choices: Choices) -> Rule:
-    how, otherwise = choices.below(4), pick(choices, _SCALARS)
+    how, otherwise = choices.below(5), pick(choices, _SCALARS)
     if how == 0:
         return Constant(otherwise)
     if how == 1:
         return Taken(_path(choices), pick(choices, (None, *Unit)), otherwise)
     if how == 2:
+        return Summed(_path(choices), pick(choices, (None, *Unit)), otherwise)
+    if how == 3:
         table = {pick(choices, ("1", "true", "x", "", "1.5", "ok")): pick(choices, _SCALARS) for _ in range(3)}
         return Table(_path(choices), table, otherwise, exhaustive=bool(choices.below(2)))
     branches = [(_condition(choices), pick(choices, _SCALARS)) for _ in range(choices.below(4))]
@@ -117,9 +128,12 @@ def check(case: Case) -> int:
         _reads(text, documents)
     mapper = compile_mapping(case.spec)
     for document in documents:
-        mapped = _mapped(mapper, document)
+        sought = set(mapper.paths)
+        mapped = _mapped(mapper, document, sought)
+        assert not any(reader(path)(document) is None for path in set(mapper.paths) - sought)
         assert mapped.keys() <= case.spec.rules.keys()
         assert None not in mapped.values()
+        assert all(len(value.detail) < 3 * MAX_LENGTH for value in mapped.values() if isinstance(value, Unreadable))
     decoding = decode_values(case.records, mapper)
     assert len(decoding.events) + len(decoding.rejected) + decoding.ignored == len(case.records)
     assert decoding.positions.tolist() == sorted(set(decoding.positions.tolist()))
@@ -127,10 +141,10 @@ def check(case: Case) -> int:
     return len(case.texts) + len(case.records)
 
 
-def _mapped(mapper: Mapper, document: dict[str, object]) -> dict[str, object]:
-    """What the mapping makes of ``document``; nothing where it drops it or does not fit."""
+def _mapped(mapper: Mapper, document: dict[str, object], sought: set[Path]) -> dict[str, object]:
+    """What the mapping makes of ``document``; nothing where it drops it, or where it cannot say so."""
     try:
-        return mapper.map(document) or {}
+        return mapper.map(document, sought) or {}
     except BadEvent as bad:
         reason = bad.reason
     assert reason is Reason.UNMAPPED
@@ -149,9 +163,17 @@ def _reads(text: str, documents: list[dict[str, object]]) -> None:
     assert path is None or parse_path(str(path)) == path, "a path is written as it is read"
     condition = _parsed(parse_condition, text)
     if condition is not None:
+        _written_alike(condition)
         holds = predicate(condition)
         for document in documents:
             _asked(holds, document)
+
+
+def _written_alike(condition: Condition) -> None:
+    """A condition can be read where it is written, unless what it compares with is cut for people to read."""
+    text = str(condition)
+    if "…" not in text and "\\" not in text and len(text) <= MAX_LENGTH:
+        assert parse_condition(text) == condition, "a condition is written as it is read"
 
 
 def _asked(holds: Callable[[Mapping[str, object]], bool], document: Mapping[str, object]) -> None:

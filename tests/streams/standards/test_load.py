@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from streams.conditions import Comparison, Literal
 from streams.conditions import Path as Lookup
-from streams.mapping import Choice, Constant, Table, Taken, Unit
+from streams.mapping import Choice, Constant, Summed, Table, Taken, Unit
 from streams.standards.load import DEFAULT, StandardsError, load
 from streams.standards.model import (
     Abandonment,
@@ -78,10 +78,20 @@ def test_a_web_shop_with_the_access_log_of_its_proxy() -> None:
     assert rules["service"] == Constant("shop")
     assert rules["time"] == Taken(Lookup(("@timestamp",)))
     assert rules["duration"] == Taken(Lookup(("upstream", 0, "time")), Unit.MILLISECONDS)
+    assert rules["class"] == Taken(Lookup(("request", "headers", "x-plan")), otherwise="free")
     assert isinstance(rules["step"], Table)
     assert (rules["step"].otherwise, rules["step"].exhaustive) == ("other", False)
     assert isinstance(rules["outcome"], Choice)
     assert rules["outcome"].branches[0] == (Comparison(">=", Lookup(("status",)), Literal(500)), "failed")
+
+
+def test_numbers_in_a_list_are_added_up() -> None:
+    text = "version: 1\ntopics: {t: {mapping: {service: {value: a}, time: {path: t}, duration: RULE}}}"
+    rules = [
+        load(text.replace("RULE", rule), file="f").mappings["t"].rules["duration"]
+        for rule in ("{path: d, list: sum, unit: ms, otherwise: 1}", "{path: d, list: }")
+    ]
+    assert rules == [Summed(Lookup(("d",)), Unit.MILLISECONDS, 1), Taken(Lookup(("d",)))]
 
 
 @pytest.mark.parametrize(
@@ -276,6 +286,44 @@ SERVICE = "version: 1\nservices:\n  s:\n    steps: {answer: {failure_points: [ru
             'f:2: topics.t.mapping.service: found a mapping with "path", "value"; a field is filled by exactly one of '
             "value, path, when; keep one of them",
             id="two ways to fill a field",
+        ),
+        pytest.param(
+            "version: 1\ntopics: {t: {mapping: {service: {value: a}, time: {path: t}, duration: {list: sum}}}}",
+            'f:2: topics.t.mapping.duration: found a mapping with "list"; a field is filled by exactly one of value, '
+            "path, when; write it as in {path: request.route}",
+            id="a list and nothing to add up",
+        ),
+        pytest.param(
+            "version: 1\ntopics: {t: {mapping: {service: {value: a}, time: {path: t}, "
+            "duration: {value: 5, list: sum}}}}",
+            'f:2: topics.t.mapping.duration: found a mapping with "list", "value"; a list of numbers stands at a path, '
+            "and in no table; add path, as in path: upstream_response_time",
+            id="a list in a constant",
+        ),
+        pytest.param(
+            "version: 1\ntopics: {t: {mapping: {service: {value: a}, time: {path: t}, "
+            "amount: {path: p, table: {a: 1}, list: sum}}}}",
+            'f:2: topics.t.mapping.amount: found a mapping with "list", "path", "table"; a list of numbers stands at a '
+            "path, and in no table; remove list",
+            id="a list in a table",
+        ),
+        pytest.param(
+            "version: 1\ntopics: {t: {mapping: {service: {value: a}, time: {path: t}, step: {path: p, list: sum}}}}",
+            'f:2: topics.t.mapping.step.list: found "sum"; only amount, duration, holds, of, value are added up; '
+            "remove it",
+            id="a sum of texts",
+        ),
+        pytest.param(
+            "version: 1\ntopics: {t: {mapping: {service: {value: a}, time: {path: t, list: sum}}}}",
+            'f:2: topics.t.mapping.time.list: found "sum"; only amount, duration, holds, of, value are added up; '
+            "remove it",
+            id="a sum of times",
+        ),
+        pytest.param(
+            "version: 1\ntopics: {t: {mapping: {service: {value: a}, time: {path: t}, "
+            "duration: {path: p, list: avg}}}}",
+            'f:2: topics.t.mapping.duration.list: found "avg"; it is sum; write sum',
+            id="a word that lists do not have",
         ),
         pytest.param(
             "version: 1\ntopics: {t: {mapping: {service: {value: a}, time: {path: t}, "

@@ -13,6 +13,7 @@ import yaml
 from streams.standards.load import json_schema
 
 FILES = Path(__file__).parent / "files"
+FILLED = {"service": {"value": "a"}, "time": {"path": "t"}}
 
 
 def test_the_committed_schema_is_what_would_be_generated_now() -> None:
@@ -41,6 +42,11 @@ def test_good_files_fulfil_it(name: str) -> None:
     jsonschema.validate(data, json_schema())
 
 
+def test_a_list_of_numbers_is_in_it() -> None:
+    mapping = {**FILLED, "amount": {"path": "a", "list": "sum"}}
+    jsonschema.validate({"version": 1, "topics": {"t": {"mapping": mapping}}}, json_schema())
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -50,6 +56,10 @@ def test_good_files_fulfil_it(name: str) -> None:
         {"version": 1, "services": {"s": {"steps": {"a": {"stage": "middle"}}}}},
         {"version": 1, "topics": {"t": {"lateness": 5}}},
         {"version": 1, "topics": {"t": {"mapping": {"service": {"value": "a"}}}}},
+        {
+            "version": 1,
+            "topics": {"t": {"mapping": {"service": {}, "time": {}, "value": {"path": "v", "list": "avg"}}}},
+        },
         {"version": 1, "calendars": {"c": {"mon": "9-5"}}},
     ],
 )
