@@ -6,6 +6,7 @@ control topic under their digest, which hold from the next slice end on that not
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import orjson
@@ -14,6 +15,14 @@ TICK: Final = "tick"
 STANDARDS: Final = "standards"
 EXCLUSION: Final = "exclusion"
 TYPES: Final = frozenset((TICK, STANDARDS, EXCLUSION))
+_FIELDS: Final = frozenset({"kind", "type", "hash", "proposed"})
+
+
+def is_own(document: Mapping[str, object]) -> bool:
+    """Whether ``document``, of a topic of another shape, is a control record of the monitor's own."""
+    type_ = document.get("type")
+    named = document.get("kind") == "control" and isinstance(type_, str) and type_ in TYPES
+    return named and document.keys() <= _FIELDS
 
 
 def tick() -> bytes:

@@ -56,7 +56,7 @@ def _no_number(name: str, path: Path, places: int | None, value: object) -> obje
     """Say what is wrong with a value that is no number."""
     if isinstance(value, Unreadable):
         return as_found(name, path, value)
-    hint = "write one, without its unit"
+    hint = "write a plain one, as in 0.012"
     if places is not None and name in _INSTANTS:
         hint = "leave out `unit` for times in RFC 3339"
     elif name in SUMMABLE and (isinstance(value, list) or len(numerals.several(value)) > 1):

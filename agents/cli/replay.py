@@ -20,7 +20,7 @@ _WIDE = 200
 @click.option(
     "--standards", type=click.Path(path_type=Path), help="Standards file. Default: none, the usual indicators."
 )
-@click.option("--topic", default="service-events", show_default=True, help="Topic whose mapping and lateness apply.")
+@click.option("--topic", help="Topic whose mapping and lateness apply. Default: service-events.")
 @click.option("--lateness", default=60.0, show_default=True, metavar="SECONDS", type=click.FloatRange(min=0))
 @click.option("--separate", is_flag=True, help="Each file is a partition of its own instead of one log in all.")
 @click.option(
@@ -31,7 +31,7 @@ _WIDE = 200
 def command(  # noqa: PLR0917 - the options of the command line
     files: tuple[str, ...],
     standards: Path | None,
-    topic: str,
+    topic: str | None,
     lateness: float,
     separate: bool,  # noqa: FBT001 - a flag of the command line
     dead_letters: Path | None,
@@ -51,17 +51,19 @@ def command(  # noqa: PLR0917 - the options of the command line
     from agents.letters_file import LettersFile
     from agents.progress import record_progress
     from agents.replay import replay
+    from agents.topic_choice import topic_of_replay
     from streams.texts import Language
     from streams.watermark import TimePolicy
 
     logs = [EventLog(name) for name in files]
     compiled = read_standards(standards)
+    chosen = topic_of_replay(compiled, topic)
     garbage.collect_rarely()
     with LettersFile.to(dead_letters) as letters, record_progress(logs) as advance:
         result = replay(
             logs,
             compiled,
-            topic=topic,
+            topic=chosen,
             policy=TimePolicy(lateness_ms=round(lateness * 1_000)),
             separate=separate,
             on_records=advance,

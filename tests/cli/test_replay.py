@@ -163,6 +163,26 @@ def test_the_table_is_in_both_languages(log: Path, standards: Path, language: st
     assert "90.00 %" in table
 
 
+MAPPED = """
+version: 1
+topics:
+  calls: {mapping: {service: {path: svc}, time: {path: ts, unit: ms}}}
+"""
+
+
+def test_a_topic_that_the_standards_do_not_know_is_refused(log: Path, tmp_path: Path) -> None:
+    mapped = tmp_path / "mapped.yaml"
+    mapped.write_text(MAPPED, "utf-8")
+    unknown = slm(log, "--standards", mapped, "--topic", "call")
+    assert unknown.returncode == 2
+    assert unknown.stderr.startswith(b"slm: --topic call: the standards know calls; did you mean calls?")
+    unsaid = slm(log, "--standards", mapped)
+    assert (unsaid.returncode, unsaid.stdout) == (2, b"")
+    assert unsaid.stderr.startswith(b"slm: the standards map calls; say with --topic what the log is of")
+    assert document(log, "--standards", mapped, "--topic", "service-events")["records"]["accepted"] == 40
+    assert document(log, "--topic", "of-any-name")["records"]["accepted"] == 40
+
+
 def test_an_empty_log_is_no_data_and_no_error() -> None:
     found = document("-")
     assert found["steps"] == []

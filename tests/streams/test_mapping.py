@@ -127,7 +127,7 @@ FAILED_FROM_500 = Choice(((parse_condition("s >= 500"), "failed"),))
     [
         pytest.param("duration", taken("a"), "-", Reason.WRONG_TYPE, 'duration: a is no number (found "-")', id="dash"),
         pytest.param("duration", taken("a"), "", Reason.WRONG_TYPE, 'a is no number (found "")', id="nothing"),
-        pytest.param("duration", taken("a"), "12ms", Reason.WRONG_TYPE, '(found "12ms"); write one, without', id="ms"),
+        pytest.param("duration", taken("a"), "12ms", Reason.WRONG_TYPE, '(found "12ms"); write a plain one', id="ms"),
         pytest.param("duration", taken("a"), "1,5", Reason.WRONG_TYPE, "no number", id="a decimal comma"),
         pytest.param("duration", taken("a"), "1_000", Reason.WRONG_TYPE, "no number", id="as programmers write it"),
         pytest.param("duration", taken("a"), "٣", Reason.WRONG_TYPE, "no number", id="other digits"),
