@@ -15,7 +15,6 @@ from typing import Final
 _LONGEST: Final = 400
 _PLAIN: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
-_BLANKS: Final = " \t"
 #: What stands between the numbers in a text: nginx has commas between servers, and colons between groups of them.
 _BETWEEN: Final = re.compile(r",[ \t]+|[ \t]+:[ \t]+")
 #: Adds up what floats and texts hold, from 1e-999 to 1e999, without rounding.
@@ -41,7 +40,7 @@ def decimal_of(value: object) -> Decimal | None:
     A float is the shortest decimal that stands for it, which is what was written.
     """
     if isinstance(value, str):
-        text = value.strip(_BLANKS)
+        text = value.strip()
         return Decimal(text) if len(text) <= _LONGEST and _NUMBER.fullmatch(text) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
@@ -52,7 +51,7 @@ def decimal_of(value: object) -> Decimal | None:
 def several(value: object) -> list[object]:
     """Parts of a list, or of a text with several numbers; the value itself where it is neither."""
     if isinstance(value, str):
-        return list(_BETWEEN.split(value.strip(_BLANKS)))
+        return list(_BETWEEN.split(value.strip()))
     return value if isinstance(value, list) else [value]
 
 

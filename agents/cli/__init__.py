@@ -17,7 +17,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "demo": ("agents.cli.demo", "See it work: a simulated service floor on a broker inside the process."),
     "send": ("agents.cli.send", "Publish events from JSON Lines to Kafka."),
     "topics": ("agents.cli.topics", "Create the topics, or say how they differ from what is needed."),
-    "check": ("agents.cli.check", "Read a standards file and report every error in it."),
+    "check": ("agents.cli.check", "Read a standards file, report every error in it, and try it on a log."),
     "generate": ("agents.cli.generate", "Write dashboards, alert rules and schemas."),
     "replay": ("agents.cli.replay", "Compute service levels from event logs, without a broker."),
 }
