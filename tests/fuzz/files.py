@@ -48,6 +48,7 @@ topics:
       duration: {path: request.time, unit: s, otherwise: 0}
       outcome: {when: [{if: status >= 500, then: failed}], otherwise: ok}
       class: {path: method, table: {GET: read, POST: write}, otherwise: other}
+      amount: {path: upstream.bytes, list: sum}
 """.splitlines(keepends=True)
 #: Pieces of YAML, and values that readers of quantities stumble over.
 TOKENS: Final = tuple(

@@ -6,6 +6,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple, TypeVar
 
+import msgspec
+
+from agents.sample_lines import lines
 from streams import mapping
 from streams.conditions import Condition, Incomparable, Path, Scalar, predicate, reader
 from streams.decoding import decode_values
@@ -13,6 +16,7 @@ from streams.events import BadEvent, Reason, parse_document
 from streams.grammar import MAX_LENGTH, Malformed, parse_condition, parse_path
 from streams.mapping import Choice, Constant, Mapper, MappingSpec, Rule, Summed, Table, Taken, Unit, compile_mapping
 from streams.rejections import Unreadable
+from streams.sampling import Sampler
 from tests.fuzz.choices import Choices, pick
 from tests.fuzz.hostile_events import GOOD, VALUES, changed, event, written
 
@@ -142,7 +146,22 @@ def check(case: Case) -> int:
     assert len(decoding.events) + len(decoding.rejected) + decoding.ignored == len(case.records)
     assert decoding.positions.tolist() == sorted(set(decoding.positions.tolist()))
     assert all(one.service for one in decoding.events)
+    _sampled(case, len(decoding.events))
     return len(case.texts) + len(case.records)
+
+
+def _sampled(case: Case, events: int) -> None:
+    """Show the records as a sample, of which as many are ``events`` as decoding says, and no character steers."""
+    records = [raw for raw in case.records if raw is not None]
+    sampler = Sampler(case.spec)
+    for line, raw in enumerate(records, 1):
+        sampler.add(line, raw)
+    sample = sampler.sample("log", "topic")
+    refused = {each.reason: each.records for each in sample.rejected}
+    assert sample.accepted + sample.ignored + sum(refused.values()) == len(records)
+    assert sample.accepted + refused.get(Reason.TIME_OUT_OF_RANGE, 0) == events
+    assert all(line.isprintable() for line in lines(sample))
+    assert msgspec.json.encode(sample)
 
 
 def _mapped(mapper: Mapper, document: dict[str, object], sought: set[Path]) -> dict[str, object]:
