@@ -96,7 +96,7 @@ class MonitorApp:
         self._worker = Worker(
             settings,
             self.partitions,
-            mount=partial(mount, observed=self),
+            mount=partial(mount, observed=self, bounds_us=settings.bounds_us),
             on_unknown=self.custody.want,
             on_assigned=self.custody.assigned,
             on_touch=self._watch.touched,

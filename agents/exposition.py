@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
@@ -27,6 +27,7 @@ from agents.status import State
 from streams import conventions
 from streams.conventions import Result
 from streams.events import Reason
+from streams.histogram import DEFAULT_BOUNDS_US
 from streams.metric import Metric, Type
 from streams.standards.model import ProbeAvailability
 from streams.tables import SATURATED
@@ -44,19 +45,19 @@ if TYPE_CHECKING:
 _MICROSECONDS: Final = 1_000_000
 _MILLISECONDS: Final = 1_000
 _QUANTILES: Final = {Fraction(quantile, 100): metric for quantile, metric in conventions.QUANTILES.items()}
-#: The exposed bucket bounds as label values, and in whole microseconds, as the fine grid has them.
-_BOUNDS: Final = tuple(map(floatToGoString, conventions.HISTOGRAM_BOUNDS))
-_BOUNDS_US: Final = tuple(math.floor(bound * _MICROSECONDS) for bound in conventions.HISTOGRAM_BOUNDS)
 _SETTLED: Final = {Reason.LATE: Result.LATE, Reason.FUTURE: Result.FUTURE}
 
 
 class Exposition:
     """The exposition of one worker, in whatever format is asked for."""
 
-    def __init__(self, observed: Observed) -> None:
-        """Expose ``observed``, and the figures of the process, of Python and of its garbage collector."""
+    def __init__(self, observed: Observed, bounds_us: Sequence[int] = DEFAULT_BOUNDS_US) -> None:
+        """Expose ``observed``, and the figures of the process, of Python and of its garbage collector.
+
+        ``bounds_us`` are those of the histogram, in microseconds: bounds of the fine grid, ascending.
+        """
         self._registry = CollectorRegistry()
-        self._registry.register(ServiceLevelCollector(observed))
+        self._registry.register(ServiceLevelCollector(observed, bounds_us))
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._registry)
         self._encoders: dict[str, Encoder] = {}  # by what is preferred
@@ -97,13 +98,14 @@ _OPENMETRICS: Final = f"{_OPENMETRICS_TYPE};version=1.0.0"
 class ServiceLevelCollector(Collector):
     """Reads the engines of one worker anew at every scrape; it keeps nothing itself."""
 
-    def __init__(self, observed: Observed) -> None:
-        """Collect from ``observed``."""
+    def __init__(self, observed: Observed, bounds_us: Sequence[int] = DEFAULT_BOUNDS_US) -> None:
+        """Collect from ``observed``; ``bounds_us`` are those of the histogram, as `Exposition` takes them."""
         self._observed = observed
+        self._bounds = _Bounds(bounds_us)
 
     def collect(self) -> Iterator[MetricFamily]:
         """Yield every family that has samples, in the order of `streams.conventions.METRICS`."""
-        families = _Families()
+        families = _Families(self._bounds)
         readings = readings_of(self._observed)
         _add_cumulative(families, readings.everything, standards_in_force(self._observed))
         for window, reading in readings.windows.items():
@@ -121,10 +123,19 @@ class ServiceLevelCollector(Collector):
         return iter(families)
 
 
+class _Bounds:
+    """Bounds of the histogram: in whole microseconds, and as values of the label `le`, in seconds."""
+
+    def __init__(self, bounds_us: Sequence[int]) -> None:
+        self.microseconds = bounds_us
+        self.labels = [floatToGoString(bound / _MICROSECONDS) for bound in bounds_us]
+
+
 class _Families:
     """The families of one scrape, each made when its first sample comes."""
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: _Bounds) -> None:
+        self._bounds = bounds
         self._families: dict[str, _Family] = {}  # by name of the metric
 
     def __iter__(self) -> Iterator[MetricFamily]:
@@ -142,7 +153,8 @@ class _Families:
         """Add the cumulative buckets, the count and the sum of ``distribution``, in seconds."""
         family = self._family(metric)
         assert isinstance(family, HistogramMetricFamily)
-        buckets = zip(_BOUNDS, distribution.counts_at_most(_BOUNDS_US), strict=True)
+        counts = distribution.counts_at_most(self._bounds.microseconds)
+        buckets = zip(self._bounds.labels, counts, strict=True)
         overflowed = distribution.sum_us == SATURATED
         family.add_metric(
             tuple(labels),

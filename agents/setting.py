@@ -5,10 +5,12 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Final
 
 from agents.exits import Fault
+from streams import histogram
 from streams.standards import quantities
 
 #: Of environment variables.
@@ -26,6 +28,7 @@ class Kind(enum.StrEnum):
     DURATION = "duration"
     FILE = "file"
     SWITCH = "yes or no"
+    BOUNDS = "seconds,…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,26 @@ def _duration(_: Setting, value: object) -> float:
     return quantities.positive_duration_us(value) / 1_000_000
 
 
+def _bounds(_: Setting, value: object) -> tuple[int, ...]:
+    """Microseconds on the fine grid, from seconds in a list or separated by commas."""
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple):
+        message = "write bounds in seconds, ascending, as in 0.1, 0.5, 1, 5"
+        raise ValueError(message)  # noqa: TRY004 - `parse` tells users of bad values, whatever is bad about them
+    return histogram.on_the_grid([_seconds(part) for part in parts])
+
+
+def _seconds(part: object) -> Decimal:
+    try:
+        seconds = Decimal("NaN" if isinstance(part, bool) else str(part).strip())
+    except InvalidOperation:
+        seconds = Decimal("NaN")
+    if not seconds.is_finite():
+        message = f"{part!r} is no number of seconds; write bounds as in 0.1, 0.5, 1, 5"
+        raise ValueError(message)
+    return seconds
+
+
 def _switch(_: Setting, value: object) -> bool:
     found = _SWITCHES.get(str(value).strip().lower())
     if found is None:
@@ -136,4 +159,5 @@ _PARSERS: Final[Mapping[Kind, Callable[[Setting, object], object]]] = {
     Kind.DURATION: _duration,
     Kind.FILE: _file,
     Kind.SWITCH: _switch,
+    Kind.BOUNDS: _bounds,
 }

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiohttp import web
 
+from streams.histogram import DEFAULT_BOUNDS_US
+
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from agents.exposition import Exposition
     from agents.settings import Settings
@@ -27,9 +29,17 @@ KEPT_TIMES: Final = 10
 MOST_SECONDS: Final = 1.0
 
 
-def mount(application: web.Application, observed: Observed, clock: Callable[[], float] = time.monotonic) -> None:
-    """Serve ``observed`` from ``application``; only GET and HEAD are answered. ``clock`` gives seconds."""
-    figures = Figures(observed, clock)
+def mount(
+    application: web.Application,
+    observed: Observed,
+    clock: Callable[[], float] = time.monotonic,
+    bounds_us: Sequence[int] = DEFAULT_BOUNDS_US,
+) -> None:
+    """Serve ``observed`` from ``application``; only GET and HEAD are answered.
+
+    ``clock`` gives seconds; ``bounds_us`` are those of the exposed histogram.
+    """
+    figures = Figures(observed, clock, bounds_us)
     routes = {
         "/": _page,
         "/api/status": figures.status,
@@ -69,10 +79,11 @@ class _Kept(NamedTuple):
 class Figures:
     """Answers with figures, each made anew when it is not fresh any more, or other engines are to be shown."""
 
-    def __init__(self, observed: Observed, clock: Callable[[], float]) -> None:
-        """Show ``observed``; ``clock`` gives seconds."""
+    def __init__(self, observed: Observed, clock: Callable[[], float], bounds_us: Sequence[int]) -> None:
+        """Show ``observed``; ``clock`` gives seconds, ``bounds_us`` are those of the exposed histogram."""
         self._observed = observed
         self._clock = clock
+        self._bounds_us = bounds_us
         self._exposition: Exposition | None = None  # made when it is asked for
         self._kept: dict[str, _Kept] = {}  # by language, or preferred format
 
@@ -87,7 +98,7 @@ class Figures:
         """The exposition, in the format that is asked for."""
         from agents import exposition  # noqa: PLC0415
 
-        shown = self._exposition = self._exposition or exposition.Exposition(self._observed)
+        shown = self._exposition = self._exposition or exposition.Exposition(self._observed, self._bounds_us)
         preferred = exposition.preference(request.headers.get("Accept"))
         return self._answer(preferred, lambda: shown.render(preferred))
 

@@ -95,9 +95,11 @@ def _cross_check() -> Panel:
         unit="s",
         defaults={"min": 0},
         note=Text(
-            "A coarse check by Prometheus alone: bucket bounds are powers of four, and it interpolates between them. "
-            "The exact figure is in *Response time*.",
-            "由 Prometheus 独立推算的粗略核对值：桶边界为 4 的幂，桶内插值。准确数值见“响应时间”。",
+            "A check by Prometheus alone, which interpolates between the bounds of the histogram's buckets: it lies in "
+            "the same bucket as the exact figure of the same time. By default neighbouring bounds are 1.48 times apart "
+            "from 44 ms to 756 s, and further apart beyond. The exact figure is in *Response time*.",
+            "由 Prometheus 独立推算的核对值：在直方图的桶内插值，与同一时段的准确数值落在同一个桶内。"
+            "默认从 44 ms 到 756 s 相邻桶边界相差 1.48 倍，其外间隔更大。准确数值见“响应时间”。",
         ),
     )
 

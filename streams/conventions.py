@@ -354,7 +354,3 @@ METRICS: Final[tuple[Metric, ...]] = (
     REKEY_RECORDS, REKEY_LAG,
     STANDARDS_IN_FORCE, STANDARDS_REFUSED, WORKER_READY, WORKER_STATE, WORKER_WARNING, BUILD,
 )  # fmt: skip
-
-#: Upper bounds of the exposed histogram's buckets, in seconds: powers of four, from a millisecond to three days.
-#: They lie on the fine bucket grid, so that the exposed counts are exact. `+Inf` follows them.
-HISTOGRAM_BOUNDS: Final[tuple[float, ...]] = tuple(4.0**exponent for exponent in range(-5, 10))

@@ -17,11 +17,17 @@ _CONNECTION: Final = ("broker", "start_timeout", "security_protocol")
 _SECURITY: Final = ("ssl_", "sasl_")
 
 
+def setting_option(name: str) -> Callable[[F], F]:
+    """Add the option of the setting ``name``, as `slm run` has it."""
+    row = next(row for row in SETTINGS if row.name == name)
+    return click.option(row.option or "", row.name, **_described(row))
+
+
 def connection_options(command: F) -> F:
     """Add the options that say where Kafka is and how to reach it, and ``--config``."""
     for row in reversed(SETTINGS):
         if row.option and (row.name in _CONNECTION or row.name.startswith(_SECURITY)):
-            command = click.option(row.option, row.name, **_described(row))(command)
+            command = setting_option(row.name)(command)
     return click.option(
         "--config",
         metavar="FILE",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from agents.cli.connection import connection_options
+from agents.cli.connection import connection_options, setting_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from agents.settings import Settings
     from streams.texts import Language
 
+_BOUNDS: Final = "histogram_bounds"
 _KEEPS_NOTHING: Final = "the broker runs inside this process and keeps nothing: what you see ends with it"
 
 
@@ -39,6 +40,7 @@ _KEEPS_NOTHING: Final = "the broker runs inside this process and keeps nothing: 
 @click.option(
     "--web-port", metavar="PORT", type=click.IntRange(1, 65_535), help="Port of the status page. [default: 9464]"
 )
+@setting_option(_BOUNDS)
 @click.option(
     "--language", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language of the table."
 )
@@ -82,8 +84,17 @@ def _broker(
         yield _with_free_port(settings, web_port), False
         return
     with EmbeddedBroker() as broker:
-        settings = Settings.resolve({**own, "broker": broker.address}, {}, config)
+        given = {**own, "broker": broker.address, _BOUNDS: options[_BOUNDS]}
+        settings = Settings.resolve(given, _meant_for_all(os.environ), config)
         yield _with_free_port(settings, web_port), True
+
+
+def _meant_for_all(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """What the environment says about /metrics, which concerns the demonstration too; a broker there does not."""
+    from agents.settings import PREFIX
+
+    variable = PREFIX + _BOUNDS.upper()
+    return {variable: environ[variable]} if variable in environ else {}
 
 
 def _create_topics(settings: Settings) -> None:

@@ -3,8 +3,9 @@ from __future__ import annotations
 import math
 import subprocess
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from fractions import Fraction
 
 import pytest
@@ -16,6 +17,7 @@ from agents import exposition
 from agents.status import PartitionStatus, State
 from streams import conventions
 from streams.conventions import METRICS
+from streams.histogram import DEFAULT_BOUNDS_US, on_the_grid
 from streams.metric import Metric
 from streams.rejections import Reason
 from streams.standards.model import Objective, ProbeAvailability, Service, Standards, Text
@@ -39,9 +41,11 @@ HOSTILE = [
 SAMPLES_OF_A_LARGE_FLOOR = 20_000
 
 
-def samples(observed: Floor, accept: str | None = None) -> dict[str, list[Sample]]:
+def samples(
+    observed: Floor, accept: str | None = None, bounds_us: Sequence[int] = DEFAULT_BOUNDS_US
+) -> dict[str, list[Sample]]:
     """Samples by name, as a Prometheus that asks with ``accept`` reads them."""
-    body, content_type = exposition.render(observed, accept)
+    body, content_type = exposition.Exposition(observed, bounds_us).render(accept)
     parse = openmetrics_parser if content_type.startswith("application/openmetrics-text") else text_parser
     found: dict[str, list[Sample]] = {}
     for family in parse.text_string_to_metric_families(body.decode()):
@@ -143,13 +147,22 @@ def test_times_become_seconds() -> None:
 
 
 @pytest.mark.parametrize("accept", [None, OPENMETRICS], ids=["text", "OpenMetrics"])
-def test_the_histogram_counts_exactly_at_every_bound(accept: str | None) -> None:
-    on_bounds = [math.floor(b * 1_000_000) / 1_000_000 for b in conventions.HISTOGRAM_BOUNDS]
-    beyond = [(math.floor(b * 1_000_000) + 1) / 1_000_000 for b in conventions.HISTOGRAM_BOUNDS]
-    found = samples(with_steps(StepLevel("s", "", ok=30, response=floor.durations(*on_bounds, *beyond))), accept)
+@pytest.mark.parametrize(
+    "bounds_us",
+    [
+        pytest.param(DEFAULT_BOUNDS_US, id="the default"),
+        pytest.param(on_the_grid([Decimal("0.1"), Decimal(1), Decimal(10)]), id="a deployment's own"),
+        pytest.param(on_the_grid([Decimal(86_400)]), id="a single one"),
+    ],
+)
+def test_the_histogram_counts_exactly_at_every_bound(accept: str | None, bounds_us: Sequence[int]) -> None:
+    bounds = [us / 1_000_000 for us in bounds_us]
+    beyond = [(us + 1) / 1_000_000 for us in bounds_us]
+    level = StepLevel("s", "", ok=2 * len(bounds), response=floor.durations(*bounds, *beyond))
+    found = samples(with_steps(level), accept, bounds_us)
     counts = {float(s.labels["le"]): s.value for s in found["slm_response_time_seconds_bucket"]}
-    assert list(counts) == [*conventions.HISTOGRAM_BOUNDS, math.inf]
-    assert list(counts.values()) == [*range(1, 30, 2), 30]
+    assert list(counts) == [*bounds, math.inf]
+    assert list(counts.values()) == [*range(1, 2 * len(bounds), 2), 2 * len(bounds)]
 
 
 def test_a_sum_that_has_overflowed_is_infinite_and_not_wrong() -> None:

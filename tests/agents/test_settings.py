@@ -7,6 +7,7 @@ import pytest
 from agents.cli.run import command
 from agents.exits import Fault
 from agents.settings import SETTINGS, SaslMechanism, SecurityProtocol, Settings
+from streams.histogram import DEFAULT_BOUNDS_US
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,6 +55,26 @@ def test_topics(toml: Path, line: str, expected: tuple[str, ...]) -> None:
     assert Settings.resolve(toml_file=toml).topics == expected
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "histogram_bounds = [0.1, 0.5, 1, 10]",
+        'histogram_bounds = "0.1, 0.5,1,10"',
+        'histogram_bounds = ["0.1", 0.5, 1, 10]',
+    ],
+    ids=["numbers", "a text is split at commas", "texts and numbers"],
+)
+def test_bounds_of_the_histogram_move_up_to_the_fine_grid(toml: Path, line: str) -> None:
+    toml.write_text(line)
+    assert Settings.resolve(toml_file=toml).bounds_us == (100_655, 500_000, 1_000_000, 10_152_407)
+
+
+def test_where_no_bounds_are_set_there_are_the_default_ones() -> None:
+    assert Settings.resolve().bounds_us == DEFAULT_BOUNDS_US
+    assert Settings.resolve({"histogram_bounds": "1"}, {"SLM_HISTOGRAM_BOUNDS": "2"}).bounds_us == (1_000_000,)
+    assert Settings.resolve({}, {"SLM_HISTOGRAM_BOUNDS": "2"}).bounds_us == (2_000_000,)
+
+
 def test_an_option_that_was_not_used_leaves_the_topics_alone() -> None:
     assert Settings.resolve({"topics": ()}, {"SLM_TOPICS": "x"}).topics == ("x",)
 
@@ -70,6 +91,15 @@ def test_an_option_that_was_not_used_leaves_the_topics_alone() -> None:
         ('broker = "kafka"', "broker: found 'kafka'; write host:port"),
         ('group = " "', "slm.toml: group: found ' '; write a text that is not empty"),
         ("topics = []", "slm.toml: topics: found []; write a list, as in"),
+        (
+            "histogram_bounds = 1",
+            "slm.toml: histogram_bounds: found 1; write bounds in seconds, ascending, as in 0.1, 0.5",
+        ),
+        ("histogram_bounds = [true]", "found [True]; True is no number of seconds; write bounds as in 0.1, 0.5, 1, 5"),
+        ('histogram_bounds = "1,,2"', "found '1,,2'; '' is no number of seconds; write bounds as in 0.1, 0.5, 1, 5"),
+        ("histogram_bounds = [1, inf]", "inf is no number of seconds; write bounds as in 0.1, 0.5, 1, 5"),
+        ("histogram_bounds = [1, 0.5]", "0.5 follows 1, but bounds ascend; write each once, the smallest first"),
+        ("histogram_bounds = []", "these are 0 bounds; write 1 to 30, for each is a series of every step"),
         ('security_protocol = "TLS"', "slm.toml: security_protocol: found 'TLS'; write one of PLAINTEXT, SSL,"),
         ('sasl_password = ""', "slm.toml: sasl_password: found a value; write a text that is not empty"),
         ('group = "a\\tb"', r"group: found 'a\tb'; write a name without tabs"),

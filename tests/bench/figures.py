@@ -99,7 +99,7 @@ def main_floor(bench: Bench) -> Floor:
 
 def long_floor(bench: Bench) -> Floor:
     """For what needs time to show, with so many services that 20,000 samples are exposed."""
-    return Floor(4 * bench.events, services=75)
+    return Floor(4 * bench.events, services=58)
 
 
 #: Most measurements of each hard case, none of which comes near to what it is to reach at least.

@@ -23,7 +23,7 @@ from tests.services.waiting import wait_for
 from tests.services.worker import SLM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from tests.services.kafka import Kafka
@@ -34,12 +34,12 @@ DEMO_TOPICS = {TOPIC, *TOPICS.values()}
 class Demo:
     """`slm demo` on a free port as a process; killed at the end of the ``with`` statement."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> None:
         (self.port,) = free_ports(1)
         self._output = folder / "output"
         command = [*SLM, "demo", "--web-port", str(self.port), *arguments]
         # A broker in the environment is not meant for the demo; without --broker it takes its own.
-        environment = {**os.environ, "SLM_BROKER": "192.0.2.1:9092"}
+        environment = {**os.environ, "SLM_BROKER": "192.0.2.1:9092", **(environ or {})}
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
 
@@ -76,11 +76,12 @@ class Demo:
 
 
 def test_figures_move_on_page_and_metrics_and_an_interrupt_ends_it(tmp_path: Path) -> None:
-    with Demo(tmp_path) as demo:
+    with Demo(tmp_path, environ={"SLM_HISTOGRAM_BOUNDS": "0.1, 1, 10"}) as demo:
         before = demo.wait_for_figures()["payments", "authorise"]["ok"]
         wait_for(lambda: demo.steps()["payments", "authorise"]["ok"] > before, "figures to move")
         metrics = fetch(f"http://{HOST}:{demo.port}/metrics").decode()
         assert re.search(r'slm_interactions_total\{.*service="payments".*\} [1-9]', metrics)
+        assert set(re.findall(r'le="([^"]+)"', metrics)) == {"0.100655", "1.0", "10.152407", "+Inf"}
         assert b"<html" in fetch(f"http://{HOST}:{demo.port}/")
         assert fetch_json(f"http://{HOST}:{demo.port}/api/status")["worker"]["ephemeral"] is True
         demo.process.send_signal(signal.SIGINT)

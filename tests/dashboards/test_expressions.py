@@ -17,6 +17,7 @@ import yaml
 
 from dashboards import generate
 from streams import conventions
+from streams.histogram import DEFAULT_BOUNDS_US
 from streams.metric import Type
 from tests.services.parts import require
 from tests.services.prometheus import Prometheus, scraping
@@ -90,7 +91,7 @@ def samples(metric: Metric, scrape: int) -> Iterator[str]:
         case Type.COUNTER:
             yield sample(metric.name, labels, 7 * scrape)
         case Type.HISTOGRAM:
-            for bound in (*conventions.HISTOGRAM_BOUNDS, "+Inf"):
+            for bound in (*(bound / 1_000_000 for bound in DEFAULT_BOUNDS_US), "+Inf"):
                 yield sample(f"{metric.name}_bucket", {**labels, "le": str(bound)}, 7 * scrape)
             yield sample(f"{metric.name}_count", labels, 7 * scrape)
             yield sample(f"{metric.name}_sum", labels, 7 * scrape)

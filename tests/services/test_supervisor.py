@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import uuid
 from contextlib import ExitStack, closing, suppress
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kafka.errors import CoordinatorNotAvailableError
 
-from tests.services.loopback import HOST, fetch_json, listening
+from tests.services.loopback import HOST, fetch, fetch_json, listening
 from tests.services.test_run import events, send
 from tests.services.waiting import wait_for
 from tests.services.worker import Worker
@@ -68,7 +69,7 @@ def test_two_workers_share_the_work_and_come_again_and_one_page_shows_them_all(
 ) -> None:
     topic = kafka.create_topic(partitions=PARTITIONS, settings={"message.timestamp.type": "LogAppendTime"})
     send(kafka.bootstrap, topic, events(5_000))
-    supervisor = start(topic)
+    supervisor = start(topic, "--histogram-bounds", "0.1,1,10")
     each = [f"http://{HOST}:{supervisor.port + number}" for number in (1, 2)]
     wait_for(lambda: accepted(supervisor.url) == 5_000, "the page to show all events", seconds=60)
     wait_for(lambda: all(accepted(url) > 0 for url in each), "both workers to have a share", seconds=60)
@@ -77,6 +78,13 @@ def test_two_workers_share_the_work_and_come_again_and_one_page_shows_them_all(
     assert [row["partition"] for row in document["partitions"]] == list(range(PARTITIONS))
     assert len(document["services"]) == 11
     assert supervisor.answer("/metrics")[0] == 404
+    for url in each:
+        assert set(re.findall(rb'le="([^"]+)"', fetch(f"{url}/metrics"))) == {
+            b"0.100655",
+            b"1.0",
+            b"10.152407",
+            b"+Inf",
+        }
     before = children(supervisor)
     assert sorted(before) == [supervisor.port + 1, supervisor.port + 2]
 

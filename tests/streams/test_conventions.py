@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 
 import pytest
@@ -9,8 +8,7 @@ import pytest
 from streams import conventions
 from streams.catalogue import Caps
 from streams.columns import Batch
-from streams.conventions import HISTOGRAM_BOUNDS, METRICS
-from streams.distribution import BOUNDS
+from streams.conventions import METRICS
 from streams.engine import Engine
 from streams.metric import Metric, Type
 from streams.standards.model import Standards
@@ -57,11 +55,6 @@ def test_family_and_unit_follow_from_the_name(metric: Metric, family: str, unit:
     assert (metric.family, metric.unit) == (family, unit)
 
 
-@pytest.mark.parametrize("bound", HISTOGRAM_BOUNDS)
-def test_exposed_bounds_lie_on_the_fine_grid_so_that_exposed_counts_are_exact(bound: float) -> None:
-    assert math.floor(bound * 1_000_000) in set(BOUNDS.tolist())
-
-
 def test_whatever_is_counted_under_other_has_its_kind() -> None:
     """The kinds are the names that `streams.router` may replace; each is there before it first occurs."""
     caps = Caps(services=1, steps=1, failure_points=1, sources=1)
@@ -75,7 +68,3 @@ def test_whatever_is_counted_under_other_has_its_kind() -> None:
     events += [probe | {"class": source} for source in ("m", "n")]
     engine.fold(Batch.of("t", 0, [json.dumps(event).encode() for event in events]))
     assert set(engine.progress.folded) == set(conventions.FOLDED_KINDS)
-
-
-def test_exposed_bounds_ascend() -> None:
-    assert list(HISTOGRAM_BOUNDS) == sorted(set(HISTOGRAM_BOUNDS))
