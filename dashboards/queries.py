@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from streams import conventions
 from streams.metric import Type
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def series(metric: Metric, *matchers: str, sample: str = "") -> Expr:
         raise ValueError(message)
     known = {*metric.labels, *TARGET_LABELS, *(("le",) if sample == "_bucket" else ())}
     for matcher in matchers:
-        label = matcher.partition("=")[0].rstrip("!")
+        label = _label_of(matcher)
         if label not in known:
             message = f"{metric.name} has no label {label!r}; it has {', '.join(sorted(known))}"
             raise ValueError(message)
@@ -62,6 +63,31 @@ def shown(metric: Metric, *matchers: str, sample: str = "") -> Expr:
     """Select what the dashboard's variables choose, as far as ``metric`` has their labels."""
     chosen = (f'{label}{operator}"${label}"' for label, operator in _VARIABLES.items() if label in metric.labels)
     return series(metric, *chosen, *matchers, sample=sample)
+
+
+def label_values(label: str, *matchers: str) -> str:
+    """What Grafana asks for a variable's choices: the values of ``label`` that any metric has.
+
+    A service may be known by its probes, its fail points or its objectives alone.
+
+    Raises:
+        ValueError: no metric has ``label``, or none has both it and those that the ``matchers`` name.
+    """
+    having = [metric for metric in conventions.METRICS if {label, *map(_label_of, matchers)} <= set(metric.labels)]
+    if not having:
+        message = f"no metric has all of these labels: {label}, {', '.join(matchers)}"
+        raise ValueError(message)
+    names = "|".join(f"{metric.name}{_SAMPLES.get(metric.type, '')}" for metric in having)
+    selector = ",".join((f'__name__=~"{names}"', *matchers))
+    return f"label_values({{{selector}}}, {label})"
+
+
+#: Which of its samples stands for a metric that has several.
+_SAMPLES: Final = {Type.HISTOGRAM: "_count"}
+
+
+def _label_of(matcher: str) -> str:
+    return matcher.partition("=")[0].rstrip("!")
 
 
 def formula(template: str, **parts: Expr) -> Expr:

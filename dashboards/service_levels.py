@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from dashboards import monitor_rows, objective_rows, service_rows, state_rows
 from dashboards.layout import render
 from dashboards.panels import DATASOURCE
-from dashboards.queries import formula, max_by, series, shown
+from dashboards.queries import formula, label_values, max_by, shown
 from streams import conventions
 from streams.standards.model import Text
 
@@ -25,6 +25,9 @@ UID: Final = Text("slm-service-levels-en", "slm-service-levels-zh")
 
 # Grafana migrates a dashboard from the version that it names to its own, but never back: this is Grafana 11's.
 _SCHEMA_VERSION: Final = 39
+
+#: Matches what belongs to the services that are chosen.
+_CHOSEN_SERVICES: Final = 'service=~"$service"'
 
 
 def dashboard() -> Tree:
@@ -62,15 +65,10 @@ def _variables() -> list[Tree]:
             "query": "prometheus",
             "refresh": 1,
         },
-        _choice("service", Text("Service", "服务"), f"label_values({conventions.INTERACTIONS.name}, service)"),
-        _choice("step", Text("Step", "服务环节"), f"label_values({shown_steps()}, step)"),
+        _choice("service", Text("Service", "服务"), label_values("service")),
+        _choice("step", Text("Step", "服务环节"), label_values("step", _CHOSEN_SERVICES)),
         _window(),
     ]
-
-
-def shown_steps() -> str:
-    """Selector of the series whose steps the variable offers: those of the chosen services."""
-    return series(conventions.INTERACTIONS, 'service=~"$service"').text
 
 
 def _choice(name: str, label: Text, query: str) -> Tree:
@@ -85,9 +83,8 @@ def _choice(name: str, label: Text, query: str) -> Tree:
 
 
 def _window() -> Tree:
-    selector = series(conventions.AVAILABILITY_EVENTS, 'service=~"$service"').text
     return {
-        **_query_variable("window", Text("Window", "窗口"), f"label_values({selector}, window)"),
+        **_query_variable("window", Text("Window", "窗口"), label_values("window", _CHOSEN_SERVICES)),
         "multi": False,
         "includeAll": False,
         "current": {"text": "1h", "value": "1h"},

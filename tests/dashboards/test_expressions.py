@@ -6,6 +6,7 @@ counters that grow from scrape to scrape.
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,6 +34,8 @@ PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 QUERIES = [(f"{panel['title']} ({t['refId']})", t["expr"]) for panel in PANELS for t in panel["targets"]]
 
 VALUES = {"$__rate_interval": "10s", "$__range": "1m", "$service": "hotline|前台", "$step": ".*", "$window": "1h"}
+#: Labels by which every metric is also exposed with a value that no other metric has.
+ALONE = {"service", "step"}
 LABELS = {
     "service": "hotline",
     "step": "answer",
@@ -87,6 +90,12 @@ class Worker(ThreadingHTTPServer):
 
 def samples(metric: Metric, scrape: int) -> Iterator[str]:
     labels = {label: LABELS[label] for label in metric.labels}
+    yield from samples_at(metric, scrape, labels)
+    if "service" in labels:  # a service, and a step of it, that only this metric knows
+        yield from samples_at(metric, scrape, labels | dict.fromkeys(ALONE & labels.keys(), metric.name))
+
+
+def samples_at(metric: Metric, scrape: int, labels: dict[str, str]) -> Iterator[str]:
     match metric.type:
         case Type.COUNTER:
             yield sample(metric.name, labels, 7 * scrape)
@@ -140,6 +149,17 @@ def test_a_series_has_one_line_on_each_graph(prometheus: Prometheus) -> None:
     for title, expression in QUERIES:
         labels = Counter(tuple(sorted(found.labels.items())) for found in prometheus.query(filled_in(expression)))
         assert set(labels.values()) <= {1}, title
+
+
+@pytest.mark.parametrize("variable", ["service", "step", "window"])
+def test_every_variable_offers_what_only_one_metric_knows_of(prometheus: Prometheus, variable: str) -> None:
+    query = next(v["query"] for v in DASHBOARD["templating"]["list"] if v["name"] == variable)
+    asked = re.fullmatch(r"label_values\((.*), (\w+)\)", query.replace("$service", ".*"))
+    assert asked
+    selector, label = asked.groups()
+    having = [metric for metric in conventions.METRICS if {"service", label} <= set(metric.labels)]
+    alone = {metric.name for metric in having} if label in ALONE else set()
+    assert prometheus.label_values(label, selector) == sorted({LABELS[label], *alone})
 
 
 def test_the_burn_rate_is_bad_share_over_allowed_share(prometheus: Prometheus) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from dashboards.queries import formula, max_by, rate, series, shown, sum_by
+from dashboards.queries import formula, label_values, max_by, rate, series, shown, sum_by
 from streams import conventions
 
 
@@ -45,6 +47,28 @@ def test_a_formula_knows_each_metric_that_it_reads_once() -> None:
     good, events = rate(shown(conventions.OBJECTIVE_GOOD)), rate(shown(conventions.OBJECTIVE_EVENTS))
     share = formula("{good} / {events} + {good}", good=good, events=events)
     assert share.metrics == (conventions.OBJECTIVE_GOOD, conventions.OBJECTIVE_EVENTS)
+
+
+@pytest.mark.parametrize("label", ["service", "step", "window", "objective"])
+def test_choices_come_from_every_metric_that_has_the_label(label: str) -> None:
+    found = re.fullmatch(r'label_values\({__name__=~"([^"]*)"}, (\w+)\)', label_values(label))
+    assert found
+    having = [metric for metric in conventions.METRICS if label in metric.labels]
+    assert [name.removesuffix("_count") for name in found[1].split("|")] == [metric.name for metric in having]
+    assert found[2] == label
+
+
+def test_choices_are_narrowed_by_labels_that_their_metrics_have() -> None:
+    query = label_values("step", 'service=~"$service"')
+    assert 'service=~"$service"' in query
+    assert conventions.PROBE_OBSERVED.name in query
+    assert conventions.BREACH_OPEN.name not in query, "it has no step"
+
+
+@pytest.mark.parametrize(("label", "matchers"), [("stepp", ()), ("topic", ('service="a"',))])
+def test_choices_of_a_label_that_no_metric_has_are_an_error(label: str, matchers: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match=f"no metric has all of these labels: {label}"):
+        label_values(label, *matchers)
 
 
 def test_aggregations_keep_the_named_labels() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from dashboards import generate, service_levels
 from dashboards.layout import localise
+from dashboards.queries import label_values
 from streams import conventions
 from streams.standards.model import Text
 from streams.texts import Language
@@ -182,9 +183,9 @@ def test_choices_of_the_variables_come_from_metrics_that_exist() -> None:
     variables = {variable["name"]: variable for variable in DASHBOARDS[Language.EN]["templating"]["list"]}
     assert list(variables) == ["datasource", "service", "step", "window"]
     for name in ("service", "step", "window"):
-        match = re.fullmatch(r"label_values\((slm_\w+)(?:{[^}]*})?, (\w+)\)", variables[name]["query"])
-        assert match
-        assert match[2] in {metric.name: metric.labels for metric in conventions.METRICS}[match[1]]
+        matchers = () if name == "service" else ('service=~"$service"',)
+        assert variables[name]["query"] == label_values(name, *matchers)
+        assert variables[name]["definition"] == variables[name]["query"]
 
 
 def test_a_tree_in_one_language_has_no_texts_left() -> None:

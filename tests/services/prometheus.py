@@ -89,6 +89,12 @@ class Prometheus:
         answer = fetch_json(f"{self.url}/api/v1/query?{urllib.parse.urlencode({'query': expression})}")
         return [Sample(row["metric"], float(row["value"][1])) for row in answer["data"]["result"]]
 
+    def label_values(self, label: str, selector: str) -> list[str]:
+        """Return the values of ``label`` that the series of ``selector`` have, sorted; Grafana asks for choices so."""
+        matching = urllib.parse.urlencode({"match[]": selector})
+        found: list[str] = fetch_json(f"{self.url}/api/v1/label/{label}/values?{matching}")["data"]
+        return sorted(found)
+
     def wait_for(self, expression: str, *, seconds: float = 30) -> list[Sample]:
         """Return the answer to an instant query as soon as it has any series."""
         return wait_for(lambda: self.query(expression), f"Prometheus to answer {expression}", seconds=seconds)
