@@ -226,6 +226,7 @@ def _add_window(families: _Families, window: str, reading: Reading) -> None:
         if level.probes.total:
             _add_ratio(families, conventions.PROBE_AVAILABILITY, at, level.probes)
             families.add(conventions.PROBE_AVAILABILITY_OBSERVED, at, level.probes.total / _MILLISECONDS)
+        _add_ratio(families, conventions.PROBE_COVERAGE, at, level.coverage)
 
 
 def _add_response(families: _Families, at: tuple[str, ...], response: Distribution) -> None:

@@ -144,7 +144,8 @@ def _by_time() -> Panel:
         303,
         Text("Availability by probes over $window", "按探测的可用性（窗口 $window）"),
         Query(_of_step(conventions.PROBE_AVAILABILITY), _STEP_LEGEND),
-        # Nothing observed is no data, not 0 %.
+        # Nothing observed is no data, not 0 %. Both counters advance in the same lumps, a slice at a time, so that what
+        # `rate` extrapolates cancels out, and the quotient never exceeds 1.
         Query(formula("{up} / ({observed} > 0)", up=up, observed=observed), f"{_STEP_LEGEND} ·"),
         unit="percentunit",
         defaults=_SHARE,
@@ -156,13 +157,15 @@ def _by_time() -> Panel:
 def _coverage() -> Panel:
     return graph(
         304,
-        Text("Share of time observed by probes", "探测覆盖的时间比例"),
-        Query(sum_by(rate(shown(conventions.PROBE_OBSERVED)), *_STEP), _STEP_LEGEND),
+        Text("Share of time observed by probes over $window", "探测覆盖的时间比例（窗口 $window）"),
+        Query(_of_step(conventions.PROBE_COVERAGE), _STEP_LEGEND),
         unit="percentunit",
         width=6,
-        defaults={"min": 0},
+        defaults={"min": 0, **_SHARE},
         note=Text(
-            "Time that no probe covers counts neither as up nor as down.", "未被探测覆盖的时间既不算正常也不算中断。"
+            "Of the time that is final, since the partition's first event. "
+            "Time that no probe covers counts neither as up nor as down.",
+            "按已定稿的时间计算，自分区的首个事件起。未被探测覆盖的时间既不算正常也不算中断。",
         ),
     )
 

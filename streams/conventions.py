@@ -130,6 +130,13 @@ PROBE_AVAILABILITY_OBSERVED: Final = Metric(
     "Seconds that availability by time rests on.",
     "按时间计算可用性所依据的观测秒数。",
 )
+PROBE_COVERAGE: Final = Metric(
+    "slm_probe_coverage_ratio",
+    Type.GAUGE,
+    _WINDOWED,
+    "Share of the window that probes observed, of what is final of it; once probes have spoken of the step.",
+    "窗口内已定稿时间中被探测覆盖的比例；自探测首次涉及该环节起。",
+)
 PROBE_UP: Final = Metric(
     "slm_probe_up_seconds_total", Type.COUNTER, _STEP, "Seconds observed as up.", "观测为正常的秒数。"
 )
@@ -344,7 +351,7 @@ BUILD: Final = Metric(
 METRICS: Final[tuple[Metric, ...]] = (
     INTERACTIONS, FAILURES, RESPONSE_TIME, *QUANTILES.values(), RESPONSE_TIME_MAX, RESPONSE_TIME_MIN,
     AVAILABILITY, AVAILABILITY_EVENTS, ABANDONMENT, ABANDONMENT_EVENTS,
-    PROBE_AVAILABILITY, PROBE_AVAILABILITY_OBSERVED, PROBE_UP, PROBE_OBSERVED,
+    PROBE_AVAILABILITY, PROBE_AVAILABILITY_OBSERVED, PROBE_COVERAGE, PROBE_UP, PROBE_OBSERVED,
     OBJECTIVE_GOOD, OBJECTIVE_EVENTS, OBJECTIVE_RATIO, OBJECTIVE_WINDOW_EVENTS, OBJECTIVE_TARGET,
     BUDGET_REMAINING, OBJECTIVE_ALERTS, BREACH_OPEN,
     PIPELINE_EVENTS, PIPELINE_UNKNOWN_FIELDS, PIPELINE_FOLDED_LABELS, PIPELINE_WATERMARK, PIPELINE_NEWEST,

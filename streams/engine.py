@@ -96,7 +96,8 @@ class Engine:
         self.decisions = Decisions(standards, self.eras.now.router.objectives, self.counts)
         self.reader = Reader(self.eras, self.catalogue, self.timelines, self.counts, self.distributions)
         self.first_ms: int | None = None  # start of the oldest slice that anything entered
-        self.closed_ms = 0  # end of the newest closed slice
+        self.closed_ms = 0  # end of the newest closed slice in which something entered or held
+        self.final_ms = 0  # end of the newest slice that is final, whatever it holds
         self.notices: list[Notice] = []
         self._ahead: list[Advanced] = []  # what a batch with proposals in it has led to so far
         self.first: int | None = None  # offset of the first record ever folded
@@ -166,7 +167,7 @@ class Engine:
         what they claim. Figures alone end by it; the engine stays as it is, and more may follow.
         """
         frontier_ms, breaches = self.watermark.frontier_ms, self.decisions.breached_since
-        return self.reader.window(window, self.closed_ms, frontier_ms, breaches, ended=ended)
+        return self.reader.window(window, self.closed_ms, self.final_ms, frontier_ms, breaches, ended=ended)
 
     def cumulative(self, *, ended: bool = False) -> Reading:
         """Figures since the beginning of the log, open slices included; ``ended`` as in `read`."""
@@ -371,6 +372,7 @@ class Engine:
             decisions += self._turn(following)
         if watermark_ms is not None:
             self._close_to(limit_ms, slices, decisions)
+            self.final_ms = limit_ms
         self.progress.open_slices = self.eras.open_slices
         self.unsaved = self.unsaved or bool(slices or decisions)
         notices, self.notices = self.notices, []

@@ -22,6 +22,8 @@ from streams.views.levels import ObjectiveLevel, Ratio, Reading, StepLevel
 from streams.windows import RunningSum
 
 Breaches = Mapping[tuple[str, str], int]
+#: Milliseconds observed by probes / those that are final, by service and step.
+Coverage = Mapping[tuple[str, str], Ratio]
 
 
 class _Totals:
@@ -31,6 +33,7 @@ class _Totals:
         self.counts = counts
         self.distributions = distributions
         self.extremes = extremes
+        self.coverage: Coverage = {}
 
     def add(self, counts: Counts, distributions: Distributions) -> None:
         self.counts.add(counts)
@@ -60,6 +63,7 @@ class _Totals:
                     name: count for (name, _), (count, _) in itertools.islice(failures, len(one.failures)) if count
                 },
                 probes=Ratio(*probes) if probes[1] else _NO_RATIO,
+                coverage=self.coverage.get((service, step), _NO_RATIO),
             )
 
     def _ratios(self, numbers: Sequence[int]) -> Iterator[list[int]]:
@@ -145,6 +149,7 @@ class Reader:
         self,
         window: Window,
         closed_ms: int,
+        final_ms: int,
         frontier_ms: int | None,
         breaches: Breaches,
         *,
@@ -153,7 +158,8 @@ class Reader:
         """Figures over ``window`` up to the end of the slice that the believed frontier of event time lies in.
 
         ``ended``: no more will come, so that probes count from where the window begins to the end of what they claim,
-        be that beyond the window's end. Otherwise they count as far as slices are closed.
+        be that beyond the window's end. Otherwise they count as far as slices are closed. Up to ``final_ms`` slices
+        are final, whatever they hold.
         """
         if frontier_ms is None:
             totals = _Totals(CountTotals(), DistributionTotals(self._slots), Extremes())
@@ -162,6 +168,7 @@ class Reader:
         counts, distributions = self._histories
         starts = counts.start_of(window, end_ms), distributions.start_of(window, end_ms)
         totals = self._closed(window, *starts, closed_ms)
+        totals.coverage = self._coverage(totals.counts, final_ms - starts[0])
         self._add_open(totals, *starts, end_ms)
         if ended:
             self._look_ahead(totals, starts[0])
@@ -175,6 +182,17 @@ class Reader:
         sums.counts.move(counts_ms, max(counts_ms, closed_ms))
         sums.distributions.move(distributions_ms, max(distributions_ms, closed_ms))
         return _Totals(sums.counts.totals.copy(), sums.distributions.totals.copy(), sums.extremes().copy())
+
+    def _coverage(self, closed: CountTotals, final_ms: int) -> Coverage:
+        """What probes observed of ``final_ms`` milliseconds of ``closed`` slices, by steps that they ever spoke of."""
+        if final_ms <= 0:
+            return {}
+        steps = self._catalogue.steps
+        numbers = _ids(one.probes for one in steps.values())
+        ever = self._since_beginning.counts.ratios.rows_of(numbers)[:, 1].tolist()
+        observed = closed.ratios.rows_of(numbers)[:, 1].tolist()
+        found = zip(steps, observed, ever, strict=True)
+        return {place: Ratio(observed_ms, final_ms) for place, observed_ms, ever_ms in found if ever_ms}
 
     def _add_open(self, totals: _Totals, counts_ms: int, distributions_ms: int, end_ms: int) -> None:
         """Add the open slices that end by ``end_ms``, counts and distributions each from where they begin."""

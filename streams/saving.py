@@ -222,7 +222,8 @@ def _restore_position(engine: Engine, row: PartitionRow, anew: Collection[tuple[
     engine.timelines.restore(row.passed_ms, row.held)
     breaches = {key: since_ms for key, since_ms in _breaches(row).items() if key not in anew}
     if watermark.value_ms is not None:
-        engine.decisions.resume(breaches, slice_start(watermark.value_ms))
+        engine.final_ms = slice_start(watermark.value_ms)
+        engine.decisions.resume(breaches, engine.final_ms)
     engine.progress.restore(row.progress)
     engine.progress.next_offset = row.reached
     engine.progress.watermark_ms = watermark.value_ms

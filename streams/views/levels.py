@@ -42,6 +42,9 @@ class StepLevel:
     response: Distribution = field(default_factory=Distribution)  # of served (ok) interactions, microseconds
     failure_points: Mapping[str, int] = field(default_factory=dict)  # failures by fail point
     probes: Ratio = field(default_factory=Ratio)  # milliseconds up / milliseconds observed
+    # Milliseconds observed / those that are final, of the window since the partition's first slice; a total of 0 where
+    # nothing is final, or no probe ever spoke of the step.
+    coverage: Ratio = field(default_factory=Ratio)
 
     @property
     def availability(self) -> Ratio:
@@ -121,6 +124,7 @@ def _add_steps(same: list[StepLevel]) -> StepLevel:
         response=sum((s.response for s in same), Distribution()),
         failure_points=dict(sorted(failure_points.items())),
         probes=sum((s.probes for s in same), Ratio()),
+        coverage=sum((s.coverage for s in same), Ratio()),
     )
 
 

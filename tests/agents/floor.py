@@ -184,6 +184,7 @@ ANSWER = StepLevel(
     response=durations(*(2 + i * 0.004 for i in range(1_900)), *(11 + i for i in range(40))),
     failure_points={"queue-overflow": 17, "rude": 3, "wrong-transfer": 1},
     probes=Ratio(298_000, 300_000),
+    coverage=Ratio(300_000, 400_000),
 )
 RESOLVE = StepLevel("hotline", "resolve", ok=812, failed=4, response=durations(95, 140.5, 201, 340, 1_210))
 CHECK_IN = StepLevel("front-desk", "check-in", ok=64, response=durations(*(60 + i * 2 for i in range(64))))

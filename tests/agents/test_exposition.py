@@ -134,6 +134,7 @@ def test_counters_and_gauges_of_a_step() -> None:
     assert one(found, conventions.ABANDONMENT, **at, window="1d") == pytest.approx(88 / 2_049)
     assert one(found, conventions.PROBE_AVAILABILITY, **at, window="1h") == pytest.approx(298 / 300)
     assert one(found, conventions.PROBE_OBSERVED, **at) == 300
+    assert one(found, conventions.PROBE_COVERAGE, **at, window="1h") == 0.75
 
 
 def test_times_become_seconds() -> None:
@@ -186,14 +187,21 @@ def test_a_sum_that_has_overflowed_is_infinite_and_not_wrong() -> None:
                 conventions.AVAILABILITY,
                 conventions.ABANDONMENT,
                 conventions.AVAILABILITY_EVENTS,
+                conventions.PROBE_COVERAGE,
             ),
-            id="probes alone: no interactions",
+            id="probes alone, nothing final yet: no interactions, no coverage",
         ),
     ],
 )
 def test_without_data_there_is_no_sample(level: StepLevel, absent: Iterable[Metric]) -> None:
     found = samples(with_steps(level))
     assert [metric.name for metric in absent if found.get(metric.name)] == []
+
+
+def test_where_probes_have_fallen_silent_the_window_is_not_covered_at_all() -> None:
+    found = samples(with_steps(StepLevel("s", "a", ok=1, coverage=Ratio(0, 300_000))))
+    assert one(found, conventions.PROBE_COVERAGE, window="5m") == 0
+    assert conventions.PROBE_AVAILABILITY.name not in found
 
 
 def test_without_events_an_objective_has_a_target_and_no_ratio() -> None:

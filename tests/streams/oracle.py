@@ -70,6 +70,7 @@ class Figures:
     failure_points: Counter[str] = field(default_factory=Counter)
     durations_us: list[int] = field(default_factory=list)
     probes: tuple[int, int] = (0, 0)  # milliseconds up, milliseconds observed
+    coverage: tuple[int, int] = (0, 0)  # milliseconds observed, milliseconds that could have been
 
 
 @dataclass(frozen=True)
@@ -222,7 +223,13 @@ class Oracle:
         for step, figures in found.items():
             figures.durations_us.sort()
             figures.probes = self._observed(step[0], step[1], start, self._probed_until(end, ended=ended))
+            figures.coverage = self._coverage(step, start, min(end, self.final))
         return found
+
+    def _coverage(self, step: tuple[str, str], start: int, end: int) -> tuple[int, int]:
+        """Observed, and all of the closed slices from ``start`` on; nothing before any probe was."""
+        ever = self._observed(*step, -(1 << 62), self.final)[1]
+        return (self._observed(*step, start, end)[1], end - start) if ever and end > start else (0, 0)
 
     def ratio(
         self, service: str, objective: Objective, start: int, end: int, *, ended: bool = False

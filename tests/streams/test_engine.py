@@ -124,7 +124,12 @@ def assert_same_windows(run: Run, oracle: Oracle, *, ended: bool = False) -> Non
         start = oracle.start(window, oracle.end)
         distributions_from = oracle.start(window, oracle.end, DISTRIBUTION_AGES)
         assert (reading.start_ms, reading.end_ms) == (min(start, distributions_from), oracle.end)
-        assert_same_steps(reading, oracle.figures(start, oracle.end, distributions_from, ended=ended))
+        expected_figures = oracle.figures(start, oracle.end, distributions_from, ended=ended)
+        assert_same_steps(reading, expected_figures)
+        for step in reading.steps:
+            coverage = step.coverage.good, step.coverage.total
+            assert coverage == expected_figures[step.service, step.step].coverage
+            assert coverage[0] <= coverage[1]
         for level in reading.objectives:
             expected = oracle.ratio(level.service, level.objective, start, oracle.end, ended=ended)
             assert (level.window.good, level.window.total) == expected

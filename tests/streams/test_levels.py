@@ -32,6 +32,7 @@ def readings(draw: st.DrawFn) -> Reading:
             draw(st.sampled_from((Distribution(), Distribution(1, 5, 5, 5, Table(np.array([77]), np.array([[1]])))))),
             dict(sorted(draw(st.dictionaries(st.sampled_from("pqr"), st.integers(1, 9))).items())),
             Ratio(1, draw(st.integers(1, 9))),
+            Ratio(1, draw(st.integers(1, 9))),
         )
         for service, step in names
     )
@@ -70,6 +71,13 @@ def test_a_service_that_is_scattered_over_partitions_is_added_up() -> None:
     ]
     assert list(merged.steps[0].failure_points.items()) == [("b", 1), ("x", 3)]
     assert merged.objectives == (ObjectiveLevel("a", OBJECTIVE, Ratio(4, 5), Ratio(8, 13), 5),)
+
+
+def test_of_a_step_that_is_scattered_over_partitions_observed_time_and_final_time_are_added() -> None:
+    """Two thirds of one partition's time and a half of another's; the third has never heard a probe of it."""
+    parts = [Ratio(40_000, 60_000), Ratio(30_000, 60_000), Ratio()]
+    merged = merge(Reading("1h", 0, 60_000, (StepLevel("a", "", coverage=part),)) for part in parts)
+    assert merged.steps[0].coverage == Ratio(70_000, 120_000)
 
 
 def test_no_partitions_have_nothing_to_say() -> None:
