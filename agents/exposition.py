@@ -251,11 +251,16 @@ def _add_objectives(families: _Families, found: Iterable[ObjectiveLevel]) -> Non
         if not level.cumulative.total:
             continue
         standing = objectives.standing(level.objective, level.window)
-        unit = _MILLISECONDS if isinstance(level.objective.measure, ProbeAvailability) else 1
+        by_time = isinstance(level.objective.measure, ProbeAvailability)
+        unit, basis = (
+            (_MILLISECONDS, conventions.OBJECTIVE_WINDOW_SECONDS)
+            if by_time
+            else (1, conventions.OBJECTIVE_WINDOW_EVENTS)
+        )
         families.add(conventions.OBJECTIVE_GOOD, at, level.cumulative.good / unit)
         families.add(conventions.OBJECTIVE_EVENTS, at, level.cumulative.total / unit)
         families.add(conventions.OBJECTIVE_RATIO, at, _float(standing.attained))
-        families.add(conventions.OBJECTIVE_WINDOW_EVENTS, at, level.window.total / unit)
+        families.add(basis, at, level.window.total / unit)
         families.add(conventions.BUDGET_REMAINING, at, _float(standing.budget_remaining))
         families.add(conventions.BREACH_OPEN, at, int(level.breached_since_ms is not None))
 

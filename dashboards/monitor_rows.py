@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from dashboards.layout import Row
-from dashboards.panels import Column, Panel, Query, graph, stat, states, table, thresholds, words
+from dashboards.panels import Column, Panel, Query, by_query, graph, stat, states, table, thresholds, words
 from dashboards.queries import REJECTED, Expr, formula, max_by, rate, series, sum_by
 from streams import conventions
 from streams.standards.model import Text
@@ -158,11 +158,13 @@ def _folding() -> Panel:
         unit="none",
         defaults={"min": 0},
         note=Text(
-            "s/s: seconds of folding per second; towards 1 the worker is at its limit. ?/s: unknown fields per second; "
-            "producers write something that nobody reads.",
+            "s/s: seconds of folding per second; towards 1 the worker is at its limit. ?/s, on the right: unknown "
+            "fields per second; producers write something that nobody reads.",
             "s/s：每秒用于折叠的秒数，接近 1 表示工作进程已到极限。"
-            "?/s：每秒未知字段数，说明生产者写入了无人读取的内容。",
+            "?/s（右轴）：每秒未知字段数，说明生产者写入了无人读取的内容。",
         ),
+        # On a scale of fields the seconds, which never exceed 1, would not be seen.
+        overrides=[by_query("B", {"unit": "short", "custom.axisPlacement": "right"})],
     )
 
 

@@ -12,6 +12,7 @@ from dashboards.panels import (
     Tree,
     by_query,
     graph,
+    missing_as,
     stat,
     states,
     table,
@@ -100,15 +101,17 @@ def _objectives_table() -> Panel:
         Column("Value #A", Text("Attained", "达成率"), share),
         Column("Value #B", Text("Target", "目标值"), share),
         Column("Value #C", Text("Error budget left", "剩余错误预算"), _budget_cell()),
-        Column("Value #D", Text("Events in the window", "窗口内事件数"), {"unit": "locale"}),
-        Column("Value #E", Text("State", "状态"), _state_cell()),
-        Column("Value #F", Text("Alerts", "告警"), _alerts_cell()),
+        Column("Value #D", Text("Events in the window", "窗口内事件数"), {"unit": "locale", "decimals": 0, **_blank()}),
+        Column("Value #E", Text("Time observed in the window", "窗口内观测时长"), {"unit": "s", **_blank()}),
+        Column("Value #F", Text("State", "状态"), _state_cell()),
+        Column("Value #G", Text("Alerts", "告警"), _alerts_cell()),
     )
     metrics = (
         conventions.OBJECTIVE_RATIO,
         conventions.OBJECTIVE_TARGET,
         conventions.BUDGET_REMAINING,
         conventions.OBJECTIVE_WINDOW_EVENTS,
+        conventions.OBJECTIVE_WINDOW_SECONDS,
         conventions.BREACH_OPEN,
         conventions.OBJECTIVE_ALERTS,
     )
@@ -121,9 +124,16 @@ _ONLY_THIS_SERVICE: Final[Tree] = {
     "url": "/d/${__dashboard.uid}?var-service=${__value.raw}&${__url_time_range}",
 }
 _TABLE_NOTE: Final = Text(
-    "Each objective over its own window. Without enough events for a judgement there is no attained share.",
-    "每个目标按其自身的窗口计算。事件数不足以判定时不显示达成率。",
+    "Each objective over its own window. Those by probes judge time, the others events. "
+    "Without enough of it for a judgement there is no attained share.",
+    "每个目标按其自身的窗口计算。按探测的目标判定时间，其余判定事件。不足以判定时不显示达成率。",
 )
+_NOTHING: Final = Text("–", "–")
+
+
+def _blank() -> dict[str, Tree]:
+    """An objective judges by events or by time: of the other it has nothing, which is not *no data*."""
+    return {"mappings": missing_as(_NOTHING)}
 
 
 def _budget_cell() -> dict[str, Tree]:

@@ -68,7 +68,7 @@ def states(names: Mapping[int, tuple[Text, str]]) -> Tree:
         str(value): {"text": text, "color": color, "index": index}
         for index, (value, (text, color)) in enumerate(names.items())
     }
-    return [{"type": "value", "options": options}, _missing()]
+    return [{"type": "value", "options": options}, *missing_as(NO_DATA)]
 
 
 def words(phrases: Iterable[Phrase]) -> Tree:
@@ -260,7 +260,7 @@ def table(
         width=width,
         height=height,
         note=note,
-        defaults={"noValue": NO_DATA, "custom": {"align": "auto", "filterable": True}, "mappings": [_missing()]},
+        defaults={"noValue": NO_DATA, "custom": {"align": "auto", "filterable": True}, "mappings": missing_as(NO_DATA)},
         options={"showHeader": True, "cellHeight": "sm"},
         overrides=[by_name(column.title, column.properties) for column in columns if column.properties],
         transformations=[{"id": "merge", "options": {}}, {"id": "organize", "options": organize}],
@@ -281,5 +281,6 @@ def _properties(properties: Mapping[str, Tree]) -> Tree:
     return [{"id": name, "value": value} for name, value in properties.items()]
 
 
-def _missing() -> Tree:
-    return {"type": "special", "options": {"match": "null+nan", "result": {"text": NO_DATA, "index": 99}}}
+def missing_as(text: Text) -> list[Tree]:
+    """Show nothing at all as ``text``."""
+    return [{"type": "special", "options": {"match": "null+nan", "result": {"text": text, "index": 99}}}]

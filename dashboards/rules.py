@@ -53,7 +53,6 @@ def _breach() -> Alert:
     attained = _percentage(conventions.OBJECTIVE_RATIO)
     target = _percentage(conventions.OBJECTIVE_TARGET)
     left = _percentage(conventions.BUDGET_REMAINING)
-    events = _figure(conventions.OBJECTIVE_WINDOW_EVENTS)
     return Alert(
         name="ServiceLevelBreach",
         expr=formula(
@@ -66,10 +65,11 @@ def _breach() -> Alert:
             f"{_SERVICE} 未达成目标 {_NAME}：达成率 {attained}，承诺 {target}。",
         ),
         description=Text(
-            f"Over the objective's window {events} events were judged; {left} of the error budget is left. "
+            f"Over the objective's window {_basis('{} events were judged', '{} were observed')}; {left} of the error "
+            "budget is left. "
             "On the dashboard, look at the response times, the availability and the most frequent fail points of the "
             "service to see what changed. The alert ends when the monitor closes the breach.",
-            f"目标窗口内共判定 {events} 个事件，剩余错误预算 {left}。"
+            f"目标窗口内{_basis('共判定 {} 个事件', '共观测 {}')}，剩余错误预算 {left}。"
             "请在看板上查看该服务的响应时间、可用性和最常见的失败点，找出变化所在。监控器关闭违约后告警自动结束。",
         ),
     )
@@ -80,17 +80,21 @@ def _percentage(metric: Metric) -> str:
     return _looked_up(f"100 * {metric.name}", '{{ . | first | value | printf "%.6g" }} %')
 
 
-def _figure(metric: Metric) -> str:
-    """Template of a count of the alert's objective."""
-    return _looked_up(metric.name, '{{ . | first | value | printf "%.0f" }}')
+def _basis(events: str, time: str) -> str:
+    """Template of what the alert's objective judged: words for ``events`` or, by probes, ``time``, with `{}` for it."""
+    duration = time.format("{{ . | first | value | humanizeDuration }}")
+    observed = _looked_up(conventions.OBJECTIVE_WINDOW_SECONDS.name, duration, events.format("?"))
+    count = events.format('{{ . | first | value | printf "%.0f" }}')
+    return _looked_up(conventions.OBJECTIVE_WINDOW_EVENTS.name, count, observed)
 
 
-def _looked_up(value: str, shown: str) -> str:
+def _looked_up(value: str, shown: str, otherwise: str = "?") -> str:
+    """Template of ``shown``, where `.` is ``value`` for the alert's objective, or of ``otherwise`` if there is none."""
     # `%q` quotes as PromQL does: names of services may hold quotation marks.
     matchers = ",".join(f"{label}=%q" for label in _OBJECTIVE)
     labels = " ".join(f"$labels.{label}" for label in _OBJECTIVE)
     found = f'{{{{ with printf "{value}{{{matchers}}}" {labels} | query }}}}'
-    return f"{found}{shown}{{{{ else }}}}?{{{{ end }}}}"
+    return f"{found}{shown}{{{{ else }}}}{otherwise}{{{{ end }}}}"
 
 
 def _rule(alert: Alert) -> dict[str, object]:

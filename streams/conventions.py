@@ -164,8 +164,15 @@ OBJECTIVE_WINDOW_EVENTS: Final = Metric(
     "slm_objective_window_events",
     Type.GAUGE,
     _OBJECTIVE,
-    "Events that the objective judged within its window; seconds where it judges by probes.",
-    "目标窗口内判定的事件数；按探测判定时为秒数。",
+    "Events that an objective judged within its window, unless it judges by probes.",
+    "目标窗口内判定的事件数；按探测判定的目标除外。",
+)
+OBJECTIVE_WINDOW_SECONDS: Final = Metric(
+    "slm_objective_window_seconds",
+    Type.GAUGE,
+    _OBJECTIVE,
+    "Time observed within the window of an objective that judges by probes.",
+    "按探测判定的目标在其窗口内的观测时长。",
 )
 OBJECTIVE_TARGET: Final = Metric(
     "slm_objective_target_ratio", Type.GAUGE, _OBJECTIVE, "Share that the objective promises.", "目标承诺的比例。"
@@ -352,8 +359,8 @@ METRICS: Final[tuple[Metric, ...]] = (
     INTERACTIONS, FAILURES, RESPONSE_TIME, *QUANTILES.values(), RESPONSE_TIME_MAX, RESPONSE_TIME_MIN,
     AVAILABILITY, AVAILABILITY_EVENTS, ABANDONMENT, ABANDONMENT_EVENTS,
     PROBE_AVAILABILITY, PROBE_AVAILABILITY_OBSERVED, PROBE_COVERAGE, PROBE_UP, PROBE_OBSERVED,
-    OBJECTIVE_GOOD, OBJECTIVE_EVENTS, OBJECTIVE_RATIO, OBJECTIVE_WINDOW_EVENTS, OBJECTIVE_TARGET,
-    BUDGET_REMAINING, OBJECTIVE_ALERTS, BREACH_OPEN,
+    OBJECTIVE_GOOD, OBJECTIVE_EVENTS, OBJECTIVE_RATIO, OBJECTIVE_WINDOW_EVENTS, OBJECTIVE_WINDOW_SECONDS,
+    OBJECTIVE_TARGET, BUDGET_REMAINING, OBJECTIVE_ALERTS, BREACH_OPEN,
     PIPELINE_EVENTS, PIPELINE_UNKNOWN_FIELDS, PIPELINE_FOLDED_LABELS, PIPELINE_WATERMARK, PIPELINE_NEWEST,
     PIPELINE_LAG, PIPELINE_OPEN_SLICES, PIPELINE_RECOVERING, PIPELINE_FOLD_SECONDS, PIPELINE_TICKS,
     STATE_TRANSACTIONS, STATE_TRANSACTION_SECONDS, STATE_SAVED_OFFSET, STATE_UNSAVED,

@@ -104,6 +104,7 @@ def test_both_formats_read_back_with_names_types_and_labels_of_the_conventions(
 def test_the_sample_floor_exposes_every_metric() -> None:
     observed = floor.floor()
     observed.worker = floor.worker(warnings=("create-time-topic",))
+    observed.fakes.append(by_probes())
     found = samples(observed)
     suffixes = ("", "_bucket")
     assert [m.name for m in METRICS if not any(found.get(m.name + suffix) for suffix in suffixes)] == []
@@ -210,6 +211,7 @@ def test_without_events_an_objective_has_a_target_and_no_ratio() -> None:
     at = {"service": "hotline", "objective": "reachable"}
     assert one(found, conventions.OBJECTIVE_TARGET, **at) == 0.999
     assert one(found, conventions.OBJECTIVE_WINDOW_EVENTS, **at) == 47
+    assert one(found, conventions.OBJECTIVE_WINDOW_SECONDS, **at) is None
     assert one(found, conventions.OBJECTIVE_RATIO, **at) is None, "47 events are fewer than its minimum of 100"
     assert one(found, conventions.BUDGET_REMAINING, **at) is None
 
@@ -280,15 +282,21 @@ def test_labels_survive_whatever_events_put_into_them(accept: str | None) -> Non
     assert {s.labels["service"] for s in found[conventions.AVAILABILITY.name]} == set(HOSTILE)
 
 
-def test_an_objective_by_probes_counts_seconds() -> None:
+def by_probes() -> FakeEngine:
     up = Objective("up", ProbeAvailability(), Fraction(99, 100), floor.ROLLING, Text("Up", "在线"))
-    declared = Standards(services={"s": Service("s", Text("S", "S"), objectives={"up": up})})
-    level = ObjectiveLevel("s", up, Ratio(59_500, 60_000), Ratio(119_500, 120_000))
-    found = samples(Floor(declared, [FakeEngine(objectives=[level])]))
+    return FakeEngine(objectives=[ObjectiveLevel("s", up, Ratio(59_500, 60_331), Ratio(119_500, 120_000))])
+
+
+def test_an_objective_by_probes_counts_seconds_and_no_events() -> None:
+    fake = by_probes()
+    (level,) = fake.objectives
+    declared = Standards(services={"s": Service("s", Text("S", "S"), objectives={"up": level.objective})})
+    found = samples(Floor(declared, [fake]))
     assert one(found, conventions.OBJECTIVE_GOOD) == 119.5
     assert one(found, conventions.OBJECTIVE_EVENTS) == 120
-    assert one(found, conventions.OBJECTIVE_WINDOW_EVENTS) == 60
-    assert one(found, conventions.OBJECTIVE_RATIO) == pytest.approx(59.5 / 60)
+    assert one(found, conventions.OBJECTIVE_WINDOW_SECONDS) == 60.331
+    assert conventions.OBJECTIVE_WINDOW_EVENTS.name not in found
+    assert one(found, conventions.OBJECTIVE_RATIO) == pytest.approx(59.5 / 60.331)
 
 
 def test_an_objective_without_any_event_here_may_live_at_another_worker() -> None:

@@ -21,6 +21,7 @@ from streams.texts import Language
 
 if TYPE_CHECKING:
     from dashboards.panels import Tree
+    from streams.metric import Metric
 
 HERE = Path(__file__).parent
 DASHBOARDS = dict(generate.dashboards())
@@ -170,6 +171,70 @@ def test_expressions_use_metrics_and_labels_that_exist(expression: str) -> None:
         labels |= set(metric.labels)
     for by in re.findall(r"by \(([^)]*)\)", expression):
         assert set(by.split(", ")) <= labels, expression
+
+
+def panel(id_: int) -> dict[str, Any]:
+    return next(panel for panel in panels(Language.EN) if panel["id"] == id_)
+
+
+def properties(panel: dict[str, Any], options: str) -> dict[str, Any]:
+    """What is overridden of the column of this title, or of what the query with this letter returns."""
+    overrides = panel["fieldConfig"]["overrides"]
+    (found,) = (override for override in overrides if override["matcher"]["options"] == options)
+    return {one["id"]: one["value"] for one in found["properties"]}
+
+
+@pytest.mark.parametrize(
+    ("column", "metric", "unit"),
+    [
+        pytest.param("Events in the window", conventions.OBJECTIVE_WINDOW_EVENTS, "locale", id="events are counted"),
+        pytest.param("Time observed in the window", conventions.OBJECTIVE_WINDOW_SECONDS, "s", id="time has a unit"),
+    ],
+)
+def test_events_and_time_have_columns_of_their_own(column: str, metric: Metric, unit: str) -> None:
+    shown = panel(104)
+    (organize,) = (one["options"] for one in shown["transformations"] if one["id"] == "organize")
+    (source,) = (name for name, title in organize["renameByName"].items() if title == column)
+    (target,) = (one for one in shown["targets"] if f"Value #{one['refId']}" == source)
+    assert metric.name in target["expr"]
+    assert properties(shown, column)["unit"] == unit
+    assert properties(shown, column)["mappings"][0]["options"]["result"]["text"] == "–"
+
+
+def test_whole_numbers_of_events_are_shown() -> None:
+    assert properties(panel(104), "Events in the window")["decimals"] == 0
+
+
+@every_language
+def test_what_a_graph_shows_on_one_axis_has_one_unit(language: Language) -> None:
+    """Names of metrics end in their unit: seconds, ratios, or nothing where things are counted."""
+    for shown in panels(language):
+        if shown["type"] != "timeseries":
+            continue
+        of_axis: dict[str, set[str]] = {}
+        for target in shown["targets"]:
+            right = any(one["matcher"]["options"] == target["refId"] and _is_right(one) for one in _overrides(shown))
+            of_axis.setdefault("right" if right else "left", set()).add(_unit(target["expr"]))
+        assert all(len(units) == 1 for units in of_axis.values()), (shown["title"], of_axis)
+
+
+UNITS = {metric.name: metric.unit for metric in conventions.METRICS}
+UNITS |= {f"{conventions.RESPONSE_TIME.name}_bucket": conventions.RESPONSE_TIME.unit}
+
+
+def _unit(expression: str) -> str:
+    """Of what the first metric measures; the quotient of two that measure the same is a ratio."""
+    units = [UNITS[name] for name in re.findall(r"\b(slm_\w+)", expression)]
+    return "ratio" if " / " in expression and units[0] == units[1] else units[0]
+
+
+def _overrides(panel: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = panel["fieldConfig"]["overrides"]
+    return found
+
+
+def _is_right(override: dict[str, Any]) -> bool:
+    return {"id": "custom.axisPlacement", "value": "right"} in override["properties"]
 
 
 def test_the_code_of_dashboards_names_no_metric() -> None:
