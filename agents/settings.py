@@ -93,7 +93,7 @@ class Settings:
     workers: int = _setting(
         Kind.COUNT, "1", "Processes that share the work; each has the next port, and this one a page for all.", least=1
     )
-    histogram_bounds: tuple[int, ...] | None = _setting(
+    histogram_bounds: tuple[int, ...] | None = _setting(  # microseconds, see `bounds_us`
         Kind.BOUNDS,
         None,
         "Bounds of the histogram at /metrics in seconds, ascending, at most 30, the same for all workers; each moves up"
