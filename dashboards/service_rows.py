@@ -163,9 +163,9 @@ def _coverage() -> Panel:
         width=6,
         defaults={"min": 0, **_SHARE},
         note=Text(
-            "Of the time that is final, since the partition's first event. "
+            "Of the window's time that is final, be it before the first event. "
             "Time that no probe covers counts neither as up nor as down.",
-            "按已定稿的时间计算，自分区的首个事件起。未被探测覆盖的时间既不算正常也不算中断。",
+            "按窗口内已定稿的时间计算，首个事件之前的时间也计入。未被探测覆盖的时间既不算正常也不算中断。",
         ),
     )
 

@@ -42,8 +42,8 @@ class StepLevel:
     response: Distribution = field(default_factory=Distribution)  # of served (ok) interactions, microseconds
     failure_points: Mapping[str, int] = field(default_factory=dict)  # failures by fail point
     probes: Ratio = field(default_factory=Ratio)  # milliseconds up / milliseconds observed
-    # Milliseconds observed / those that are final, of the window since the partition's first slice; a total of 0 where
-    # nothing is final, or no probe ever spoke of the step.
+    # Milliseconds observed / those that are final, of the window; a total of 0 where nothing is final, or no probe ever
+    # spoke of the step.
     coverage: Ratio = field(default_factory=Ratio)
 
     @property
