@@ -281,6 +281,8 @@ def _add_progress(families: _Families, p: Progress) -> None:
     for kind, count in sorted({**dict.fromkeys(conventions.FOLDED_KINDS, 0), **p.folded}.items()):
         families.add(conventions.PIPELINE_FOLDED_LABELS, (*source, kind), count)
     families.add(conventions.PIPELINE_UNKNOWN_FIELDS, source, p.unknown_fields)
+    for what, count in sorted(p.unreadable.items()):
+        families.add(conventions.PIPELINE_UNREADABLE, (*source, *what), count)
     families.add(conventions.PIPELINE_WATERMARK, source, _seconds(p.watermark_ms))
     families.add(conventions.PIPELINE_NEWEST, source, _seconds(p.newest_ms))
     families.add(conventions.PIPELINE_OPEN_SLICES, source, p.open_slices)

@@ -18,7 +18,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -33,6 +32,7 @@ from agents.rekey_offsets import Offsets, group_of
 from agents.rekey_pace import Pace
 from agents.rekey_position import Finder
 from agents.rekey_tails import StableEnds, Tails
+from agents.status import RekeyStatus
 
 if TYPE_CHECKING:
     from agents.settings import Settings
@@ -54,33 +54,6 @@ _LEAST_AHEAD_MS: Final = 1_000
 
 #: Asking for records of no partition brings the errors of the group to light, and takes no records.
 _NOWHERE: Final = TopicPartition("", 0)
-
-
-@dataclass(frozen=True, slots=True)
-class RekeyStatus:
-    """What a rekeyer has done since it was started, and how it is.
-
-    Args:
-        partitions: source partitions that it owns.
-        records: written to the rekeyed topic, those that are no events among them.
-        rejected: of these, no events; whoever monitors the topic makes dead letters of them.
-        dropped: not written: records that a mapping drops, and control records.
-        missing: lost by the sources before they were rekeyed.
-        transactions: committed.
-        retries: failures after which something was tried again.
-        lag: records of the owned partitions that are still to be rekeyed; None: not known yet.
-        last_error: what is in its way; None: nothing is.
-    """
-
-    partitions: tuple[Source, ...] = ()
-    records: int = 0
-    rejected: int = 0
-    dropped: int = 0
-    missing: int = 0
-    transactions: int = 0
-    retries: int = 0
-    lag: int | None = None
-    last_error: str | None = None
 
 
 class Rekeyer:
@@ -118,6 +91,7 @@ class Rekeyer:
             retries=counts.retries,
             lag=None if None in lags else sum(filter(None, lags)),
             last_error=counts.last_error if counts.troubled else None,
+            never_found=self._shared.never_found() if self._consumer is not None else {},
         )
 
     def use(self, standards: Standards) -> None:

@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from agents.rekey_tails import StableEnds
     from agents.settings import Settings
     from streams.mapping import Mapper
-    from streams.rekeying import Rekeyed
+    from streams.paths import Path
+    from streams.rekeying import Rekeyed, Rekeying
     from streams.standards.model import Standards
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class Shared:
     pace: Pace
     counts: Counts
     _mappers: dict[str, tuple[Standards, Mapper | None]] = field(default_factory=dict)
+    _sought: dict[str, set[Path]] = field(default_factory=dict)  # by topic, what none of its records has had
 
     def mapper(self, topic: str) -> Mapper | None:
         """How records of ``topic`` are mapped, by the standards of now; None: they have the wire format."""
@@ -75,7 +77,22 @@ class Shared:
         if known is None or known[0] is not self.standards:
             mapping = self.standards.mappings.get(topic)
             known = self._mappers[topic] = (self.standards, compile_mapping(mapping) if mapping else None)
+            self._sought.pop(topic, None)
         return known[1]
+
+    def rekey(self, batch: Batch) -> Rekeying:
+        """Make ``batch`` into records for the rekeyed topic."""
+        mapper = self.mapper(batch.source)
+        sought = self._sought.setdefault(batch.source, set(mapper.paths)) if mapper else None
+        return rekey(batch, mapper, sought)
+
+    def never_found(self) -> dict[str, tuple[str, ...]]:
+        """By topic, paths of its mapping that none of the records rekeyed so far has had."""
+        return {
+            topic: tuple(map(str, mapper.in_order(sought)))
+            for topic, sought in sorted(self._sought.items())
+            if (mapper := self._mappers[topic][1])
+        }
 
 
 class Lane:
@@ -219,7 +236,7 @@ class Lane:
 
     async def _carry_over(self, writer: RekeyWriter, records: Sequence[ConsumerRecord]) -> None:
         batch = _batch(records)
-        rekeying = rekey(batch, self._shared.mapper(self.source.topic))
+        rekeying = self._shared.rekey(batch)
         new = self._new(rekeying.records, writer)
         offset, mark = records[-1].offset + 1, Mark.of(batch, self._baseline)
         reached = self._found.reached

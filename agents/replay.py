@@ -13,6 +13,7 @@ import msgspec
 from agents.event_logs import EventLog
 from streams.decisions import Change, Decision
 from streams.engine import DeadLetter, Engine, Progress
+from streams.mapping import found_by_none
 from streams.rejections import Reason
 from streams.standards.model import Standards
 from streams.views.levels import ObjectiveLevel, Reading, StepLevel, merge
@@ -25,12 +26,17 @@ VERSION: Final = 1
 
 @dataclass(slots=True)
 class Replay:
-    """What event logs amount to. ``examples`` holds the first dead letter of each reason."""
+    """What event logs amount to.
+
+    ``examples`` holds the first dead letter of each reason, ``left_out`` by field and reason where the first value is
+    that was left out of its event, and what is wrong with it.
+    """
 
     standards: Standards
     engines: tuple[Engine, ...]
     decisions: list[Decision] = field(default_factory=list)
     examples: dict[Reason, DeadLetter] = field(default_factory=dict)
+    left_out: dict[tuple[str, Reason], str] = field(default_factory=dict)
 
     def cumulative(self) -> Reading:
         """Figures over the whole of the logs, whose end is the end of probes, too."""
@@ -51,6 +57,11 @@ class Replay:
         opened = (d for d in self.decisions if d.change is Change.OPENED)
         return dict(Counter(f"{d.service} {d.objective}" for d in opened))
 
+    def never_found(self) -> list[str]:
+        """Paths of the mapping that no record of any log has."""
+        told = [(one.progress.source, one.never_found) for one in self.engines if one.progress.mapped]
+        return [path for paths in found_by_none(told).values() for path in paths]
+
     def progress(self) -> Progress:
         """What became of all records."""
         parts = [engine.progress for engine in self.engines]
@@ -63,6 +74,9 @@ class Replay:
             ignored=sum(p.ignored for p in parts),
             rejected=sum((p.rejected for p in parts), Counter()),
             unknown_fields=sum(p.unknown_fields for p in parts),
+            readable=sum((p.readable for p in parts), Counter()),
+            unreadable=sum((p.unreadable for p in parts), Counter()),
+            mapped=sum(p.mapped for p in parts),
             newest_ms=max((p.newest_ms for p in parts if p.newest_ms is not None), default=None),
             unguarded=any(p.unguarded for p in parts),
         )
@@ -95,6 +109,8 @@ def replay(
             result.decisions += engine.advance().decisions
             for letter in letters:
                 result.examples.setdefault(letter.reason, letter)
+            for what, (offset, detail) in engine.progress.examples.items():
+                result.left_out.setdefault(what, f"{log.name}:{offset - behind}: {detail}")
             on_records(len(batch))
             on_dead_letters(letters)
     return result
@@ -117,6 +133,11 @@ def document(result: Replay) -> dict[str, Any]:
             "ignored": progress.ignored,
             "rejected": {str(reason): n for reason, n in sorted(progress.rejected.items())},
             "unknown_fields": progress.unknown_fields,
+            "left_out": [
+                {"field": name, "reason": reason, "count": count}
+                for (name, reason), count in sorted(progress.unreadable.items())
+            ],
+            "never_found": result.never_found(),
         },
         "steps": [_step(level) for level in reading.steps],
         "objectives": _objectives(result.objectives(), reading.objectives),

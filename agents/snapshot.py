@@ -17,6 +17,7 @@ from agents.readiness import obstacles
 from agents.readings import Readings, standards_in_force
 from agents.readings import read as readings_of
 from streams.events import Reason
+from streams.mapping import found_by_none
 from streams.standards.model import STANDARD_WINDOWS, Service, Standards, Text
 from streams.texts import Language, States, in_language, phrase, say
 from streams.views import levels, objectives
@@ -51,6 +52,7 @@ def document(observed: Observed, language: Language, now: float) -> Document:
         "worker": _worker(status, language),
         "standards": _standards(standards, observed.standards),
         "events": _events(progress, language),
+        "never_found": _never_found(observed, status),
         "partitions": _partitions(status, progress),
         "windows": [_window(window.name, readings.windows[window.name]) for window in STANDARD_WINDOWS],
         "services": _services(readings, standards, language),
@@ -97,8 +99,27 @@ def _events(progress: Iterable[Progress], language: Language) -> Document:
         "ignored": sum(p.ignored for p in sources),
         "unknown_fields": sum(p.unknown_fields for p in sources),
         "rejected": [{"reason": r, "text": say(r, language), "count": n} for r, n in by_count if n],
+        "left_out": _left_out(sources, language),
         "folded": [{"kind": k, "text": _kind(k, language), "count": n} for k, n in sorted(folded.items())],
     }
+
+
+def _never_found(observed: Observed, status: WorkerStatus) -> list[Document]:
+    """Paths of mappings that no record has had: of the topics that are read, and of those that are rekeyed."""
+    engines = [(one.progress.source, one.never_found) for one in observed.engines() if one.progress.mapped]
+    rekeyed = status.rekeying.never_found if status.rekeying else {}
+    return [{"topic": topic, "paths": paths} for topic, paths in found_by_none([*engines, *rekeyed.items()]).items()]
+
+
+def _left_out(sources: Iterable[Progress], language: Language) -> list[Document]:
+    """Values that could not be read, by field and reason, the most first; ``read`` those of the field that could."""
+    unreadable = sum((p.unreadable for p in sources), Counter[tuple[str, Reason]]())
+    readable = sum((p.readable for p in sources), Counter[str]())
+    by_count = sorted(unreadable.items(), key=lambda item: (-item[1], item[0]))
+    return [
+        {"field": name, "reason": r, "text": say(r, language), "count": n, "read": readable[name]}
+        for (name, r), n in by_count
+    ]
 
 
 def _kind(kind: str, language: Language) -> str:

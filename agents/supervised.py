@@ -35,12 +35,13 @@ class EngineView:
     standards: Standards
     everything: Reading
     windows: Mapping[str, Reading]
+    never_found: Sequence[str]
 
     @classmethod
     def of(cls, engine: Engine) -> EngineView:
         """What ``engine`` knows now."""
         windows = {window.name: engine.read(window) for window in engine.standards.windows()}
-        return cls(engine.progress, engine.standards, engine.cumulative(), windows)
+        return cls(engine.progress, engine.standards, engine.cumulative(), windows, engine.never_found)
 
     def cumulative(self) -> Reading:
         """Figures since the beginning of the log."""

@@ -20,8 +20,9 @@ from aiohttp import web
 
 from agents import page, supervised
 from agents.exits import Exit
-from agents.status import Recoveries, State, Transactions, WorkerStatus
+from agents.status import Recoveries, RekeyStatus, State, Transactions, WorkerStatus
 from agents.web import address, handler, language_of, respond
+from streams.mapping import found_by_none
 
 if TYPE_CHECKING:
     from agents.settings import Settings
@@ -135,6 +136,26 @@ def _together(known: Sequence[WorkerStatus], silent: int, started_at: float, bro
         ticks=sum(one.ticks for one in known),
         waits=next((one.waits for one in known if one.waits), None),
         refused_standards=next((one.refused_standards for one in known if one.refused_standards), None),
+        rekeying=_rekeying([one.rekeying for one in known if one.rekeying]),
+    )
+
+
+def _rekeying(known: Sequence[RekeyStatus]) -> RekeyStatus | None:
+    """What rekeyers have done together; a path that one of them has found is found."""
+    if not known:
+        return None
+    lags = [one.lag for one in known]
+    return RekeyStatus(
+        partitions=tuple(sorted(source for one in known for source in one.partitions)),
+        records=sum(one.records for one in known),
+        rejected=sum(one.rejected for one in known),
+        dropped=sum(one.dropped for one in known),
+        missing=sum(one.missing for one in known),
+        transactions=sum(one.transactions for one in known),
+        retries=sum(one.retries for one in known),
+        lag=None if None in lags else sum(filter(None, lags)),
+        last_error=next((one.last_error for one in known if one.last_error), None),
+        never_found=found_by_none(pair for one in known for pair in one.never_found.items()),
     )
 
 

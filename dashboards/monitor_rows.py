@@ -35,6 +35,7 @@ def pipeline() -> Row:
             _delay(),
             _results(),
             _rejections(),
+            _left_out(),
             _folding(),
             _slices(),
             _warnings(),
@@ -124,6 +125,7 @@ def _results() -> Panel:
         Text("Events per second by result", "每秒事件数（按结果）"),
         Query(sum_by(rate(series(conventions.PIPELINE_EVENTS)), "result"), "{{result}}"),
         unit="none",
+        width=8,
         stacked=True,
         defaults={"min": 0},
     )
@@ -141,10 +143,30 @@ def _rejections() -> Panel:
         Text("Rejected records by reason", "被拒记录（按原因）"),
         [Query(formula("sort_desc({counts} > 0)", counts=counts), instant=True, format="table")],
         columns,
-        width=12,
+        width=8,
         note=Text(
             "Since the beginning of the log. Each is in the topic of dead letters with its reason and its bytes.",
             "自日志开始以来。每条记录均连同原因与原始字节写入死信主题。",
+        ),
+    )
+
+
+def _left_out() -> Panel:
+    counts = sum_by(series(conventions.PIPELINE_UNREADABLE), "field", "reason")
+    columns = (
+        Column("field", Text("Field", "字段"), {}),
+        Column("reason", Text("Reason", "原因"), {"mappings": words(Reasons)}),
+        Column("Value", Text("Values", "值的数量"), {"unit": "locale"}),
+    )
+    return table(
+        512,
+        Text("Values left out of events that count", "从计入的事件中略去的值"),
+        [Query(formula("sort_desc({counts} > 0)", counts=counts), instant=True, format="table")],
+        columns,
+        width=8,
+        note=Text(
+            "Since the beginning of the log: values of optional fields that cannot be read. Their events count.",
+            "自日志开始以来无法读取的可选字段值，相应事件仍计入。",
         ),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import repeat
 from operator import attrgetter
@@ -18,6 +18,7 @@ from streams.event_identity import NO_ID, SPREAD, IdArray, Seed, hashes
 from streams.events import Control, Event, Interaction, Kind
 from streams.mapping import Mapper
 from streams.names import Names
+from streams.paths import Path
 from streams.rejections import Reason, Unreadable
 from streams.shapes import Columns, FloatArray, floats, readable_of
 from streams.tables import IntArray, sorting
@@ -116,6 +117,8 @@ class Content:
     controls: list[tuple[int, Control]] = field(default_factory=list)  # with their positions
     unknown_fields: int = 0
     ignored: int = 0  # control records, and records that a mapping drops
+    mapped: int = 0  # records that a mapping was asked about
+    found: frozenset[str] = frozenset()  # paths of the mapping that were sought, and that a record has
     readable: Counter[str] = field(default_factory=Counter)  # values of optional fields, by field
     unreadable: Counter[tuple[str, Reason]] = field(default_factory=Counter)  # those left out of their events
     examples: dict[tuple[str, Reason], tuple[int, str]] = field(default_factory=dict)  # first position, and a line
@@ -139,13 +142,18 @@ class Content:
 _PIECE: Final = 1_024
 
 
-def read_batch(values: Sequence[bytes | None], names: Names, mapper: Mapper | None = None) -> Content:
-    """Decode every record into columns; nothing that a record contains raises."""
-    events, decodings = _Events(), list[Decoding]()
+def read_batch(
+    values: Sequence[bytes | None], names: Names, mapper: Mapper | None = None, sought: Collection[Path] = ()
+) -> Content:
+    """Decode every record into columns; nothing that a record contains raises.
+
+    ``sought`` are paths of the mapping that no record has had so far.
+    """
+    events, decodings, missing = _Events(), list[Decoding](), set(sought)
     for first in range(0, len(values), _PIECE):
         various = names.kind != Kind.INTERACTION
         decoding = decode_values(
-            values[first : first + _PIECE], mapper, shape=names.shape, various=various, first=first
+            values[first : first + _PIECE], mapper, shape=names.shape, various=various, first=first, sought=missing
         )
         events.add(decoding, names)
         decoding.events, decoding.shaped = [], []  # freed before the next piece is decoded
@@ -155,6 +163,8 @@ def read_batch(values: Sequence[bytes | None], names: Names, mapper: Mapper | No
         (observations.whole[position],) = decode_values([values[position]], mapper).events
     content = Content(
         observations,
+        mapped=sum(decoding.mapped for decoding in decodings),
+        found=frozenset(map(str, {*sought} - missing)),
         readable=events.readable,
         rejected=[rejection for decoding in decodings for rejection in decoding.rejected],
         controls=[control for decoding in decodings for control in decoding.controls],

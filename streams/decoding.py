@@ -12,7 +12,8 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from streams.control import TYPES
+from streams.alike import events_without, is_alike, together
+from streams.control import is_own
 from streams.events import (
     KNOWN_FIELDS,
     MAX_BYTES,
@@ -25,17 +26,15 @@ from streams.events import (
     decode_counting,
     decode_interaction,
     decode_strict,
-    events_without,
     from_document,
-    is_alike,
     may_lack,
     parse_document,
     require_complete,
     source_of,
-    together,
 )
 from streams.lines import Lines
 from streams.mapping import Mapper
+from streams.paths import Path
 from streams.rejections import Reason, Unreadable, classify_all, culprit
 from streams.shapes import Shape
 from streams.tables import IntArray
@@ -67,6 +66,7 @@ class Decoding:
     sources: dict[int, str] = field(default_factory=dict)
     unknown_fields: int = 0
     ignored: int = 0  # control records, and records that a mapping drops
+    mapped: int = 0  # records that a mapping was asked about
     first: int = 0  # position of the first record
     various: bool = False  # whether there may be other events than interactions
     kinds: Counter[str] = field(default_factory=Counter)  # how many there are of each kind, without those shaped
@@ -79,6 +79,7 @@ def decode_values(
     shape: Shape | None = None,
     various: bool = False,
     first: int = 0,
+    sought: set[Path] | None = None,
 ) -> Decoding:
     """Decode every record; nothing that a record contains raises.
 
@@ -88,13 +89,14 @@ def decode_values(
         shape: that most events are expected to have.
         various: whether most events are expected to be no interactions.
         first: position of the first record; positions count from there.
+        sought: paths of the mapping; those that any record has are removed.
     """
     decoding = Decoding(first=first, various=various)
     if mapper is None:
         if not (isinstance(values, Lines) and shape and _decode_lines(values, decoding, shape)):
             _Pass(values, decoding, shape).run()
     else:
-        decoder, decoding.various = _mapped(mapper), True
+        decoder, decoding.various = _mapped(mapper, sought, decoding), True
         taken = [_take(position, raw, decoder, decoding) for position, raw in enumerate(values)]
         decoding.positions = first + np.flatnonzero(taken)
     if decoding.various:
@@ -313,27 +315,18 @@ def _take(
     return True
 
 
-def _mapped(mapper: Mapper) -> Callable[[bytes | None], Decoded | None]:
+def _mapped(mapper: Mapper, sought: set[Path] | None, decoding: Decoding) -> Callable[[bytes | None], Decoded | None]:
     """Decoder of a topic of another shape; it gives None for a record that the mapping drops."""
 
     def decode(raw: bytes | None) -> Decoded | None:
         document = parse_document(raw)
-        if _is_own(document):
+        if is_own(document):
             return control_of(document)
-        mapped = mapper.map(document)
+        decoding.mapped += 1
+        mapped = mapper.map(document, sought)
         return None if mapped is None else from_document(mapped, source_of(document))
 
     return decode
-
-
-def _is_own(document: Mapping[str, object]) -> bool:
-    """Whether ``document``, of a topic of another shape, is a control record of the monitor's own."""
-    type_ = document.get("type")
-    named = document.get("kind") == Kind.CONTROL and isinstance(type_, str) and type_ in TYPES
-    return named and document.keys() <= _OWN_FIELDS
-
-
-_OWN_FIELDS: Final = frozenset(Control.__struct_fields__)
 
 
 def _drop_incomplete(decoding: Decoding) -> None:

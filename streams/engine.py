@@ -24,8 +24,10 @@ from streams.eras import Era, Eras
 from streams.events import Control
 from streams.history import Grid, histories
 from streams.letters import DeadLetter, dead_letters
+from streams.mapping import Mapper
 from streams.names import Names
 from streams.open_slices import contents
+from streams.paths import Path
 from streams.progress import LastRecord, Notice, NoticeType, Progress, SavedPoint
 from streams.reading import Reader
 from streams.rows import Row
@@ -174,6 +176,11 @@ class Engine:
         breaches = self.decisions.breached_since
         return self.reader.cumulative(self.first_ms, self.progress.newest_ms, breaches, ended=ended)
 
+    @property
+    def never_found(self) -> list[str]:
+        """Paths of the topic's mapping that no record has had."""
+        return list(map(str, self._sought(self.standards_log.mapper()))) if self.progress.mapped else []
+
     def policy_of(self, standards: Standards) -> TimePolicy:
         """The policy of time, with the lateness that ``standards`` allow for this source."""
         lateness_ms = standards.lateness_ms.get(self.progress.source, self.policy.lateness_ms)
@@ -243,7 +250,12 @@ class Engine:
         return dead_letters(batch, rejected)
 
     def _decode(self, batch: Batch) -> Content:
-        return read_batch(batch.values, self.names, self.standards_log.mapper())
+        mapper = self.standards_log.mapper()
+        return read_batch(batch.values, self.names, mapper, self._sought(mapper))
+
+    def _sought(self, mapper: Mapper | None) -> list[Path]:
+        found = self.progress.found
+        return [path for path in mapper.paths if str(path) not in found] if mapper else []
 
     def _decode_known(self, batch: Batch) -> Content:
         """Decode ``batch``, whose standards are all looked up before anything moves. Raises `StandardsNeeded`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from itertools import accumulate
 from operator import attrgetter
@@ -37,11 +37,8 @@ __all__ = [
     "Reason",
     "decode",
     "decode_counting",
-    "events_without",
-    "is_alike",
     "may_lack",
     "source_of",
-    "together",
 ]
 
 #: Largest event, in bytes of UTF-8.
@@ -158,7 +155,6 @@ decode_interaction: Final[Callable[[bytes], Interaction]] = msgspec.json.Decoder
 decode_strict: Final[Callable[[bytes], Event]] = msgspec.json.Decoder(_StrictEvent).decode
 _decode_lenient: Final = msgspec.json.Decoder(Event).decode
 _decode_any: Final = msgspec.json.Decoder().decode
-_decode_lines: Final = msgspec.json.Decoder().decode_lines
 
 
 class Decoded(msgspec.Struct, frozen=True, gc=False):
@@ -291,64 +287,6 @@ def _depth(raw: bytes) -> int:
 
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)', re.DOTALL)
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
-
-
-#: Fields that mean the same to every decoder of interactions, the narrowest included.
-_ALIKE: Final = frozenset({"time", "duration", "customer", "id"})
-#: How the path of a culprit begins.
-_PATH: Final = "`$."
-
-
-def is_alike(refusal: str) -> bool:
-    """Whether every decoder would say this ``refusal`` about one of these fields.
-
-    Not where it repeats what an event says, nor about a long number in place of a text: that is an integer to some
-    decoders and a float to others.
-    """
-    named = refusal[refusal.rfind(_PATH) + len(_PATH) : -1] in _ALIKE
-    return named and refusal.startswith(("Expected `", "Invalid RFC3339")) and "got `float`" not in refusal
-
-
-def together(raws: Sequence[bytes | None]) -> list[dict[str, object]] | None:
-    """The JSON objects in ``raws``, of which a decoder of interactions said the same, and that `is_alike`.
-
-    None where `decode_counting` might say something else of any of them: decoders stop at the first culprit, whatever
-    comes behind it, while of several fields of one name only the last one counts.
-    """
-    text, count = b"\n".join(raws), len(raws)  # type: ignore[arg-type]  # a tombstone has no fields
-    if len(text) > _MOST_TOGETHER or any(sign in text for sign in _UNUSUAL) or (b" " in text and b'" ' in text):
-        return None
-    # Each begins with an object, and no text in JSON has a line break in it: if no object is in another, none lies on
-    # two lines.
-    if text.count(b"\n") != count - 1 or text.count(b"{") != count:
-        return None
-    try:
-        documents: list[dict[str, object]] = _decode_lines(text)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    # There are at least as many of the signs counted last as names. If there are no more of them than fields, no name
-    # comes twice.
-    if len(documents) != count or {*map(type, documents)} != {dict} or sum(map(len, documents)) != text.count(b'":'):
-        return None
-    if any("specversion" in one or one.get("kind") == _CONTROL for one in documents):
-        return None
-    return documents
-
-
-def events_without(field: str, documents: Iterable[Mapping[str, object]]) -> list[Event] | None:
-    """The events in ``documents``, without the value of ``field``; None where that is not all that is wrong of any."""
-    rest = [{name: value for name, value in document.items() if name != field} for document in documents]
-    try:
-        return msgspec.convert(rest, list[Event])
-    except msgspec.ValidationError:
-        return None
-
-
-#: Most bytes of records that are looked at together: all of them are in memory as objects then.
-_MOST_TOGETHER: Final = 1 << 20
-_CONTROL: Final = Kind.CONTROL.value
-#: What makes records look otherwise than most do.
-_UNUSUAL: Final = (b"[", b"\t", b"\r")
 
 
 def parse_document(raw: bytes | None) -> dict[str, object]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args, get_origin, get_type_hints
 
@@ -164,6 +164,14 @@ class Mapper:
     def _look_for(self, sought: set[Path], document: Document) -> None:
         found = [path for path in sought if path in self._readers and self._readers[path](document) is not None]
         sought.difference_update(found)
+
+
+def found_by_none(told: Iterable[tuple[str, Collection[str]]]) -> dict[str, list[str]]:
+    """By topic, the paths that none of those who read it has found; each tells a topic and what it has not found."""
+    missing: dict[str, list[str]] = {}
+    for topic, paths in told:
+        missing[topic] = [path for path in missing.get(topic, paths) if path in paths]
+    return {topic: paths for topic, paths in sorted(missing.items()) if paths}
 
 
 def compile_mapping(spec: MappingSpec) -> Mapper:

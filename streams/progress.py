@@ -67,6 +67,8 @@ class Progress:
     readable: Counter[str] = field(default_factory=Counter)  # values of optional fields, by field
     unreadable: Counter[tuple[str, Reason]] = field(default_factory=Counter)  # those left out of events that count
     examples: dict[tuple[str, Reason], LeftOut] = field(default_factory=dict, compare=False)  # since the process began
+    mapped: int = 0  # records that a mapping was asked about
+    found: set[str] = field(default_factory=set)  # paths of mappings that any record has had
     newest_ms: int | None = None
     watermark_ms: int | None = None
     open_slices: int = 0
@@ -79,6 +81,8 @@ class Progress:
         self.unknown_fields += content.unknown_fields
         self.readable.update(content.readable)
         self.unreadable.update(content.unreadable)
+        self.mapped += content.mapped
+        self.found |= content.found
         for what, (position, detail) in content.examples.items():
             if what not in self.examples:
                 self.examples[what] = LeftOut(int(batch.offsets[position]), detail)
@@ -98,16 +102,19 @@ class Progress:
             unknown_fields=self.unknown_fields,
             readable={name: count for name, count in sorted(self.readable.items()) if count},
             unreadable=[(*what, count) for what, count in sorted(self.unreadable.items())],
+            mapped=self.mapped,
+            found=sorted(self.found),
             newest_ms=self.newest_ms,
             unguarded=self.unguarded,
         )
 
     def restore(self, row: ProgressRow) -> None:
         """Go on from saved counters."""
-        for name in ("records", "accepted", "duplicates", "ignored", "unknown_fields", "newest_ms", "unguarded"):
+        for name in _PLAIN:
             setattr(self, name, getattr(row, name))
         self.rejected = Counter(row.rejected)
         self.folded = Counter(row.folded)
+        self.found = set(row.found)
         self.readable = Counter(row.readable)
         self.unreadable = Counter({(name, reason): count for name, reason, count in row.unreadable})
 
@@ -118,6 +125,19 @@ class Progress:
         for (name, _), count in self.unreadable.items():
             lost[name] += count
         return sorted(name for name, count in lost.items() if count > MOST_UNREADABLE * (count + self.readable[name]))
+
+
+#: What is saved and taken back as it is.
+_PLAIN: Final = (
+    "records",
+    "accepted",
+    "duplicates",
+    "ignored",
+    "unknown_fields",
+    "mapped",
+    "newest_ms",
+    "unguarded",
+)
 
 
 class ProgressRow(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -134,6 +154,8 @@ class ProgressRow(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     unguarded: bool
     readable: dict[str, int] = {}
     unreadable: list[tuple[str, Reason, int]] = []
+    mapped: int = 0
+    found: list[str] = []
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from streams.columns import Batch
 from streams.decoding import Rejection, decode_values
 from streams.events import MAX_BYTES, UNREADABLE, Event, Interaction, Kind
 from streams.mapping import Mapper
+from streams.paths import Path
 from streams.progress import record_digest
 from streams.rejections import Reason, Unreadable
 
@@ -95,14 +96,15 @@ def origin_of(header: bytes) -> tuple[str, int] | None:
     return (place, int(offset)) if offset.isascii() and offset.isdecimal() else None
 
 
-def rekey(batch: Batch, mapper: Mapper | None = None) -> Rekeying:
+def rekey(batch: Batch, mapper: Mapper | None = None, sought: set[Path] | None = None) -> Rekeying:
     """Make ``batch`` into records for the rekeyed topic; nothing that a record contains raises.
 
     Args:
         batch: records of one source partition.
         mapper: of the topic, where the standards have one.
+        sought: paths of the mapping; those that any record has are removed.
     """
-    decoding = decode_values(batch.values, mapper)
+    decoding = decode_values(batch.values, mapper, sought=sought)
     stamps, offsets = batch.timestamps.tolist(), batch.offsets.tolist()
     found: list[Rekeyed | None] = [None] * len(batch)
     for position, event in zip(decoding.positions.tolist(), decoding.events, strict=True):

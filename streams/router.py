@@ -283,7 +283,7 @@ class Router:
         return self.cell_start[up], self.cell_start[down]
 
     def _observed_ratios(self, service: str, step: str) -> list[int]:
-        """Ratios that the observed time of a step of the catalogue feeds: each once, however many objectives read it."""
+        """Ratios that the observed time of a step of the catalogue feeds: each once, whoever reads it."""
         judged = {
             self.objectives[service, objective.name]: None
             for objective in self._objectives_of(service)

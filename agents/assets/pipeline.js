@@ -60,15 +60,27 @@ function eventsTable({ events }) {
       { label: text("records"), numeric: true, cell: (row) => count(row.count) },
     ], rows),
     events.unknown_fields ? h("p", { class: "faint quiet" }, text("unknown-fields", { count: count(events.unknown_fields) })) : null,
+    events.left_out.length ? leftOutTable(events.left_out) : null,
     events.folded.length ? h("p", { class: "faint quiet" }, text("folded", { counts: lists.format(events.folded.map((f) => `${f.text} ${count(f.count)}`)) })) : null,
   ];
 }
+
+function leftOutTable(leftOut) {
+  return table("left-out", text("left-out"), [
+    { label: text("field"), cell: (row) => h("code", {}, row.field) },
+    { label: text("reason"), cell: (row) => row.text },
+    { label: text("values"), numeric: true, cell: (row) => [count(row.count), faint(text("values-read", { count: count(row.read) }))] },
+  ], leftOut.map((row) => ({ ...row, key: `${row.field} ${row.reason}` })));
+}
+
+const neverFound = ({ topic, paths }) =>
+  h("p", { class: "faint quiet", key: topic }, text("never-found", { topic, paths: lists.format(paths) }));
 
 const showPipeline = (status) => show("pipeline",
   h("h2", { id: "pipeline-heading" }, text("pipeline"), " ", faint(`${text(status.worker.state)} · ${status.worker.broker}`)),
   h("div", { class: "card sides" },
     h("div", { class: "side" }, partitionsTable(status)),
-    h("div", { class: "side narrow" }, eventsTable(status), status.worker.ephemeral ? null : savingTable(status)),
+    h("div", { class: "side narrow" }, eventsTable(status), status.never_found.map(neverFound), status.worker.ephemeral ? null : savingTable(status)),
     status.worker.warnings.filter(({ key }) => NOTES.has(key)).map((note) => h("p", { class: "faint quiet", key: note.key }, note.text))));
 
 function showStandards({ standards: { declared, digest, file_digest: file, timezone } }) {

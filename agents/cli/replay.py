@@ -116,6 +116,14 @@ def _notes(result: Replay, language: Language) -> list[str]:
         where = f"{letter.source}:{letter.offset}: {letter.detail}"
         times = count(progress.rejected[reason])
         lines.append(Tables.REJECTED_BECAUSE.say(language, reason=reason, count=times, where=where))
+    for (field, cause), left_out in sorted(progress.unreadable.items()):
+        where = result.left_out[field, cause]
+        lines.append(Tables.VALUE_LEFT_OUT.say(language, field=field, reason=cause, count=count(left_out), where=where))
+    if progress.hardly_readable:
+        lines.append(Tables.HARDLY_READABLE.say(language, fields=", ".join(progress.hardly_readable)))
+    if missing := result.never_found():
+        mapped = count(progress.mapped)
+        lines.append(Tables.PATHS_MISSING.say(language, records=mapped, paths=", ".join(missing)))
     if progress.unguarded:
         lines.append(Tables.UNGUARDED_LOG.say(language))
     return lines

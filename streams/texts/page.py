@@ -152,6 +152,15 @@ class Page(Phrase):
     IGNORED = Text("Ignored: the monitor's own, or left out by a mapping", "忽略：监视器自身的记录，或被映射规则略去")
     REJECTED_AS = Text("Rejected: {reason}", "拒绝：{reason}")
     UNKNOWN_FIELDS = Text("Unknown fields ignored in events: {count}", "事件中被忽略的未知字段：{count}")
+    LEFT_OUT = Text("Left out of events that count", "从计入的事件中略去的值")
+    FIELD = Text("Field", "字段")
+    REASON = Text("Reason", "原因")
+    VALUES = Text("Values", "值的数量")
+    VALUES_READ = Text("{count} could be read", "可读 {count}")
+    NEVER_FOUND = Text(
+        "The mapping of {topic} looks for what no record has had: {paths}",
+        "{topic} 的映射所查找的以下路径，没有任何记录含有：{paths}",
+    )
     FOLDED = Text(
         "Counted as “other”, observations by kind of name: {counts}", "按名称类别计入“other”的观测数：{counts}"
     )

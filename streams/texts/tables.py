@@ -36,6 +36,18 @@ class Tables(Phrase):
     REJECTED_BECAUSE = Text(
         "Rejected, {reason}: {count}, for example {where}", "拒绝（{reason}）：{count} 条，例如 {where}"
     )
+    VALUE_LEFT_OUT = Text(
+        "Left out of events that count, {field}, {reason}: {count}, for example {where}",
+        "从计入的事件中略去 {field}（{reason}）：{count} 个，例如 {where}",
+    )
+    HARDLY_READABLE = Text(
+        "More than 5 % of the values of {fields} cannot be read: figures that rest on them lack these events.",
+        "{fields} 有超过 5% 的值无法读取：依据这些值的数据缺少相应事件。",
+    )
+    PATHS_MISSING = Text(
+        "None of {records} records has what the mapping looks for at {paths}; see “slm check --sample”.",
+        "{records} 条记录中没有一条含有映射所查找的 {paths}；参见“slm check --sample”。",
+    )
     UNGUARDED_LOG = Text(
         "A plain file carries no record timestamps: an event with a clock that runs fast closes slices early.",
         "普通文件没有记录时间戳：时钟偏快的事件会使时间片提前定稿。",

@@ -66,6 +66,12 @@ class Warnings(Phrase):
         zh="Kafka 不允许本进程写入来源主题，因此无法追加报时记录：空闲分区的判定须等到下一个事件。"
         "请授予工作进程写入来源主题的权限。",
     )
+    VALUES_UNREADABLE = Text(
+        en="Of an optional field of events more than 5 % of the values cannot be read and were left out: figures that "
+        "rest on it lack these events. The page names the field and why; mend the producer, or map its topic.",
+        zh="事件的某个可选字段有超过 5% 的值无法读取而被略去：依据该字段的数据缺少相应事件。"
+        "页面列出字段与原因；请修正生产者，或为其主题编写映射。",
+    )
     LABELS_FOLDED = Text(
         en="More services, steps, fail points or probe sources occurred than a partition admits; the others are "
         "counted together as “other”. Look for names that are made of ids or free text, and declare those that "

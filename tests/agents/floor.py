@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from agents.rekey import RekeyStatus
-from agents.status import PartitionStatus, Recoveries, State, Transactions, WorkerStatus
+from agents.status import PartitionStatus, Recoveries, RekeyStatus, State, Transactions, WorkerStatus
 from streams.distribution import Distribution, buckets_of
 from streams.engine import Progress
 from streams.events import Reason
@@ -74,6 +73,7 @@ class FakeEngine:
     objectives: Sequence[ObjectiveLevel] = ()
     progress: Progress = field(default_factory=progress)
     standards: Standards | None = None
+    never_found: Sequence[str] = ()
 
     def read(self, window: Window) -> Reading:
         judged = [replace(o, cumulative=Ratio()) for o in self.objectives if o.objective.window == window]
@@ -99,7 +99,14 @@ def worker(**changes: Any) -> WorkerStatus:
         transactions=Transactions(committed=1_204, failed=3, seconds=19.5, last_seconds=0.0123),
         recoveries=Recoveries(count=2, last_seconds=1.25, last_rows=34_567),
         ticks=12,
-        rekeying=RekeyStatus(records=90_000, rejected=12, dropped=7, transactions=410, lag=25),
+        rekeying=RekeyStatus(
+            records=90_000,
+            rejected=12,
+            dropped=7,
+            transactions=410,
+            lag=25,
+            never_found={"access-log": ["http.status", "took"], "orders": []},
+        ),
     )
     return replace(plain, **changes)
 
@@ -203,8 +210,13 @@ def floor() -> Floor:
             ObjectiveLevel("hotline", REACHABLE, Ratio(47, 47), Ratio(47, 47)),
         ),
         progress=progress(
-            rejected=Counter({Reason.LATE: 4, Reason.MISSING_TIME: 3, Reason.NOT_JSON: 2}), unknown_fields=31
+            rejected=Counter({Reason.LATE: 4, Reason.MISSING_TIME: 3, Reason.NOT_JSON: 2}),
+            unknown_fields=31,
+            readable=Counter({"duration": 45_000, "step": 48_000}),
+            unreadable=Counter({("duration", Reason.WRONG_TYPE): 2_600, ("step", Reason.TOO_LONG): 3}),
+            mapped=48_000,
         ),
+        never_found=["upstream.time"],
     )
     return Floor(STANDARDS, [engine])
 

@@ -17,6 +17,7 @@ from agents.files import NO_FILE, StandardsFile
 from agents.partitions import Bounds, LogTruncated, Partition, Source
 from agents.settings import Settings
 from agents.status import State
+from streams.rejections import Reason
 from streams.standards.load import load
 from streams.standards.model import Standards
 from streams.standards_log import ProposedStandards
@@ -124,6 +125,11 @@ def spoil_labels(_: MonitorApp, one: Partition) -> None:
     one.engine.progress.folded["service"] = 1
 
 
+def spoil_values(_: MonitorApp, one: Partition) -> None:
+    one.engine.progress.readable["duration"] = 18
+    one.engine.progress.unreadable["duration", Reason.WRONG_TYPE] = 1
+
+
 @pytest.mark.parametrize(
     ("spoil", "warning"),
     [
@@ -135,6 +141,7 @@ def spoil_labels(_: MonitorApp, one: Partition) -> None:
         (spoil_state, Warnings.STATE_DAMAGED),
         (spoil_ticks, Warnings.TICKS_REFUSED),
         (spoil_labels, Warnings.LABELS_FOLDED),
+        (spoil_values, Warnings.VALUES_UNREADABLE),
     ],
     ids=lambda what: what.key if isinstance(what, Warnings) else "",
 )

@@ -209,6 +209,29 @@ def test_names_that_were_folded_are_told_in_words() -> None:
     ]  # fmt: skip
 
 
+def test_values_that_were_left_out_are_told_by_field_and_reason_beside_those_that_were_read() -> None:
+    told = status(floor.floor(), Language.ZH)["events"]["left_out"]
+    assert [(one["field"], one["reason"], one["text"], one["count"], one["read"]) for one in told] == [
+        ("duration", "wrong-type", "字段类型错误", 2_600, 45_000),
+        ("step", "too-long", "文字过长", 3, 48_000),
+    ]
+
+
+def test_paths_that_no_record_has_had_are_told_by_topic() -> None:
+    assert status(floor.floor())["never_found"] == [
+        {"topic": "access-log", "paths": ["http.status", "took"]},
+        {"topic": "service-events", "paths": ["upstream.time"]},
+    ]
+
+
+def test_a_path_that_one_partition_has_had_is_found() -> None:
+    mapped = floor.progress(mapped=5)
+    fakes = [FakeEngine(progress=mapped, never_found=["a", "b"]), FakeEngine(progress=mapped, never_found=["b", "c"])]
+    fakes.append(FakeEngine(progress=floor.progress(), never_found=["a", "c"]))  # no record of it was mapped
+    told = status(Floor(fakes=fakes, worker=floor.worker(rekeying=None)))["never_found"]
+    assert told == [{"topic": "service-events", "paths": ["b"]}]
+
+
 def test_a_real_engine_is_told_as_it_is() -> None:
     engine = Engine(floor.STANDARDS, source="service-events", partition=0)
     events = [

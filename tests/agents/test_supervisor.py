@@ -9,9 +9,9 @@ import orjson
 import pytest
 
 from agents import page, supervised
-from agents.status import PartitionStatus, Recoveries, State, Transactions, WorkerStatus
+from agents.status import PartitionStatus, Recoveries, RekeyStatus, State, Transactions, WorkerStatus
 from agents.supervised import Told
-from agents.supervisor import Child, Together
+from agents.supervisor import Child, Together, _rekeying
 from streams.columns import Batch
 from streams.engine import Engine
 from streams.texts import Language
@@ -89,6 +89,19 @@ def test_the_page_of_several_workers_is_that_of_one_that_has_it_all(tmp_path: Pa
     for document in (apart, whole):
         del document["worker"]
     assert apart == whole
+
+
+def test_what_several_workers_rekey_is_added_up_and_a_path_that_one_has_found_is_found() -> None:
+    one = RekeyStatus(records=5, dropped=1, lag=2, never_found={"orders": ["a", "b"], "calls": ["c"]})
+    other = RekeyStatus(records=7, rejected=3, lag=1, last_error="away", never_found={"orders": ["b"]})
+    together = _rekeying([one, other])
+    assert together == RekeyStatus(
+        records=12, rejected=3, dropped=1, lag=3, last_error="away", never_found={"calls": ["c"], "orders": ["b"]}
+    )
+    assert _rekeying([]) is None
+    unsure = _rekeying([one, RekeyStatus()])
+    assert unsure is not None
+    assert unsure.lag is None
 
 
 def test_how_several_workers_are_is_added_up(tmp_path: Path) -> None:

@@ -109,6 +109,19 @@ def test_names_that_were_folded_are_counted_below_the_events(chromium: Chromium)
     shows(chromium, observed, expected)
 
 
+def test_values_that_were_left_out_and_paths_that_no_record_has_are_told(chromium: Chromium) -> None:
+    expected = [
+        "Left out of events that count",
+        "duration",
+        "a field has the wrong type",
+        "2,600",
+        "45,000 could be read",
+        "The mapping of access-log looks for what no record has had: http.status and took",
+        "The mapping of service-events looks for what no record has had: upstream.time",
+    ]
+    shows(chromium, floor.floor(), expected)
+
+
 def test_where_the_broker_keeps_nothing_nothing_is_said_of_saving(chromium: Chromium) -> None:
     shows(chromium, floor.empty(), ["Caught up"], "saved up to", "Transactions")
 

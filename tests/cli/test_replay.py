@@ -153,6 +153,39 @@ def test_bad_lines_are_counted_named_and_written_out_while_their_neighbours_coun
     assert f"{log}:32: outcome:" in table
 
 
+ACCESS_LOG = """
+version: 1
+topics:
+  access-log:
+    mapping:
+      service: {value: shop}
+      time: {path: msec, unit: s}
+      duration: {path: took, unit: s}
+      outcome: {when: [{if: "status >= 500", then: failed}], otherwise: ok}
+      failure_point: {path: http.problem}
+"""
+
+
+def test_what_cannot_be_read_and_what_is_never_found_is_told(tmp_path: Path) -> None:
+    standards, log = tmp_path / "standards.yaml", tmp_path / "access.jsonl"
+    standards.write_text(ACCESS_LOG, "utf-8")
+    lines = [{"msec": "1772353807.123", "status": "200", "took": "0.012"}]
+    lines += [{"msec": "1772353808", "status": "502", "took": took} for took in ("-", "12ms")]
+    log.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    found = document(log, "--standards", standards, "--topic", "access-log")
+    assert found["records"]["left_out"] == [{"field": "duration", "reason": "wrong-type", "count": 2}]
+    assert found["records"]["never_found"] == ["http.problem"]
+    (step,) = found["steps"]
+    assert (step["ok"], step["failed"], step["availability"]) == (1, 2, 1 / 3)
+    for language, said in (("en", "Left out of events that count"), ("zh", "从计入的事件中略去")):
+        arguments = ("--standards", standards, "--topic", "access-log", "--language", language)
+        table = slm(log, *arguments).stdout.decode()
+        assert said in table
+        assert f"{log}:2: duration: took" in table
+        assert "5 %" in table or "5%" in table
+        assert "http.problem" in table
+
+
 @pytest.mark.parametrize(("language", "heading"), [("en", "Fail points"), ("zh", "失败点")])
 def test_the_table_is_in_both_languages(log: Path, standards: Path, language: str, heading: str) -> None:
     done = slm(log, "--standards", standards, "--language", language)

@@ -48,6 +48,7 @@ LABELS = {
     "result": "malformed",
     "reason": "not-json",
     "kind": "service",
+    "field": "duration",
     "warning": "embedded-broker",
     "state": "running",
     "version": "0.1.0",

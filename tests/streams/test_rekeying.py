@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 import pytest
@@ -11,11 +12,14 @@ from hypothesis import strategies as st
 
 from streams.columns import Batch
 from streams.decoding import decode_values
+from streams.engine import Engine
 from streams.events import MAX_BYTES, decode
 from streams.grammar import parse_condition, parse_path
 from streams.mapping import Mapper, MappingSpec, Taken, Unit, compile_mapping
+from streams.progress import Progress
 from streams.rejections import Reason
 from streams.rekeying import LARGEST, UNMAPPED, Baseline, Mark, Rekeyed, encode, origin_of, place_of, rekey
+from streams.standards.model import Standards
 
 HERE: Final = b"orders/3"
 
@@ -88,17 +92,16 @@ def test_control_records_of_the_source_end_here(kind: str) -> None:
 
 # -- mapped topics --------------------------------------------------------------------------------------------------
 
-MAPPER: Final = compile_mapping(
-    MappingSpec(
-        {
-            "service": Taken(parse_path("app")),
-            "time": Taken(parse_path("when"), Unit.MILLISECONDS),
-            "duration": Taken(parse_path("took"), Unit.MILLISECONDS),
-            "customer": Taken(parse_path("who")),
-        },
-        drop_when=(parse_condition("noise == true"),),
-    )
+SPEC: Final = MappingSpec(
+    {
+        "service": Taken(parse_path("app")),
+        "time": Taken(parse_path("when"), Unit.MILLISECONDS),
+        "duration": Taken(parse_path("took"), Unit.MILLISECONDS),
+        "customer": Taken(parse_path("who")),
+    },
+    drop_when=(parse_condition("noise == true"),),
 )
+MAPPER: Final = compile_mapping(SPEC)
 
 
 def test_a_mapped_record_has_the_wire_format() -> None:
@@ -113,6 +116,61 @@ def test_a_mapped_record_has_the_wire_format() -> None:
     }
 
 
+def folded(values: Sequence[bytes | None], mapped_by: MappingSpec | None = None) -> Progress:
+    """What an engine makes of records: as they come, or of their topic's shape."""
+    standards = Standards(mappings={"t": mapped_by} if mapped_by else {})
+    engine = Engine(standards, source="t", partition=0)
+    engine.fold(Batch.of("t", 0, values))
+    return engine.progress
+
+
+def test_what_a_mapping_cannot_read_is_counted_where_the_rekeyed_event_is() -> None:
+    values = [
+        b'{"app": "a", "when": 1000, "took": 250}',
+        b'{"app": "a", "when": 2000, "took": "-", "who": [1]}',
+        b'{"app": "a", "when": 3000, "took": -1}',
+    ]
+    rekeyed = [record.value for record in rekey(Batch.of("t", 0, values), MAPPER).records]
+    there, here = folded(rekeyed), folded(values, SPEC)
+    assert there.accepted == here.accepted == 3
+    assert (
+        there.unreadable
+        == here.unreadable
+        == {
+            ("duration", Reason.WRONG_TYPE): 1,
+            ("duration", Reason.NEGATIVE): 1,
+            ("customer", Reason.WRONG_TYPE): 1,
+        }
+    )
+    assert there.readable == here.readable
+
+
+def test_a_mapped_event_keeps_the_source_of_its_cloud_event() -> None:
+    spec = MappingSpec(
+        {
+            "service": Taken(parse_path("data.app")),
+            "time": Taken(parse_path("time")),
+            "id": Taken(parse_path("id")),
+            "duration": Taken(parse_path("data.took")),
+        }
+    )
+    head = {"specversion": "1.0", "type": "x.order", "id": "1", "time": "2026-03-01T09:30:00Z"}
+    values = [
+        json.dumps({**head, **more, "data": {"app": "a", "took": "soon"}}).encode()
+        for more in ({"source": "/x"}, {"source": "/y"}, {"source": "/x"}, {"source": 7}, {})
+    ]
+    rekeyed = [record.value for record in rekey(Batch.of("t", 0, values), compile_mapping(spec)).records]
+    for progress in (folded(rekeyed), folded(values, spec)):
+        assert (progress.accepted, progress.duplicates) == (3, 2)
+        assert progress.unreadable == {("duration", Reason.WRONG_TYPE): 5}
+
+
+def test_paths_that_any_record_has_are_no_longer_sought() -> None:
+    sought = set(MAPPER.paths)
+    rekey(Batch.of("t", 0, [b'{"app": "a", "when": 1000}', b'{"noise": true}', b"junk"]), MAPPER, sought)
+    assert sorted(map(str, sought)) == ["took", "who"]
+
+
 def test_records_that_the_mapping_drops_and_control_records_end_here() -> None:
     values = [b'{"noise": true}', b'{"kind": "control", "type": "tick"}', b'{"app": "a", "when": 1000}']
     found = rekey(Batch.of("t", 0, values), MAPPER)
@@ -124,8 +182,8 @@ def test_records_that_the_mapping_drops_and_control_records_end_here() -> None:
     [
         pytest.param(b"junk", Reason.NOT_JSON, id="no JSON"),
         pytest.param(b'{"app": "a"}', Reason.MISSING_TIME, id="a field that the mapping does not find"),
-        pytest.param(b'{"app": "a", "when": "soon"}', Reason.UNMAPPED, id="a value that the mapping cannot convert"),
-        pytest.param(b'{"app": "a", "when": true}', Reason.UNMAPPED, id="a value that no event may have"),
+        pytest.param(b'{"app": "a", "when": "soon"}', Reason.WRONG_TYPE, id="a value that the mapping cannot convert"),
+        pytest.param(b'{"app": "a", "when": true}', Reason.WRONG_TYPE, id="a value that no event may have"),
     ],
 )
 def test_a_record_that_does_not_fit_its_mapping_passes_as_it_is(value: bytes, reason: Reason) -> None:
