@@ -50,8 +50,8 @@ FIELDS: Final[dict[str, FieldText]] = {
         "",
         _STRING,
         Text(
-            "makes a repeated event recognisable: the same `id` and `time` count once",
-            "用于去重：相同的 `id` 和 `time` 只计一次",
+            "recognises repeated events: the same `id` and `time` count once within a service, kind, step, case",
+            "用于去重：同一服务、类别、环节和工单内，相同的 `id` 和 `time` 只计一次",
         ),
     ),
     "duration": FieldText("interaction", _SECONDS, Text("response time, not negative", "响应时间，不为负")),

@@ -12,13 +12,13 @@ MALFORMED: Final[dict[bytes, str]] = {
     b"junk": "not-json",
     b"[1, 2]": "not-an-object",
     b"\xff\xfe": "invalid-utf8",
-    b'{"time": 1772328600, "service": "service-00", "duration": NaN}': "not-finite",
-    b'{"time": 1772328600, "service": "service-01", "duration": "3"}': "wrong-type",
+    b'{"time": NaN, "service": "service-00"}': "not-finite",
+    b'{"time": 1772328600, "service": "service-01", "outcome": 3}': "wrong-type",
     b'{"time": 1772328600, "service": "service-02", "kind": "rumour"}': "unknown-kind",
     b'{"time": 1772328600}': "missing-service",
     b'{"service": "service-03"}': "missing-time",
     b'{"time": "2026-03-01T09:30:00", "service": "service-04"}': "time-without-offset",
-    b'{"time": 1772328600, "service": "service-05", "duration": -1}': "negative",
+    b'{"time": 1772328600, "service": "service-05", "kind": "feedback", "score": -1}': "negative",
     b'{"time": 1772328600000, "service": "service-06"}': "time-out-of-range",
     b"x" * 70_000: "too-large",
 }
@@ -52,7 +52,11 @@ _FATES: Final = (
     _Fate("late", 0.005),
     _Fate("future", 0.003),
     _Fate("out-of-order", 0.1),
+    _Fate("traced", 0.02),
 )
+#: What stands in place of a duration where there was none to measure: failures lack it more often than not.
+_UNREADABLE: Final = ('"-"', "-1", '""', "NaN", '"12ms"')
+_FAILURES_UNREADABLE: Final = 0.6
 #: How many records later a repeated one comes at most, and the share that is delayed, by at most so much of a run.
 _REPEATED_WITHIN: Final = 3_000
 _DELAYED: Final = 0.05
@@ -84,6 +88,8 @@ def _row(rng: random.Random, moods: list[_Mood], made: list[Row], number: int, t
     if fate == "repeated" and made:
         return made[-rng.randint(1, min(len(made), _REPEATED_WITHIN))]
     place = rng.randrange(len(SERVICES))
+    if fate == "traced" and made:
+        return _traced(rng, made, SERVICES[place])
     if fate == "malformed":
         return Row(SERVICES[place].encode(), rng.choice(list(MALFORMED)))
     bad = moods[place].is_bad(time_ms)
@@ -96,6 +102,13 @@ def _row(rng: random.Random, moods: list[_Mood], made: list[Row], number: int, t
     # One event in ten has no id: it cannot be told from its repetition, and counts twice.
     identity = f',"id":"{number}"' if rng.random() < 0.9 else ""
     return Row(SERVICES[place].encode(), event(rng, SERVICES[place], time_ms, bad=bad, identity=identity))
+
+
+def _traced(rng: random.Random, made: list[Row], service: str) -> Row:
+    """What another service tells of what a record tells of, under the same id and at the same time: no repetition."""
+    told = made[-rng.randint(1, min(len(made), _REPEATED_WITHIN))]
+    mine = f'"service":"{service}"'.encode()
+    return Row(service.encode(), told.value.replace(b'"service":"%s"' % told.key, mine))
 
 
 def event(rng: random.Random, service: str, time_ms: int, *, bad: bool, identity: str = "") -> bytes:
@@ -111,7 +124,10 @@ def event(rng: random.Random, service: str, time_ms: int, *, bad: bool, identity
     failed, abandoned = (0.3, 0.4) if bad else (0.01, 0.03)
     outcome = rng.random()
     how = ',"outcome":"failed"' if outcome < failed else ',"outcome":"abandoned"' if outcome < abandoned else ""
-    return f'{{{head},"step":"{step}","duration":{duration / 1_000}{how}}}'.encode()
+    took = str(duration / 1_000)
+    if outcome < failed and rng.random() < _FAILURES_UNREADABLE:
+        took = rng.choice(_UNREADABLE)
+    return f'{{{head},"step":"{step}","duration":{took}{how}}}'.encode()
 
 
 class _Mood(NamedTuple):

@@ -57,12 +57,12 @@ class PartitionOracle:
         self.unknown_control: list[bytes] = []
         self._malformed = malformed
         self._newest: tuple[int, int] | None = None  # time, and the timestamp of its record
-        self._seen: dict[int, set[tuple[str, int]]] = {}  # id and time, by end of the slice
+        self._seen: dict[int, set[tuple[str, ...]]] = {}  # ids with their scopes, by end of the slice
         self._seen_to = 0
         self._judged: dict[tuple[str, str], dict[int, list[int]]] = defaultdict(dict)  # good, total by slice end
         self._probes: dict[tuple[str, str], list[Probe]] = defaultdict(list)
         self._first_end: int | None = None
-        self._promises = {(promise.step, promise.by_probe): promise for promise in PROMISES}
+        self.left_out = 0  # durations that cannot be read
         self._promised = frozenset(SERVICES)
 
     def receive(self, offset: int, stamp: int, raw: bytes) -> None:
@@ -75,6 +75,7 @@ class PartitionOracle:
         if event.get("kind") == "control":
             self._control(event, stamp, raw)
             return
+        self.left_out += "duration" in event and not _is_duration(event["duration"])
         time = round(event["time"] * 1_000)
         if time > stamp + AHEAD_MS:
             self._reject(offset, "future", "future")
@@ -107,7 +108,7 @@ class PartitionOracle:
         end = time // SLICE_MS * SLICE_MS + SLICE_MS
         if end <= self.frontier - LATENESS_MS:
             self._reject(offset, "late", "late")
-        elif self._repeats(end, time, event.get("id")):
+        elif self._repeats(end, time, event):
             self.events["duplicate", ""] += 1
         else:
             self.events["accepted", ""] += 1
@@ -119,32 +120,36 @@ class PartitionOracle:
             else:
                 self._count(end, event)
 
-    def _repeats(self, end: int, time: int, identity: str | None) -> bool:
-        """Whether an event of this id and time has been accepted; ids of closed slices are forgotten."""
+    def _repeats(self, end: int, time: int, event: Mapping[str, Any]) -> bool:
+        """Whether it has been accepted before: its id and time, within service, kind and step.
+
+        Ids of closed slices are forgotten.
+        """
         assert self.frontier is not None
         if self.final > self._seen_to:
             self._seen_to = self.final
             self._seen = {of: seen for of, seen in self._seen.items() if of > self._seen_to}
-        if not identity:
+        if not event.get("id"):
             return False
+        identity = (event["id"], str(time), event["service"], event.get("kind", ""), event.get("step", ""))
         seen = self._seen.setdefault(end, set())
-        known = (identity, time) in seen
-        seen.add((identity, time))
+        known = identity in seen
+        seen.add(identity)
         return known
 
     def _count(self, end: int, event: Mapping[str, Any]) -> None:
         service, step, outcome = event["service"], event.get("step") or "", event.get("outcome", "ok")
-        duration = event.get("duration")
+        duration = event["duration"] if _is_duration(event.get("duration")) else None
         self.interactions[service, step, outcome] += 1
         if outcome == "ok" and duration is not None:
             self.answered[service, step] += 1
             self.waited_us[service, step] += round(duration * 1_000_000)
-        promise = self._promises.get((step, False))
-        verdict = _verdict(promise, outcome, duration) if promise and service in self._promised else None
-        if promise and verdict is not None:
-            tally = self._judged[service, promise.name].setdefault(end, [0, 0])
-            tally[0] += verdict
-            tally[1] += 1
+        for promise in PROMISES if service in self._promised else ():
+            verdict = _verdict(promise, outcome, duration)
+            if promise.step == step and not promise.by_probe and verdict is not None:
+                tally = self._judged[service, promise.name].setdefault(end, [0, 0])
+                tally[0] += verdict
+                tally[1] += 1
 
     # -- what is final ------------------------------------------------------------------------------------------------
 
@@ -209,6 +214,11 @@ def _claims(probes: list[Probe]) -> Iterator[tuple[int, int, bool]]:
             end = min(end, ordered[number + 1].time)
         if end > probe.time:
             yield probe.time, end, probe.up
+
+
+def _is_duration(value: object) -> bool:
+    """Whether ``value`` is a number of seconds; NaN is none."""
+    return isinstance(value, int | float) and value >= 0
 
 
 def _verdict(promise: Promise, outcome: str, duration: float | None) -> bool | None:

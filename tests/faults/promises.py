@@ -29,9 +29,12 @@ class Promise(NamedTuple):
 
 PROMISES: Final = (
     Promise("asks-do-not-fail", "ask", 90, 60_000, least=5),
+    # On the same measure, so that whoever counts what one has counted already counts it twice.
+    Promise("asks-do-not-fail-for-long", "ask", 92, 240_000, least=20),
     Promise("solved-in-2s", "solve", 80, 120_000, least=5, within_us=2_000_000),
     Promise("bills-do-not-fail", "bill", 85, 300_000),
     Promise("door-is-open", PROBED, 90, 180_000, by_probe=True),
+    Promise("door-is-open-for-long", PROBED, 95, 600_000, by_probe=True),
 )
 
 

@@ -56,6 +56,8 @@ def test_oracle_and_engine_conclude_the_same_of_an_undisturbed_log(seed: int) ->
     assert oracle.events["duplicate", ""] == progress.duplicates > 0
     assert oracle.events["ignored", ""] == progress.ignored > 0
     assert Counter(oracle.letters.values()) == progress.rejected
+    assert progress.unreadable.total() == oracle.left_out > 0
+    assert {name for name, _ in progress.unreadable} == {"duration"}
     assert {*MALFORMED.values(), "late", "future"} == progress.rejected.keys()
     assert oracle.decisions() == sorted(
         Decided(d.at_ms // 1_000, d.service, d.objective, d.change, d.ratio.good, d.ratio.total) for d in decisions

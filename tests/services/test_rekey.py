@@ -237,7 +237,7 @@ def mixed(count: int, *, first: int = 0) -> list[bytes | None]:
             case 2:
                 rows[kind] = b'{"kind": "control", "type": "tick"}'
             case 3:
-                rows[kind] = b'{"time": 1, "service": "s", "duration": -%d}' % (1 + first + kind)
+                rows[kind] = b'{"time": 1, "service": "s", "outcome": %d}' % (first + kind)
             case 4:
                 rows[kind] = None
     return rows
@@ -250,7 +250,7 @@ def service_in(value: bytes | None) -> str | None:
     except ValueError:
         return None
     document = document.get("data", document)
-    return document["service"] if document.get("duration", 0) >= 0 else None
+    return document["service"] if document.get("outcome", "ok") == "ok" else None
 
 
 def check(world: World) -> int:

@@ -214,14 +214,14 @@ def test_workers_that_come_and_go_under_load_count_every_event_once(kafka: Kafka
 #: Bad records, and the reason that each is rejected for.
 BAD: Final[dict[bytes | None, Reason]] = {
     b"junk": Reason.NOT_JSON,
-    b'{"time": 1772328600, "service": "s", "duration": NaN}': Reason.NOT_FINITE,
-    b'{"time": 1772328600, "service": "s", "duration": "3"}': Reason.WRONG_TYPE,
+    b'{"time": NaN, "service": "s"}': Reason.NOT_FINITE,
+    b'{"time": 1772328600, "service": "s", "outcome": 3}': Reason.WRONG_TYPE,
     b'{"time": 1772328600, "service": "s", "kind": "rumour"}': Reason.UNKNOWN_KIND,
     b'{"time": 1772328600}': Reason.MISSING_SERVICE,
     b'{"service": "s"}': Reason.MISSING_TIME,
     b'{"time": "2026-03-01T09:30:00", "service": "s"}': Reason.TIME_WITHOUT_OFFSET,
     b'{"time": "2100-01-01T00:00:00Z", "service": "s"}': Reason.FUTURE,
-    b'{"time": 1772328600, "service": "s", "duration": -1}': Reason.NEGATIVE,
+    b'{"time": 1772328600, "service": "s", "kind": "feedback", "score": -1}': Reason.NEGATIVE,
     b'{"time": 1772328600, "service": "\xff"}': Reason.INVALID_UTF8,
     b"x" * 1_000_000: Reason.TOO_LARGE,
     None: Reason.TOMBSTONE,
