@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 from click.testing import CliRunner
+from prometheus_client.parser import text_string_to_metric_families
 
 from agents.cli import main
 from agents.demo import TOPICS, free_port
@@ -82,11 +83,22 @@ def test_figures_move_on_page_and_metrics_and_an_interrupt_ends_it(tmp_path: Pat
         metrics = fetch(f"http://{HOST}:{demo.port}/metrics").decode()
         assert re.search(r'slm_interactions_total\{.*service="payments".*\} [1-9]', metrics)
         assert set(re.findall(r'le="([^"]+)"', metrics)) == {"0.100655", "1.0", "10.152407", "+Inf"}
+        judged = {"requests-succeed", "requests-succeed-this-month"}  # they measure the same
+        happened = sum(figures(metrics, "slm_interactions_total", service="payments"))
+        for objective in judged:
+            assert figures(metrics, "slm_objective_events_total", objective=objective) == [happened]
         assert b"<html" in fetch(f"http://{HOST}:{demo.port}/")
         assert fetch_json(f"http://{HOST}:{demo.port}/api/status")["worker"]["ephemeral"] is True
         demo.process.send_signal(signal.SIGINT)
         assert demo.end() == Exit.INTERRUPTED
         assert "Traceback" not in demo.output
+
+
+def figures(metrics: str, name: str, **labels: str) -> list[float]:
+    """Values of the samples of ``name`` that have these labels."""
+    families = text_string_to_metric_families(metrics)
+    samples = [sample for family in families for sample in family.samples if sample.name == name]
+    return [one.value for one in samples if labels.items() <= one.labels.items()]
 
 
 def test_it_ends_by_itself_with_a_summary(tmp_path: Path) -> None:
