@@ -1,4 +1,4 @@
-"""The grammar of paths and conditions: text in, `streams.conditions` out. Nothing is ever evaluated as Python.
+r"""The grammar of paths and conditions: text in, `streams.conditions` out. Nothing is ever evaluated as Python.
 
 condition   = conjunction { "or" conjunction }
 conjunction = negation { "and" negation }
@@ -9,6 +9,8 @@ options     = "[" literal { "," literal } "]" | path
 operand     = literal | path
 path        = step { "." step | "[" ( integer | text ) "]" }
 literal     = number | text in single or double quotes | true | false | null
+
+Backslashes in a text mean what they mean in JSON; \' is a single quote.
 """
 
 from __future__ import annotations
@@ -193,7 +195,7 @@ class _Parser:
         if token.kind == "number":
             return Literal(_number(self._advance().text))
         if token.kind == "text":
-            return Literal(_unquoted(self._advance().text))
+            return Literal(_unquoted(self._advance()))
         if token.kind == "name" and token.text in _LITERALS:
             return Literal(_LITERALS[self._advance().text])
         return self._expected(
@@ -209,7 +211,7 @@ class _Parser:
     def _index(self) -> str | int:
         token = self._peek()
         if token.kind == "text":
-            step: str | int = _unquoted(self._advance().text)
+            step: str | int = _unquoted(self._advance())
         elif token.kind == "number" and token.text.isdecimal():
             step = int(self._advance().text)
         else:
@@ -242,6 +244,25 @@ def _number(text: str) -> int | float:
     return float(text) if set(text) & set(".eE") else int(text)
 
 
-def _unquoted(text: str) -> str:
-    """Text between the quotes; a backslash stands for the character after it."""
-    return re.sub(r"\\(.)", r"\1", text[1:-1], flags=re.DOTALL)
+#: What a backslash makes of the character behind it, beside `u` and four hexadecimal digits.
+_ESCAPES: Final[Mapping[str, str]] = dict(zip("\"'\\/bfnrt", "\"'\\/\b\f\n\r\t", strict=True))
+
+
+def _unquoted(token: _Token) -> str:
+    """Text between the quotes. Raises `Malformed` for a backslash that stands for nothing."""
+
+    def replaced(match: re.Match[str]) -> str:
+        if match["code"]:
+            return chr(int(match["code"], 16))
+        if match["sign"] in _ESCAPES:
+            return _ESCAPES[match["sign"]]
+        position = token.position + match.start() + 1
+        message = f"cannot read `{match[0]}` at character {position}; a backslash itself is written `\\\\`"
+        raise Malformed(message)
+
+    text = re.sub(r"\\(?:u(?P<code>[0-9a-fA-F]{4})|(?P<sign>.))", replaced, token.text[1:-1], flags=re.DOTALL)
+    try:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")  # pairs of codes become the character
+    except UnicodeDecodeError:
+        message = f"the text at character {token.position} has half of a pair of codes; write the character itself"
+        raise Malformed(message) from None

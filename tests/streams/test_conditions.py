@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.conditions import Incomparable, paths_in, predicate, reader
+from streams.conditions import Comparison, Incomparable, Literal, Path, paths_in, predicate, reader
 from streams.grammar import MAX_LENGTH, Malformed, parse_condition, parse_path
 from streams.numerals import plain_number
 from streams.rejections import Reason, Unreadable
@@ -156,6 +157,9 @@ def test_values_of_different_kinds_are_not_compared_silently(text: str, message:
         ("(" * 30 + "a", "deeper than 20 levels"),
         ("not " * 30 + "a", "deeper than 20 levels"),
         ("a" * (MAX_LENGTH + 1), "at most 1,000"),
+        (r'a == "C:\dir"', r"cannot read `\d` at character 9; a backslash itself is written `\\`"),
+        (r'a == "\u12"', r"cannot read `\u` at character 7"),
+        (r'a == "\ud83d"', "half of a pair of codes"),
     ],
 )
 def test_a_malformed_condition_says_what_is_wrong_and_where(text: str, message: str) -> None:
@@ -192,6 +196,21 @@ expressions = st.recursive(
 def test_over_numbers_a_condition_means_what_it_means_in_python(text: str, document: dict[str, int]) -> None:
     expected = eval(text, {"__builtins__": {}}, document)  # noqa: S307 - the oracle, over texts made here
     assert predicate(parse_condition(text))(document) is expected
+
+
+@given(st.text(max_size=6))
+def test_a_text_is_read_as_json_has_it(text: str) -> None:
+    condition = parse_condition(f"a == {json.dumps(text)}")
+    assert condition == Comparison("==", Path(("a",)), Literal(text))
+    assert parse_condition(str(condition)) == condition
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [(r"'\n'", "\n"), (r"'it\'s'", "it's"), (r'"\\n"', r"\n"), (r'"\ud83d\ude00"', "\U0001f600"), (r'"\/"', "/")],
+)
+def test_a_backslash_means_what_it_means_in_json(written: str, meant: str) -> None:
+    assert predicate(parse_condition(f"a == {written}"))({"a": meant})
 
 
 @given(expressions)
