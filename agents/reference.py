@@ -23,6 +23,10 @@ DOCUMENTS: Final = {"README.md": Language.EN, "README.zh.md": Language.ZH}
 
 #: Sections that show what a command printed, and where a test keeps that true.
 RECORDED: Final = {"flights": "tests/scenarios/flights"}
+#: Sections that show a log of a well-known format, its standards file and what `slm replay` printed of it.
+LOGS: Final = {name: f"tests/scenarios/logs/{name}" for name in ("nginx", "github-actions")}
+#: Lines that are shown of such a log.
+_FIRST: Final = 4
 
 _SECTION: Final = re.compile(r"(<!-- begin (?P<name>[a-z-]+) -->\n).*?(<!-- end (?P=name) -->)", re.DOTALL)
 
@@ -43,8 +47,11 @@ def fill(text: str, language: Language, folder: Path) -> str:
         if name in RECORDED:
             recorded = (folder / RECORDED[name] / f"{name}.{language}.txt").read_text("utf-8")
             return f"{match[1]}```text\n{recorded}```\n{match[3]}"
+        if name in LOGS:
+            return f"{match[1]}{_log(folder / LOGS[name], name, language)}{match[3]}"
         if name not in SECTIONS:
-            raise UnknownSectionError(f"there is no section {name!r}; write one of {', '.join((*SECTIONS, *RECORDED))}")
+            known = ", ".join((*SECTIONS, *RECORDED, *LOGS))
+            raise UnknownSectionError(f"there is no section {name!r}; write one of {known}")
         return f"{match[1]}{SECTIONS[name](language)}{match[3]}"
 
     return _SECTION.sub(section, text)
@@ -54,6 +61,14 @@ def filled(folder: Path) -> Mapping[str, bytes]:
     """What the READMEs in ``folder`` would be now, by name; those that are not there are left out."""
     present = {name: folder / name for name in DOCUMENTS if (folder / name).is_file()}
     return {name: fill(path.read_text("utf-8"), DOCUMENTS[name], folder).encode() for name, path in present.items()}
+
+
+def _log(folder: Path, name: str, language: Language) -> str:
+    """The first lines of the log in ``folder``, how it is mapped, and what was recorded of it."""
+    lines = (folder / "log.jsonl").read_text("utf-8").splitlines(keepends=True)[:_FIRST]
+    standards, printed = ((folder / file).read_text("utf-8") for file in ("standards.yaml", f"{name}.{language}.txt"))
+    blocks = {"jsonl": "".join(lines), "yaml": standards, "text": printed}
+    return "\n".join(f"```{kind}\n{block}```\n" for kind, block in blocks.items())
 
 
 def _table(language: Language, headings: Iterable[Reference], rows: Iterable[tuple[str, ...]]) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from agents.cli import COMMANDS, main
 from agents.event_logs import EventLog
-from agents.reference import DOCUMENTS, SECTIONS, UnknownSectionError, filled
+from agents.reference import DOCUMENTS, LOGS, RECORDED, SECTIONS, UnknownSectionError, filled
 from agents.replay import replay
 from agents.settings import SETTINGS
 from streams.events import KNOWN_FIELDS, decode
@@ -109,7 +109,7 @@ def test_a_mark_for_a_section_that_does_not_exist_is_refused(tmp_path: Path) -> 
 @pytest.mark.parametrize("path", READMES, ids=lambda path: path.name)
 def test_every_table_is_shown(path: Path) -> None:
     marked = set(re.findall(r"<!-- begin ([a-z-]+) -->", path.read_text("utf-8")))
-    assert marked == {*SECTIONS, "flights"}
+    assert marked == {*SECTIONS, *RECORDED, *LOGS}
 
 
 def test_every_field_setting_and_command_is_documented_in_both_languages() -> None:
