@@ -44,9 +44,9 @@ REKEYED = "service-level-rekeyed"
 every_format = pytest.mark.parametrize("name", FORMATS)
 
 
-def read(name: str) -> Replay:
+def read(name: str, log: EventLog | None = None) -> Replay:
     standards, topic = mapped(name)
-    return replay([EventLog(str(log_of(name)))], standards, topic=topic, policy=TimePolicy())
+    return replay([log or EventLog(str(log_of(name)))], standards, topic=topic, policy=TimePolicy())
 
 
 @every_format
@@ -142,8 +142,11 @@ def test_a_third_of_three_requests_to_nginx_was_served() -> None:
 
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize("name", LOGS)
-def test_the_readme_shows_what_replay_prints(name: str, language: Language, capsys: pytest.CaptureFixture[str]) -> None:
-    print_tables(read(name), language)
+def test_the_readme_shows_what_replay_prints(
+    name: str, language: Language, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(log_of(name).parent)  # the command shown names the log alone
+    print_tables(read(name, EventLog("log.jsonl")), language)
     printed = "".join(f"{line.rstrip()}\n" for line in capsys.readouterr().out.splitlines())
     recorded = log_of(name).with_name(f"{name}.{language}.txt")
     if os.environ.get("SLM_UPDATE_RECORDED"):
