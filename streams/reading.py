@@ -167,6 +167,8 @@ class Reader:
         end_ms = slice_ceiling(frontier_ms + 1)
         counts, distributions = self._histories
         starts = counts.start_of(window, end_ms), distributions.start_of(window, end_ms)
+        if starts[1] < distributions.forgotten_ms:  # the window is longer than they are kept: no figure of a part of it
+            starts = starts[0], NEVER
         totals = self._closed(window, *starts, closed_ms)
         totals.coverage = self._coverage(totals.counts, final_ms - starts[0])
         self._add_open(totals, *starts, end_ms)

@@ -33,7 +33,8 @@ def test_names_labels_and_help_follow_the_conventions(metric: Metric) -> None:
     assert not re.search(r"_(ms|us|seconds_ratio|percent|count|sum|bucket)$", metric.family)
     assert all(re.fullmatch(r"[a-z_]+", label) for label in metric.labels)
     beside_the_place = set(metric.labels) - {"service", "step"} - {"topic", "partition"}
-    assert len(beside_the_place) <= 1 or metric in (conventions.PIPELINE_EVENTS, conventions.BUILD)
+    with_two = (conventions.PIPELINE_EVENTS, conventions.PIPELINE_UNREADABLE, conventions.BUILD)
+    assert len(beside_the_place) <= 1 or metric in with_two
     assert metric.help.endswith(".")
     assert metric.help_zh.endswith("。")
     assert CHINESE.search(metric.help_zh)

@@ -79,7 +79,7 @@ def test_time_that_only_ticks_tell_of_is_final_too() -> None:
     ticks = [T0 + 10 * S * number for number in (1, 2, 3)]
     engine.fold(Batch.of("events", 0, [probe, *(tick() for _ in ticks)], 0, [T0, *ticks]))
     engine.advance()
-    assert coverage(engine) == Ratio(10 * S, 30 * S)
+    assert coverage(engine) == Ratio(10 * S, 50 * S)
 
 
 def test_however_slices_close_the_share_never_exceeds_one() -> None:
@@ -89,5 +89,6 @@ def test_however_slices_close_the_share_never_exceeds_one() -> None:
         engine.fold(Batch.of("events", 0, [record.raw], offset, [record.stamp]))
         if offset % 7 == 0:
             engine.advance()
-        found = coverage(engine)
-        assert found is None or found.good == found.total
+        found = coverage(engine) or Ratio()
+        # From the sixth on the window begins behind the first probe.
+        assert found.good == found.total if offset > 4 else found.good <= found.total

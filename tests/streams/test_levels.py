@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 
 import numpy as np
@@ -9,11 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.columns import Batch
 from streams.distribution import Distribution
-from streams.standards.model import RequestAvailability, Window
+from streams.engine import Engine
+from streams.standards.model import DAY_MS, RequestAvailability, Standards, Window
 from streams.tables import Table
 from streams.views.levels import ObjectiveLevel, Ratio, Reading, StepLevel, merge, pareto
-from tests.streams.logs import objective
+from tests.streams.logs import T0, objective
 
 OBJECTIVE = objective("o", RequestAvailability(), Window("7d", 604_800_000))
 _NUMBERS = st.integers(0, 50)
@@ -106,3 +109,17 @@ def test_fail_points_by_share_of_all_failures() -> None:
     ]
     assert pareto(level) == expected
     assert pareto(StepLevel("a", "")) == []
+
+
+def test_response_times_are_not_shown_of_a_part_of_a_window() -> None:
+    """Without an objective over so long a window their distributions are kept for 40 days, counts for longer."""
+    engine = Engine(Standards(), source="events", partition=0)
+    events = [{"service": "s", "duration": 1, "time": (T0 + day * DAY_MS) / 1_000} for day in range(60)]
+    engine.fold(Batch.of("events", 0, [json.dumps(event).encode() for event in events]))
+    engine.advance()
+    (within,) = engine.read(Window("28d", rolling_ms=28 * DAY_MS)).steps
+    (beyond,) = engine.read(Window("50d", rolling_ms=50 * DAY_MS)).steps
+    assert within.response.count == within.ok == 29
+    assert (beyond.response.count, beyond.ok) == (0, 51)
+    (all_,) = engine.cumulative().steps
+    assert all_.response.count == all_.ok == 60
