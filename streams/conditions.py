@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
@@ -228,6 +228,13 @@ def _membership(condition: Membership) -> Predicate:
         return _among(item(document), found, condition)
 
     return holds
+
+
+def is_any_of(value: object, options: Sequence[Scalar]) -> bool:
+    """Whether ``value`` equals one of ``options``, as in a condition; values of different kinds do not."""
+    kind = _kind(value)
+    pairs = ((option, value) if _kind(option) == kind else _numbers(option, value) for option in options)
+    return any(pair is not None and pair[0] == pair[1] for pair in pairs)
 
 
 def _among(item: object, values: tuple[object, ...] | list[object], condition: Membership) -> bool:

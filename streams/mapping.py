@@ -23,6 +23,7 @@ from streams.conditions import (
     Path,
     Predicate,
     Scalar,
+    is_any_of,
     paths_in,
     predicate,
     reader,
@@ -75,23 +76,28 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What ``path`` finds, converted from ``unit`` to seconds; ``otherwise`` where it finds nothing."""
+    """What ``path`` finds, converted from ``unit`` to seconds; ``otherwise`` where it finds nothing.
+
+    Values that are among ``absent`` stand for nothing.
+    """
 
     path: Path
     unit: Unit | None = None
     otherwise: Scalar = None
+    absent: tuple[Scalar, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Summed:
     """Sum of the numbers that ``path`` finds, in a list or in one text, converted from ``unit`` to seconds.
 
-    ``otherwise`` where it finds nothing. A single number is its own sum.
+    ``otherwise`` where it finds nothing, or a value that is among ``absent``. A single number is its own sum.
     """
 
     path: Path
     unit: Unit | None = None
     otherwise: Scalar = None
+    absent: tuple[Scalar, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,11 +243,11 @@ def _compile(name: str, rule: Rule) -> Callable[[Document], object]:
     match rule:
         case Constant(value):
             return lambda _document: value
-        case Taken(path, unit, otherwise):
-            return _reading(path, _converter(name, path, unit), otherwise)
-        case Summed(path, unit, otherwise):
+        case Taken(path, unit, otherwise, absent):
+            return _reading(path, _converter(name, path, unit), otherwise, absent)
+        case Summed(path, unit, otherwise, absent):
             places = PLACES[unit]
-            return _reading(path, lambda value: summed(name, path, places, value), otherwise)
+            return _reading(path, lambda value: summed(name, path, places, value), otherwise, absent)
         case Table(path):
             return _reading(path, _looked_up(name, rule), rule.otherwise)
         case Choice(branches, otherwise):
@@ -249,12 +255,16 @@ def _compile(name: str, rule: Rule) -> Callable[[Document], object]:
             return lambda document: _chosen(name, document, tests, otherwise)
 
 
-def _reading(path: Path, convert: Callable[[object], object], otherwise: Scalar) -> Callable[[Document], object]:
+def _reading(
+    path: Path, convert: Callable[[object], object], otherwise: Scalar, absent: tuple[Scalar, ...] = ()
+) -> Callable[[Document], object]:
     read = reader(path)
 
     def take(document: Document) -> object:
         value = read(document)
-        return otherwise if value is None else convert(value)
+        if value is None or (absent and is_any_of(value, absent)):
+            return otherwise
+        return convert(value)
 
     return take
 

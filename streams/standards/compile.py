@@ -121,7 +121,8 @@ def _rule(form: file.RuleForm) -> Rule:
         exhaustive = "otherwise" not in form.model_fields_set
         return Table(form.path, _sorted(form.table), form.otherwise, exhaustive=exhaustive)
     unit = Unit(form.unit) if form.unit else None
-    return Summed(form.path, unit, form.otherwise) if form.list_ else Taken(form.path, unit, form.otherwise)
+    make = Summed if form.list_ else Taken
+    return make(form.path, unit, form.otherwise, tuple(form.absent))
 
 
 def _sorted(members: Mapping[str, T]) -> dict[str, T]:

@@ -155,6 +155,9 @@ class RuleForm(Form):
         alias="list",
         description="What becomes of several numbers at the path, in a list or in one text as nginx writes them.",
     )
+    absent: Annotated[
+        list[fields.Scalar], BeforeValidator(fields.listed, json_schema_input_type=fields.Scalar | list[fields.Scalar])
+    ] = Field(default_factory=list, description="Values at the path that stand for none, as - and -1 in many logs.")
     table: dict[str, fields.Scalar] | None = Field(default=None, description="What the values at the path stand for.")
     when: Annotated[
         list[BranchForm] | None, BeforeValidator(fields.listed, json_schema_input_type=BranchForm | list[BranchForm])
@@ -175,6 +178,9 @@ class RuleForm(Form):
         if "list_" in given and ("path" not in given or "table" in given):
             remedy = "remove list" if "path" in given else "add path, as in path: upstream_response_time"
             raise Unfit(rule="a list of numbers stands at a path, and in no table", remedy=remedy)
+        if "absent" in given and ("path" not in given or "table" in given):
+            remedy = 'write such values in the table, as in "-": null' if "table" in given else "remove absent"
+            raise Unfit(rule="values that stand for none are found at a path", remedy=remedy)
         if "otherwise" in given and "value" in given:
             raise Unfit(rule="a constant needs no otherwise", remedy="remove otherwise")
         return self

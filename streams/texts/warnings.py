@@ -68,9 +68,10 @@ class Warnings(Phrase):
     )
     VALUES_UNREADABLE = Text(
         en="Of an optional field of events more than 5 % of the values cannot be read and were left out: figures that "
-        "rest on it lack these events. The page names the field and why; mend the producer, or map its topic.",
+        "rest on it lack these events. The page names the field and why; mend the producer, or map its topic, where "
+        "“absent” names values that stand for none.",
         zh="事件的某个可选字段有超过 5% 的值无法读取而被略去：依据该字段的数据缺少相应事件。"
-        "页面列出字段与原因；请修正生产者，或为其主题编写映射。",
+        "页面列出字段与原因；请修正生产者，或为其主题编写映射，其中 absent 列出表示没有值的写法。",
     )
     LABELS_FOLDED = Text(
         en="More services, steps, fail points or probe sources occurred than a partition admits; the others are "

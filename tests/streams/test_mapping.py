@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -35,6 +36,24 @@ def mapped(rule: Rule, document: dict[str, Any], name: str = "step") -> object:
     result = compile_mapping(MappingSpec({name: rule})).map(document)
     assert result is not None
     return result.get(name)
+
+
+NOTHING = ("-", "", -1, False)
+
+
+@pytest.mark.parametrize("value", ["-", "", -1, -1.0, "-1", False, None])
+def test_a_value_that_stands_for_none_is_none(value: object) -> None:
+    for rule in (Taken(Path(("took",)), absent=NOTHING), Summed(Path(("took",)), absent=NOTHING)):
+        assert mapped(rule, {"took": value}, "duration") is None
+        assert mapped(replace(rule, otherwise=7), {"took": value}, "duration") == 7
+
+
+@pytest.mark.parametrize("value", ["--", " ", "x", 0, True, [], {}, [-1], "n/a"])
+def test_other_values_are_what_they_are(value: object) -> None:
+    for rule in (Taken(Path(("took",))), Summed(Path(("took",)))):
+        assert mapped(replace(rule, absent=NOTHING), {"took": value}, "duration") == mapped(
+            rule, {"took": value}, "duration"
+        )
 
 
 def summed(path: str, unit: Unit | None = None, otherwise: Scalar = None) -> Summed:

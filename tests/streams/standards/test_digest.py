@@ -94,6 +94,10 @@ def test_equal_meaning_has_an_equal_digest(one: str, other: str) -> None:
             "topics: {t: {mapping: {service: {value: a}, time: {path: t}, duration: {path: d, list: sum}}}}",
         ),
         (
+            "topics: {t: {mapping: {service: {value: a}, time: {path: t}, duration: {path: d, absent: -1}}}}",
+            "topics: {t: {mapping: {service: {value: a}, time: {path: t}, duration: {path: d, absent: '-1'}}}}",
+        ),
+        (
             "topics: {t: {mapping: {service: {value: a}, time: {path: t}, drop_when: x == 1}}}",
             "topics: {t: {mapping: {service: {value: a}, time: {path: t}, drop_when: x == true}}}",
         ),

@@ -94,6 +94,15 @@ def test_numbers_in_a_list_are_added_up() -> None:
     assert rules == [Summed(Lookup(("d",)), Unit.MILLISECONDS, 1), Taken(Lookup(("d",)))]
 
 
+def test_values_that_stand_for_none_are_listed_or_one() -> None:
+    text = "version: 1\ntopics: {t: {mapping: {service: {value: a}, time: {path: t}, duration: RULE}}}"
+    rules = [
+        load(text.replace("RULE", rule), file="f").mappings["t"].rules["duration"]
+        for rule in ("{path: d, absent: -1}", '{path: d, list: sum, absent: ["-", ""]}')
+    ]
+    assert rules == [Taken(Lookup(("d",)), absent=(-1,)), Summed(Lookup(("d",)), absent=("-", ""))]
+
+
 @pytest.mark.parametrize(
     "text", ["", "# nothing yet\n", "version: 1\n", "{}", "version: 1\nservices:\ntopics:\ncalendars:\n"]
 )
@@ -286,6 +295,20 @@ SERVICE = "version: 1\nservices:\n  s:\n    steps: {answer: {failure_points: [ru
             'f:2: topics.t.mapping.service: found a mapping with "path", "value"; a field is filled by exactly one of '
             "value, path, when; keep one of them",
             id="two ways to fill a field",
+        ),
+        pytest.param(
+            "version: 1\ntopics: {t: {mapping: {service: {value: a}, time: {path: t}, "
+            "duration: {value: 1, absent: -1}}}}",
+            'f:2: topics.t.mapping.duration: found a mapping with "absent", "value"; values that stand for none are '
+            "found at a path; remove absent",
+            id="a constant and values that stand for none",
+        ),
+        pytest.param(
+            "version: 1\ntopics: {t: {mapping: {service: {value: a}, time: {path: t}, "
+            "step: {path: p, table: {a: b}, absent: '-'}}}}",
+            'f:2: topics.t.mapping.step: found a mapping with "absent", "path", "table"; values that stand for none '
+            'are found at a path; write such values in the table, as in "-": null',
+            id="a table and values that stand for none",
         ),
         pytest.param(
             "version: 1\ntopics: {t: {mapping: {service: {value: a}, time: {path: t}, duration: {list: sum}}}}",
