@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from io import BytesIO
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.event_logs import EventLog
+from agents.replay import document, replay
 from streams import control
 from streams.columns import Batch
 from streams.decisions import Decision
@@ -20,6 +23,7 @@ from streams.standards.load import load
 from streams.standards.model import FailureFree, Objective, ProbeAvailability, RequestAvailability, Standards, Window
 from streams.views.levels import ObjectiveLevel, Ratio, Reading
 from streams.views.objectives import Verdict, standing
+from streams.watermark import TimePolicy
 from tests.streams.drawn_standards import NAMES, WINDOWS, Promises, promises, standards_of
 from tests.streams.logs import EVENTS, HOUR, T0, Run, decided, logs, objective, raw, rolling
 from tests.streams.oracle import Oracle, Record
@@ -101,6 +105,27 @@ def test_objectives_change_nothing_of_one_another(
     kept = {key for promised, _ in versions for key in promised}
     assert first.of(kept) == second.of(kept) == third.of(kept)
     assert second.of(kept | second.others(kept)) == third.of(kept | second.others(kept))
+
+
+@settings(max_examples=40, deadline=None)
+@given(logs(), promises(), promises(names=("x", "y", "z")), st.booleans())
+def test_objectives_change_nothing_of_one_another_in_a_replay(
+    records: list[Record], kept: Promises, others: Promises, separate: bool
+) -> None:
+    lines = [record.raw for record in records if record.raw and b"\n" not in record.raw]
+    texts = [b"\n".join(part) for part in (lines[::2], lines[1::2])]
+
+    def told(standards: Standards) -> tuple[object, ...]:
+        files = [EventLog(f"{number}", BytesIO(text)) for number, text in enumerate(texts)]
+        result = replay(files, standards, topic="events", policy=TimePolicy(), separate=separate)
+        found = document(result)
+        of_kept = [
+            [one for one in found[part] if (one["service"], one["objective"]) in kept]
+            for part in ("objectives", "decisions")
+        ]
+        return found["records"], found["steps"], *of_kept
+
+    assert told(standards_of(kept)) == told(standards_of(kept, others))
 
 
 HOURLY = objective("", RequestAvailability(), rolling("1h", HOUR), "0.5")
@@ -218,7 +243,7 @@ def orderly_logs(draw: st.DrawFn) -> list[tuple[int, dict[str, Any]]]:
     return [(T0 + time, {**draw(EVENTS), "id": draw(ids)}) for time in times]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(orderly_logs(), promises(("hotline", "desk"), NAMES))
 def test_services_and_kinds_change_nothing_of_one_another(
     events: list[tuple[int, dict[str, Any]]], drawn: Promises
