@@ -25,7 +25,7 @@ from streams.views.levels import ObjectiveLevel, Ratio, Reading
 from streams.views.objectives import Verdict, standing
 from streams.watermark import TimePolicy
 from tests.streams.drawn_standards import NAMES, WINDOWS, Promises, promises, standards_of
-from tests.streams.logs import EVENTS, HOUR, T0, Run, decided, logs, objective, raw, rolling
+from tests.streams.logs import EVENTS, HOUR, MINUTE, T0, Run, decided, logs, objective, raw, rolling
 from tests.streams.oracle import Oracle, Record
 
 Key = tuple[str, str]
@@ -238,7 +238,7 @@ def group_of(event: Mapping[str, Any]) -> str:
 @st.composite
 def orderly_logs(draw: st.DrawFn) -> list[tuple[int, dict[str, Any]]]:
     """Events in the order of their times, several at one time, with ids that come again; none is late or future."""
-    times = sorted(draw(st.lists(st.integers(0, 3 * HOUR // 1_000).map(lambda s: s * 1_000), max_size=40)))
+    times = sorted(draw(st.lists(st.integers(0, 20).map(lambda number: number * 7 * MINUTE), max_size=40)))
     ids = st.sampled_from((None, "a", "b"))
     return [(T0 + time, {**draw(EVENTS), "id": draw(ids)}) for time in times]
 
