@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from streams.events import Event, Kind
+from streams.events import BadEvent, Event, Kind, require_complete
 
 #: Fields that mean the same to every decoder of interactions, the narrowest included.
 _ALIKE: Final = frozenset({"time", "duration", "customer", "id"})
@@ -55,9 +55,12 @@ def events_without(field: str, documents: Iterable[Mapping[str, object]]) -> lis
     """The events in ``documents``, without the value of ``field``; None where that is not all that is wrong of any."""
     rest = [{name: value for name, value in document.items() if name != field} for document in documents]
     try:
-        return msgspec.convert(rest, list[Event])
-    except msgspec.ValidationError:
+        events = msgspec.convert(rest, list[Event])
+        for event in events:
+            require_complete(event)
+    except (msgspec.ValidationError, BadEvent):
         return None
+    return events
 
 
 #: Most bytes of records that are looked at together: all of them are in memory as objects then.

@@ -235,6 +235,13 @@ def test_what_is_refused_together_is_told_as_if_each_were_alone(shape: Shape | N
             assert alone == ("ignored",)
 
 
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("lacks", ['"kind":"probe"', '"kind":"case","case":"c"', '"kind":"measure","indicator":"i"'])
+def test_nothing_is_left_out_of_events_that_do_not_count(lacks: str, count: int) -> None:
+    raw = f'{{"customer":5,{lacks},"x":1,"time":5,"service":"hotline"}}'.encode()
+    assert check([NEIGHBOUR, *[raw] * count, text(customer=5), NEIGHBOUR]) == count + 3
+
+
 # -- hostile bytes ----------------------------------------------------------------------------------------------------
 
 HOSTILE: dict[str, Callable[[], bytes]] = {
