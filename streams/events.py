@@ -241,7 +241,16 @@ def _why(refusal: str, document: Mapping[str, object]) -> Unreadable:
 
 #: A rekeyed event has this in place of a value that its topic's mapping could not read: an object with the reason.
 UNREADABLE: Final = "unreadable"
-_REASONS: Final = frozenset(map(str, Reason))
+#: Those that can be said of a value. Being late is none of them: nobody may claim that of an event by what it says.
+_REASONS: Final = frozenset(
+    map(
+        str,
+        (
+            *(Reason.NOT_FINITE, Reason.INVALID_VALUE, Reason.WRONG_TYPE, Reason.EMPTY, Reason.TOO_LONG),
+            *(Reason.NEGATIVE, Reason.OUT_OF_RANGE, Reason.INVALID_TIME, Reason.TIME_WITHOUT_OFFSET, Reason.UNMAPPED),
+        ),
+    )
+)
 
 
 def may_lack(field: str, kind: object) -> bool:

@@ -192,6 +192,7 @@ LACKING = {
         text(duration={"unreadable": "unmapped"}), "duration", Reason.UNMAPPED
     ),
     "what looks like it": Lacking(text(duration={"unreadable": ["x"]}), "duration", Reason.WRONG_TYPE),
+    "what claims that the event is late": Lacking(text(duration={"unreadable": "late"}), "duration", Reason.WRONG_TYPE),
 }
 
 
