@@ -67,6 +67,10 @@ class Unreadable:
     reason: Reason
     detail: str
 
+    def __str__(self) -> str:
+        """The line for people, which stands for the value in messages."""
+        return self.detail
+
 
 _EXCERPT: Final = 80
 _LONGEST_MESSAGE: Final = 160

@@ -56,6 +56,10 @@ NO_EVENTS = {
     "NaN": Bad(b'{"time":NaN,"service":"a"}', Reason.NOT_FINITE, "NaN"),
     "NaN as service": Bad(b'{"time":1,"service":NaN,"duration":NaN}', Reason.NOT_FINITE, "NaN"),
     "half a surrogate pair beside NaN": Bad(b'{"time":1,"service":"\\ud800","duration":NaN}', Reason.NOT_FINITE, "NaN"),
+    "NaN as type of a control record": Bad(b'{"kind":"control","type":NaN}', Reason.WRONG_TYPE, '(found "NaN is no'),
+    "NaN as type of a CloudEvent": Bad(
+        b'{"specversion":"1.0","type":NaN,"time":1,"data":{"service":"a"}}', Reason.UNKNOWN_KIND, '(found "NaN is no'
+    ),
     "minus infinity": Bad(b'{"time":-Infinity,"service":"a"}', Reason.NOT_FINITE, "leave the field out"),
     "an array": Bad(b'[{"time":1,"service":"a"}]', Reason.NOT_AN_OBJECT, "list"),
     "null": Bad(b"null", Reason.NOT_AN_OBJECT, "NoneType"),
