@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from streams.catalogue import Catalogue, StepSeries
 from streams.derivers.timelines import Timelines
-from streams.eras import Eras
+from streams.eras import Era, Eras
 from streams.history import NEVER, History
 from streams.open_slices import contents
 from streams.slices import Counts, Distributions, Slice, slice_ceiling
@@ -34,6 +34,19 @@ class _Totals:
         self.distributions = distributions
         self.extremes = extremes
         self.coverage: Coverage = {}
+        self._ahead: dict[int, CountTotals] = {}  # what is counted by standards that hold later, by their beginnings
+
+    def add_ahead(self, start_ms: int, counts: Counts) -> None:
+        """Add what is counted by standards that hold only from ``start_ms`` on."""
+        self.counts.add(counts)
+        self._ahead.setdefault(start_ms, CountTotals()).add(counts)
+
+    def objective(self, number: int, others: Iterable[int]) -> Ratio:
+        """Ratio ``number``, without what went into it by the standards that begin at ``others``."""
+        found = self.counts.ratio(number)
+        for ratio in (self._ahead[start_ms].ratio(number) for start_ms in others if start_ms in self._ahead):
+            found = Ratio(found.good - ratio.good, found.total - ratio.total)
+        return found
 
     def add(self, counts: Counts, distributions: Distributions) -> None:
         self.counts.add(counts)
@@ -199,18 +212,23 @@ class Reader:
     def _add_open(self, totals: _Totals, counts_ms: int, distributions_ms: int, end_ms: int) -> None:
         """Add the open slices that end by ``end_ms``, counts and distributions each from where they begin."""
         for era in self._eras:
+            add_counts = self._adding(totals, era)
             opened = [one for one in era.open if one.end_ms <= end_ms]
             for one, counts, distributions in zip(opened, *contents(era.router, opened), strict=True):
                 if one.start_ms >= counts_ms:
-                    totals.counts.add(counts)
+                    add_counts(counts)
                 if one.start_ms >= distributions_ms:
                     totals.distributions.add(distributions)
                     totals.extremes.add(distributions)
 
     def _look_ahead(self, totals: _Totals, counts_ms: int) -> None:
         """Add what probes hold behind closed slices, from ``counts_ms`` on and to the end of what they claim."""
-        for counts in self._eras.look_ahead(self._timelines, counts_ms):
-            totals.counts.add(counts)
+        for era, counts in zip(self._eras, self._eras.look_ahead(self._timelines, counts_ms), strict=True):
+            self._adding(totals, era)(counts)
+
+    def _adding(self, totals: _Totals, era: Era) -> Callable[[Counts], None]:
+        """Function that adds to ``totals`` what is counted by the standards of ``era``."""
+        return totals.counts.add if era is self._eras.now else partial(totals.add_ahead, era.start_ms)
 
     def _reading(
         self, name: str, start_ms: int | None, end_ms: int | None, totals: _Totals, breaches: Breaches
@@ -220,10 +238,12 @@ class Reader:
 
     def _objectives(self, name: str, totals: _Totals, breaches: Breaches) -> Iterable[ObjectiveLevel]:
         """Levels of the objectives that are judged over the window ``name``, or since the beginning."""
-        era = self._eras.now
+        era, *later = self._eras
         for (service, objective_name), number in sorted(era.router.objectives.items()):
             objective = era.standards.services[service].objectives[objective_name]
-            ratio = totals.counts.ratio(number)
+            # Standards that promise something else by this name may go on with the ratio for another objective.
+            others = [one.start_ms for one in later if one.router.objectives.get((service, objective_name)) != number]
+            ratio = totals.objective(number, others)
             since = breaches.get((service, objective_name))
             if name == "all":
                 yield ObjectiveLevel(service, objective, Ratio(), ratio, since)

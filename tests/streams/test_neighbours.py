@@ -20,7 +20,15 @@ from streams.decisions import Decision
 from streams.engine import Advanced, Engine
 from streams.saving import restore
 from streams.standards.load import load
-from streams.standards.model import FailureFree, Objective, ProbeAvailability, RequestAvailability, Standards, Window
+from streams.standards.model import (
+    FailureFree,
+    Objective,
+    ProbeAvailability,
+    RequestAvailability,
+    ResponseTimeWithin,
+    Standards,
+    Window,
+)
 from streams.views.levels import ObjectiveLevel, Ratio, Reading
 from streams.views.objectives import Verdict, standing
 from streams.watermark import TimePolicy
@@ -167,6 +175,27 @@ def test_an_objective_counts_from_when_it_is_promised(
     for stops in ([], [2], [3], [4]):
         levels = objectives_of(Told(versions, log, stops).engine.read(HOURLY.window), [("hotline", "a")])
         assert levels["hotline", "a"].window == expected
+
+
+def test_what_is_pending_gives_an_objective_nothing_of_another() -> None:
+    """Two share a ratio; the standards to come promise something else by one's name, and go on with the other's."""
+    quick = objective("", ResponseTimeWithin(10_000_000), rolling("1h", HOUR), "0.5")
+    log = [
+        Record(raw({"service": "hotline", "duration": 1}, T0), T0),
+        Record(control.standards("1", T0), T0),
+        Record(raw({"service": "hotline", "duration": 2}, T0 + 10_000), T0 + 10_000),
+    ]
+    for neighbour in ({}, {("hotline", "b"): HOURLY}):
+        versions = [
+            standards_of({("hotline", "a"): one, **neighbour}, digest=f"{number}")
+            for number, one in enumerate((HOURLY, quick))
+        ]
+        for stops in ([], [2], [3]):
+            engine = Told(versions, log, stops).engine
+            (found, *others) = engine.read(HOURLY.window).objectives
+            assert found.window == Ratio(1, 1)
+            assert [one.window for one in others] == [Ratio(2, 2)] * len(neighbour)
+            assert engine.cumulative(ended=True).objectives[0].cumulative == Ratio(1, 1)
 
 
 class Told:
