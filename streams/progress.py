@@ -15,6 +15,7 @@ import xxhash
 
 from streams.columns import Batch, Content
 from streams.decoding import Rejection
+from streams.events import OPTIONAL
 from streams.rejections import Reason
 from streams.watermark import NO_TIMESTAMP
 
@@ -120,10 +121,14 @@ class Progress:
 
     @property
     def hardly_readable(self) -> list[str]:
-        """Fields of which more than `MOST_UNREADABLE` of the values were left out."""
+        """Fields of which more than `MOST_UNREADABLE` of the values were left out.
+
+        Not outcomes and roles: of those only values are left out that mean nothing for their event's kind.
+        """
         lost = Counter[str]()
         for (name, _), count in self.unreadable.items():
-            lost[name] += count
+            if name in OPTIONAL:
+                lost[name] += count
         return sorted(name for name, count in lost.items() if count > MOST_UNREADABLE * (count + self.readable[name]))
 
 

@@ -235,6 +235,14 @@ def test_a_field_is_hardly_readable_once_more_than_one_value_in_twenty_is_left_o
     assert engine.progress.hardly_readable == ["duration"]
 
 
+@pytest.mark.parametrize("fields", [{"outcome": "up"}, {"role": "boss"}], ids=["an outcome", "a role"])
+def test_a_value_that_means_nothing_for_its_kind_is_no_reason_to_look(fields: dict[str, object]) -> None:
+    engine = Engine(Standards(), source="events", partition=0)
+    engine.fold(Batch.of("events", 0, [text(kind="probe", up=True, **fields), *[text()] * 1_000]))
+    assert engine.progress.unreadable.total() == 1
+    assert engine.progress.hardly_readable == []
+
+
 def test_what_events_of_a_kind_have_is_counted_by_field_whatever_decodes_them() -> None:
     engine = Engine(Standards(), source="events", partition=0)
     values = [
