@@ -20,7 +20,7 @@ from streams.rows import Row
 from streams.saving import rebuild, restore
 from streams.standards.model import Standards
 from streams.standards_log import Book
-from streams.state import FORMAT, StateUnusable, peek
+from streams.state import FORMAT, PartitionRow, StateUnusable, peek
 from streams.watermark import TimePolicy
 
 
@@ -169,7 +169,8 @@ def take_over(records: Mapping[bytes, bytes], start: Start, *, beginning: int) -
     """Begin to own a partition with the newest committed value of each of its rows; none for a partition never owned.
 
     Damaged rows are left out and told of; where the log, which begins at ``beginning``, still reaches back to the
-    first record ever folded, everything is rebuilt from it instead.
+    first record ever folded, everything is rebuilt from it instead. So is state of an older form, if no standards are
+    lost that it was judged by.
 
     Raises:
         StandardsNeeded: the book is to look standards up; call again.
@@ -188,7 +189,7 @@ def take_over(records: Mapping[bytes, bytes], start: Start, *, beginning: int) -
         )
     row = peek(records)
     reaches = row is not None and beginning <= row.first  # the log has all that the readable row says was folded
-    if row is not None and row.format < FORMAT and reaches:
+    if row is not None and row.format < FORMAT and reaches and _are_known(row, start.book):
         return _rebuilt(
             records, start, Notice(NoticeType.FORMAT, row.offset, None, {"format": row.format, "rebuilt": True})
         )
@@ -208,6 +209,14 @@ def take_over(records: Mapping[bytes, bytes], start: Start, *, beginning: int) -
     if restored.damaged and row is not None and reaches:
         return _repaired(records, start, row.offset, restored.damaged)
     return Ownership(restored.engine, restored.damaged)
+
+
+def _are_known(row: PartitionRow, book: Book) -> bool:
+    """Whether all standards that the partition was ever judged by can be had, so that it can be judged by them again.
+
+    Raises `StandardsNeeded`.
+    """
+    return all(book(named.hash) is not None for named in row.standards)
 
 
 def _rebuilt(

@@ -159,11 +159,12 @@ def today(rows: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
     }
 
 
-def test_where_earlier_standards_are_lost_nothing_is_believed_of_objectives() -> None:
+@pytest.mark.parametrize("beginning", [0, 1], ids=["though the log reaches back", "and records are, too"])
+def test_where_earlier_standards_are_lost_nothing_is_believed_of_objectives(beginning: int) -> None:
     _, rows = saved(
         replace(PLAIN, digest="lost"), [*LOG, control.standards("plain", 0), *values(["ok"] * 4, T0 + HOUR)]
     )
-    ownership = owned(rows, PLAIN, beginning=1)
+    ownership = owned(rows, PLAIN, beginning)
     told = [one.detail for one in ownership.engine.notices if one.type is NoticeType.FORMAT]
     assert told == [{"format": 1, "anew": [A, RING]}]
 
