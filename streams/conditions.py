@@ -54,7 +54,7 @@ class Literal:
 
     def __str__(self) -> str:
         """As in JSON."""
-        return show(self.value)
+        return json.dumps(self.value, ensure_ascii=False)
 
 
 Operand = Literal | Path

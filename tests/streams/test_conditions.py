@@ -228,6 +228,7 @@ def test_a_condition_is_read_as_it_is_written(text: str) -> None:
         "(a and b) and c",
         '["odd name"] == "x"',
         "x >= 1.5",
+        f'a == "{"x" * 100}"',
     ],
 )
 def test_conditions_are_written_as_people_write_them(text: str) -> None:
