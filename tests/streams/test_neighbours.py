@@ -267,12 +267,12 @@ def group_of(event: Mapping[str, Any]) -> str:
 @st.composite
 def orderly_logs(draw: st.DrawFn) -> list[tuple[int, dict[str, Any]]]:
     """Events in the order of their times, several at one time, with ids that come again; none is late or future."""
-    times = sorted(draw(st.lists(st.integers(0, 20).map(lambda number: number * 7 * MINUTE), max_size=40)))
-    ids = st.sampled_from((None, "a", "b"))
+    times = sorted(draw(st.lists(st.integers(0, 20).map(lambda number: number * 7 * MINUTE), min_size=12, max_size=40)))
+    ids = st.sampled_from((None, "a", "a", "b"))
     return [(T0 + time, {**draw(EVENTS), "id": draw(ids)}) for time in times]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(orderly_logs(), promises(("hotline", "desk"), NAMES))
 def test_services_and_kinds_change_nothing_of_one_another(
     events: list[tuple[int, dict[str, Any]]], drawn: Promises
