@@ -70,6 +70,7 @@ class Shared:
     counts: Counts
     _mappers: dict[str, tuple[Standards, Mapper | None]] = field(default_factory=dict)
     _sought: dict[str, set[Path]] = field(default_factory=dict)  # by topic, what none of its records has had
+    _mapped: set[str] = field(default_factory=set)  # topics of which a record was mapped as it is now
 
     def mapper(self, topic: str) -> Mapper | None:
         """How records of ``topic`` are mapped, by the standards of now; None: they have the wire format."""
@@ -78,20 +79,24 @@ class Shared:
             mapping = self.standards.mappings.get(topic)
             known = self._mappers[topic] = (self.standards, compile_mapping(mapping) if mapping else None)
             self._sought.pop(topic, None)
+            self._mapped.discard(topic)
         return known[1]
 
     def rekey(self, batch: Batch) -> Rekeying:
         """Make ``batch`` into records for the rekeyed topic."""
         mapper = self.mapper(batch.source)
         sought = self._sought.setdefault(batch.source, set(mapper.paths)) if mapper else None
-        return rekey(batch, mapper, sought)
+        rekeying = rekey(batch, mapper, sought)
+        if rekeying.mapped:
+            self._mapped.add(batch.source)
+        return rekeying
 
     def never_found(self) -> dict[str, tuple[str, ...]]:
         """By topic, paths of its mapping that none of the records rekeyed so far has had."""
         return {
             topic: tuple(map(str, mapper.in_order(sought)))
             for topic, sought in sorted(self._sought.items())
-            if (mapper := self._mappers[topic][1])
+            if topic in self._mapped and (mapper := self._mappers[topic][1])
         }
 
 

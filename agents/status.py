@@ -117,8 +117,8 @@ class RekeyStatus:
     transactions: int = 0
     retries: int = 0
     lag: int | None = None
-    never_found: Mapping[str, Collection[str]] = field(default_factory=dict)
     last_error: str | None = None
+    never_found: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,7 +235,7 @@ class Engine:
 
     def _fold_part(self, batch: Batch, content: Content) -> list[DeadLetter]:
         """Fold records of which at most the last is a proposal."""
-        rejected = list(content.rejected)
+        rejected, paths = list(content.rejected), self._paths
         for observations, position, record in content.runs():
             if len(observations):
                 admitted = admit(batch, observations, self.watermark, self.eras)
@@ -247,11 +247,18 @@ class Engine:
                     self._ahead.append(self._advance())
                 self._obey(record, int(batch.offsets[position]), int(batch.timestamps[position]))
         self._note(batch, content, rejected)
+        if self._paths != paths:
+            self.progress.mapped = 0  # of another mapping nothing is known yet
         return dead_letters(batch, rejected)
 
     def _decode(self, batch: Batch) -> Content:
         mapper = self.standards_log.mapper()
         return read_batch(batch.values, self.names, mapper, self._sought(mapper))
+
+    @property
+    def _paths(self) -> tuple[Path, ...]:
+        mapper = self.standards_log.mapper()
+        return mapper.paths if mapper else ()
 
     def _sought(self, mapper: Mapper | None) -> list[Path]:
         found = self.progress.found

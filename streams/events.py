@@ -15,6 +15,7 @@ from operator import attrgetter
 from typing import Annotated, Final, Literal
 
 import msgspec
+import xxhash
 
 from streams.rejections import (
     BadEvent,
@@ -153,7 +154,6 @@ _INTERACTION: Final = Kind.INTERACTION.value
 decode_interaction: Final[Callable[[bytes], Interaction]] = msgspec.json.Decoder(_StrictInteraction).decode
 #: Decodes an event that has no unknown field; raises what msgspec raises. Kinds' own rules are not checked yet.
 decode_strict: Final[Callable[[bytes], Event]] = msgspec.json.Decoder(_StrictEvent).decode
-_decode_lenient: Final = msgspec.json.Decoder(Event).decode
 _decode_any: Final = msgspec.json.Decoder().decode
 
 
@@ -265,9 +265,14 @@ def may_lack(field: str, kind: object) -> bool:
 
 
 def source_of(document: Mapping[str, object]) -> str:
-    """The `source` of a CloudEvent; "" where ``document`` is none, or has none that is a text."""
+    """The `source` of a CloudEvent; "" where ``document`` is none, or has none that is a text.
+
+    A long one is told by its hash, so that an event that was mapped is not larger for it.
+    """
     source = document.get("source") if "specversion" in document else None
-    return source if isinstance(source, str) else ""
+    if not isinstance(source, str):
+        return ""
+    return source if len(source) <= MAX_TEXT else xxhash.xxh3_128_hexdigest(source.encode())
 
 
 def _parse(raw: bytes) -> dict[str, object]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from streams.catalogue import Member
 from streams.judging import identity
 from streams.standards.model import Standards
-from streams.standards_log import Named, StandardsLog
+from streams.standards_log import StandardsLog
 
 
 class Migrated(NamedTuple):
@@ -42,13 +42,23 @@ def migrated(members: Iterable[Member], log: StandardsLog) -> Migrated:
     doubted = _doubted(log)
     found: list[Member] = []
     for member in members:
-        found += _objectives(member, eras, doubted) if member.kind == "measure" else [member]
-    anew: dict[_Measured, Member] = {}
+        found += _objectives(member, eras[0][1], doubted) if member.kind == "measure" else [member]
+    anew: set[tuple[str, str]] = set()
+    before: set[_Measured] = set()
     for named, measured in eras:
         for one in measured:
-            if doubted is None or one[::2] in doubted:
-                anew.setdefault(one, Member("objective", *one, day=1, offset=named.offset))
-    return Migrated([*found, *anew.values()], sorted({one[:2] for one in anew}))
+            wrong = doubted is None or one[::2] in doubted
+            if wrong:
+                anew.add(one[:2])
+            # Those in force whose ratios are right go on with them, and so does who goes on behind them.
+            if one not in before and (wrong or before):
+                found.append(Member("objective", *one, day=int(wrong), offset=named.offset))
+        before = set(measured) or {_NONE}
+    return Migrated(found, sorted(anew))
+
+
+#: Stands for standards that promise nothing, but that there were.
+_NONE: Final = _Measured("", "", "")
 
 
 def _measured(standards: Standards) -> Iterator[_Measured]:
@@ -70,11 +80,10 @@ def _doubted(log: StandardsLog) -> set[tuple[str, ...]] | None:
 
 
 def _objectives(
-    member: Member, eras: Sequence[tuple[Named, Sequence[_Measured]]], doubted: Collection[tuple[str, ...]] | None
+    member: Member, in_force: Sequence[_Measured], doubted: Collection[tuple[str, ...]] | None
 ) -> list[Member]:
-    """The objectives that go on with the ratio of ``member``; one that no standards name where there is none."""
+    """The objectives in force that go on with the ratio of ``member``; one that no standards name where none does."""
     names: list[str] = []
     if doubted is not None and (member.service, member.name) not in doubted:
-        measured = (one for _, each in eras for one in each if one[::2] == (member.service, member.name))
-        names = sorted({one.objective for one in measured})
+        names = sorted({one.objective for one in in_force if one[::2] == (member.service, member.name)})
     return [Member("objective", member.service, name, member.name, 0, member.offset) for name in names or [""]]

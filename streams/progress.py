@@ -68,7 +68,7 @@ class Progress:
     readable: Counter[str] = field(default_factory=Counter)  # values of optional fields, by field
     unreadable: Counter[tuple[str, Reason]] = field(default_factory=Counter)  # those left out of events that count
     examples: dict[tuple[str, Reason], LeftOut] = field(default_factory=dict, compare=False)  # since the process began
-    mapped: int = 0  # records that a mapping was asked about
+    mapped: int = 0  # records that the newest mapping was asked about
     found: set[str] = field(default_factory=set)  # paths of mappings that any record has had
     newest_ms: int | None = None
     watermark_ms: int | None = None

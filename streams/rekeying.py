@@ -74,10 +74,11 @@ class Rekeyed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rekeying:
-    """What became of a batch: its records in log order, and how many were dropped on purpose."""
+    """What became of a batch: its records in log order, how many were dropped on purpose, and how many mapped."""
 
     records: Sequence[Rekeyed]
     dropped: int
+    mapped: int = 0
 
     @property
     def rejected(self) -> int:
@@ -118,7 +119,7 @@ def rekey(batch: Batch, mapper: Mapper | None = None, sought: set[Path] | None =
         at = rejection.position
         found[at] = Rekeyed(offsets[at], stamps[at], key, value, rejection.reason, size)
     records = [record for record in found if record is not None]
-    return Rekeying(records, len(batch) - len(records))
+    return Rekeying(records, len(batch) - len(records), decoding.mapped)
 
 
 def _rejected(raw: bytes | None, *, mapped: bool) -> tuple[bytes | None, int | None]:

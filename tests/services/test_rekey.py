@@ -571,7 +571,7 @@ def test_a_mapped_topic_arrives_in_the_wire_format(world: Callable[..., World], 
     assert found["/0/0"].key == b"web"
     expected = {"service": "web", "time": 1_772_328_600.5, "duration": 0.25}
     assert json.loads(found["/0/0"].value or b"") == expected
-    assert (found["/0/2"].value, found["/0/2"].headers) == (foreign[2], {"slm-reason": b"unmapped"})
+    assert (found["/0/2"].value, found["/0/2"].headers) == (foreign[2], {"slm-reason": b"wrong-type"})
 
 
 def test_values_too_large_for_the_rekeyed_topic_pass_as_ones_too_large_for_an_event(

@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams import control
+from streams.columns import Batch
 from streams.conditions import Path, Scalar
+from streams.engine import Engine
 from streams.events import KNOWN_FIELDS, BadEvent, Reason, from_document
 from streams.grammar import parse_condition, parse_path
 from streams.mapping import (
@@ -29,6 +32,7 @@ from streams.mapping import (
     wanted,
 )
 from streams.rejections import Unreadable
+from streams.standards.model import Standards
 
 
 def mapped(rule: Rule, document: dict[str, Any], name: str = "step") -> object:
@@ -363,3 +367,20 @@ def test_every_field_says_what_it_takes(name: str) -> None:
 )
 def test_constants_are_judged_by_the_wire_format(name: str, value: Scalar, expected: bool) -> None:
     assert accepts(name, value) is expected
+
+
+def test_a_mapping_that_has_read_nothing_yet_has_missed_nothing() -> None:
+    def reading(path: str, digest: str) -> Standards:
+        rules: dict[str, Rule] = {"service": Constant("shop"), "time": taken("at"), "step": taken(path)}
+        return Standards(mappings={"t": MappingSpec(rules)}, digest=digest)
+
+    book = {"other": reading("route", "other")}
+    engine = Engine(reading("page", "one"), source="t", partition=0, book=book.get)
+    record, change = b'{"at": 1000, "page": "/"}', control.standards("other", 0)
+    engine.fold(Batch.of("t", 0, [record, b'{"at": 1000}']))
+    assert engine.never_found == []
+    engine.fold(Batch.of("t", 0, [record, change], 2))
+    assert engine.never_found == []
+    engine.fold(Batch.of("t", 0, [record], 4))
+    assert engine.never_found == ["route"]
+    assert engine.progress.mapped == 1

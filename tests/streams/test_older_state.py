@@ -44,9 +44,10 @@ LOG = values(["ok", "failed", "failed", "ok", "ok"])
 ON = values(["ok", "failed", "failed", "failed"], T0 + 5 * MINUTE)
 
 
-def saved(standards: Standards, log: list[bytes] = LOG) -> tuple[Engine, dict[bytes, bytes]]:
-    """An engine behind ``log``, and what was saved of it, in the first form."""
-    engine = Engine(standards, source="events", partition=0, book={"plain": PLAIN, "shared": SHARED}.get)
+def saved(standards: Standards, log: list[bytes] = LOG, *others: Standards) -> tuple[Engine, dict[bytes, bytes]]:
+    """An engine behind ``log``, and what was saved of it, in the first form; the log may name ``others``."""
+    book = {one.digest: one for one in (PLAIN, SHARED, *others)}
+    engine = Engine(standards, source="events", partition=0, book=book.get)
     engine.fold(Batch.of("events", 0, log, 0))
     engine.advance()
     return engine, first_form({name: value for name, value in engine.take() if value is not None})
@@ -185,3 +186,16 @@ def test_state_that_was_migrated_and_saved_goes_on_like_any_other(standards: Sta
     assert windows(heir.engine) == windows(ownership.engine)
     assert not [one for one in heir.take().notices if one.type is NoticeType.FORMAT]
     assert msgspec.to_builtins(peek(kept))["format"] == 2
+
+
+def test_an_objective_that_is_about_to_come_does_not_go_on_with_another_one_s_ratio() -> None:
+    later = standards_of({("hotline", "later"): AVAILABLE, ("hotline", "ring"): RINGING}, digest="later")
+    only = standards_of({("hotline", "a"): AVAILABLE, ("hotline", "ring"): RINGING}, digest="only")
+    book = {"later": later, "only": only}.get
+    _, rows = saved(only, [*LOG, control.standards("later", 0)], later)
+    ownership = take_over(rows, Start("events", 0, only, book), beginning=1)
+    log = [*LOG, control.standards("later", 0), *values(["failed"] * 4, T0 + 6 * MINUTE)]
+    first = ownership.expected
+    ownership.fold(Batch.of("events", 0, log[first:], first))
+    # One event counted as they were, under standards that did not hold yet; the four behind them under those that do.
+    assert windows(ownership.engine) == {("hotline", "later"): Ratio(0, 4), RING: Ratio(3, 9)}

@@ -165,6 +165,15 @@ def test_a_mapped_event_keeps_the_source_of_its_cloud_event() -> None:
         assert progress.unreadable == {("duration", Reason.WRONG_TYPE): 5}
 
 
+def test_the_source_of_a_cloud_event_makes_no_event_too_large() -> None:
+    spec = MappingSpec({"service": Taken(parse_path("data.app")), "time": Taken(parse_path("time"))})
+    head = {"specversion": "1.0", "type": "x.order", "time": "2026-03-01T09:30:00Z", "source": "/x" * 32_000}
+    value = json.dumps({**head, "data": {"app": "a"}}).encode()
+    rekeyed = [record.value for record in rekey(Batch.of("t", 0, [value]), compile_mapping(spec)).records]
+    assert folded(rekeyed).accepted == folded([value], spec).accepted == 1
+    assert len(rekeyed[0] or b"") < 300
+
+
 def test_paths_that_any_record_has_are_no_longer_sought() -> None:
     sought = set(MAPPER.paths)
     rekey(Batch.of("t", 0, [b'{"app": "a", "when": 1000}', b'{"noise": true}', b"junk"]), MAPPER, sought)
