@@ -190,7 +190,7 @@ class _Events:
         self.times: list[FloatArray] = []
         self.durations: list[FloatArray] = []
         self.ids: list[str | None] = []
-        self.scopes: list[IdArray] = []  # what identities rest on beside ids, times and codes
+        self.scopes: list[IdArray | None] = []  # what identities rest on beside ids, times and codes
         self.readable = Counter[str]()
         self.positions: list[IntArray] = []
         self.probes: dict[int, Interaction] = {}
@@ -238,13 +238,20 @@ class _Events:
 
         None if no event has an id.
         """
-        found = hashes(self.ids, Seed.ID, len(self.ids))
-        if isinstance(found, int):
+        found = hashes(self.ids, len(self.ids) - self.readable["id"], Seed.ID)
+        if found is None:
             return None
+        absent = found == NO_ID
         found += times.astype(np.uint64) * SPREAD
         found += names.scopes[codes]
-        found += np.concatenate(self.scopes)
-        found[[not text for text in self.ids]] = NO_ID
+        if any(part is not None for part in self.scopes):
+            lengths = map(len, self.positions)
+            parts = (
+                np.zeros(count, np.uint64) if part is None else part
+                for part, count in zip(self.scopes, lengths, strict=True)
+            )
+            found += np.concatenate(list(parts))
+        found[absent] = NO_ID
         return found
 
 
@@ -273,16 +280,15 @@ _time: Final = attrgetter("time")
 _duration: Final = attrgetter("duration")
 
 
-def _scopes(columns: Columns, positions: IntArray, sources: Mapping[int, str]) -> IdArray:
-    """What the case, its transition and the source of a CloudEvent contribute to identities; nothing without ids."""
-    count = len(positions)
-    found = np.zeros(count, np.uint64)
-    if columns.ids is not None:
-        found += hashes(columns.cases, Seed.CASE, count)
-        found += hashes(columns.transitions, Seed.TRANSITION, count)
-        if sources:
-            found += hashes([sources.get(position) for position in positions.tolist()], Seed.SOURCE, count)
-    return found
+def _scopes(columns: Columns, positions: IntArray, sources: Mapping[int, str]) -> IdArray | None:
+    """What the case, its transition and the source of a CloudEvent contribute to identities; None: nothing."""
+    if columns.ids is None:
+        return None
+    named = [sources.get(position) for position in positions.tolist()] if sources else None
+    parts = ((columns.cases, Seed.CASE), (columns.transitions, Seed.TRANSITION), (named, Seed.SOURCE))
+    known = ((texts, seed) for texts, seed in parts if texts is not None)
+    found = [part for texts, seed in known if (part := hashes(texts, texts.count(None), seed)) is not None]
+    return sum(found[1:], found[0]) if found else None
 
 
 def times_ms(seconds: FloatArray) -> tuple[IntArray, BoolArray]:

@@ -8,7 +8,7 @@ batches, on decoders, or on which services share a partition.
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import repeat
 from typing import Final
 
@@ -43,11 +43,21 @@ def scope_of(kind: str, service: str, step: str | None) -> int:
     return sum(xxhash.xxh3_64_intdigest(text.encode(), seed) for text, seed in parts if text) & _MASK
 
 
-def hashes(texts: Sequence[str | None] | None, seed: Seed, count: int) -> IdArray | int:
-    """What each of ``texts``, of which there are ``count``, contributes to identities: nothing where there is none."""
-    if texts is None or texts.count(None) == count:
-        return 0
-    encoded = [text.encode() if text else b"" for text in texts]
-    found = np.fromiter(map(xxhash.xxh3_64_intdigest, encoded, repeat(int(seed))), np.uint64, count)
-    found[[not text for text in texts]] = 0
+def hashes(texts: Sequence[str | None], missing: int, seed: Seed) -> IdArray | None:
+    """What each of ``texts`` contributes to identities, of which so many are ``missing``; nothing where one is empty.
+
+    None where all are missing.
+    """
+    count = len(texts)
+    if missing == count:
+        return None
+    present = [text or "" for text in texts] if missing else texts
+    encoded = map(str.encode, present)  # type: ignore[arg-type]  # there is no None among them
+    # Where no seed is named it is 0, and to name it takes longer.
+    digests = map(_digest, encoded) if seed == Seed.ID else map(_digest, encoded, repeat(int(seed)))
+    found = np.fromiter(digests, np.uint64, count)
+    found[found == _digest(b"", int(seed))] = 0
     return found
+
+
+_digest: Final[Callable[..., int]] = xxhash.xxh3_64_intdigest

@@ -199,7 +199,7 @@ FIGURES: Final[dict[str, Callable[[Bench], Result]]] = {
     ),
     "all_cases": _variant("all_cases", 0.5, lambda bench: bench.filled(Floor(bench.events, cases=True))),
     "one_busy_service": _variant("one_busy_service", 0.5, lambda bench: bench.filled(Floor(bench.events, busiest=0.9))),
-    "all_with_ids": _variant("all_with_ids", 0.5, lambda bench: bench.filled(Floor(bench.events, ids=True))),
+    "all_with_ids": _variant("all_with_ids", 0.75, lambda bench: bench.filled(Floor(bench.events, ids=True))),
     "malformed": _variant(
         "malformed",
         0.667,
