@@ -136,6 +136,20 @@ class Floor:
         return self.worker
 
 
+@dataclass(frozen=True)
+class OnePartition:
+    """A worker that has one partition with everything in it, read by a real engine."""
+
+    engine: Engine
+    standards: Standards
+
+    def engines(self) -> Sequence[Engine]:
+        return [self.engine]
+
+    def status(self) -> WorkerStatus:
+        return worker()
+
+
 MONTH = Window("calendar month", period=Period.MONTH)
 ROLLING = Window("28d", rolling_ms=28 * 86_400_000)
 

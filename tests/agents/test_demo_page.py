@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pytest
 
@@ -19,30 +18,11 @@ from streams.standards.model import FailureFree, ProbeAvailability, RequestAvail
 from streams.texts import Language
 from tests.agents import floor
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from agents.status import WorkerStatus
-
 #: In the middle of a month, so that months and days have all of it.
 START_MS: Final = 1_763_900_000_000
 SECONDS: Final = 90
 STANDARDS: Final = load((files("streams.packs") / "demo.yaml").read_text("utf-8"), file="demo.yaml")
 OBJECTIVES: Final = [(service.name, name) for service in STANDARDS.services.values() for name in service.objectives]
-
-
-@dataclass
-class Observed:
-    """A worker that has one partition with everything in it."""
-
-    engine: Engine
-    standards = STANDARDS
-
-    def engines(self) -> Sequence[Engine]:
-        return [self.engine]
-
-    def status(self) -> WorkerStatus:
-        return floor.worker()
 
 
 @cache
@@ -53,7 +33,7 @@ def services() -> dict[str, Any]:
     engine = Engine(STANDARDS, source="service-events-demo", partition=0)
     engine.fold(Batch.of("service-events-demo", 0, [raw for _, raw in made], 0, [at for at, _ in made]))
     engine.advance()
-    found = document(Observed(engine), Language.EN, START_MS / 1_000 + SECONDS)
+    found = document(floor.OnePartition(engine, STANDARDS), Language.EN, START_MS / 1_000 + SECONDS)
     return {service["name"]: service for service in found["services"]}
 
 

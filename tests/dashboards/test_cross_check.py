@@ -10,7 +10,6 @@ import math
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from dataclasses import dataclass
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
@@ -35,9 +34,8 @@ from tests.services.parts import require
 from tests.services.prometheus import Prometheus, scraping
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
-    from agents.status import WorkerStatus
 
 START_MS = 1_763_900_000_000  # the start of a slice
 FIVE_MINUTES_MS = 300_000
@@ -48,20 +46,6 @@ EXPRESSIONS = {panel["id"]: panel.get("targets", []) for panel in generate.dashb
 Place = tuple[str, str]
 PLACES = {(step.service, step.name) for step in STEPS}
 every_place = pytest.mark.parametrize("place", sorted(PLACES), ids=" ".join)
-
-
-@dataclass
-class Observed:
-    """A worker that has one partition with everything in it."""
-
-    engine: Engine
-    standards = STANDARDS
-
-    def engines(self) -> Sequence[Engine]:
-        return [self.engine]
-
-    def status(self) -> WorkerStatus:
-        return floor.worker()
 
 
 @cache
@@ -75,7 +59,7 @@ def pages() -> tuple[str, str]:
         values, stamps = [one.value for one in due], [one.at_ms for one in due]
         engine.fold(Batch.of("service-events-demo", 0, values, engine.expected or 0, stamps))
         engine.advance()
-        found.append(exposition.render(Observed(engine), None)[0].decode())
+        found.append(exposition.render(floor.OnePartition(engine, STANDARDS), None)[0].decode())
     return found[0], found[1]
 
 
