@@ -87,8 +87,7 @@ class Engine:
         self.saved: SavedPoint | None = None  # what it was restored from
         self.policy = policy or TimePolicy()
         self.standards_log = standards_log or StandardsLog.begin(source, book, standards)
-        self.names = Names()
-        self.catalogue = Catalogue(caps, members or ())
+        self.names, self.catalogue = Names(), Catalogue(caps, members or ())
         self.eras = Eras(self._first_era() if members is None else self._saved_eras())
         self.watermark = Watermark(self.policy_of(self.eras.newest.standards))
         self.timelines = Timelines()
@@ -106,10 +105,8 @@ class Engine:
         self.resume: int | None = None  # where the log is to be read on, while records are folded again
         self.mute_to: int | None = None  # what follows from records up to there has been told before
         self.told: dict[tuple[str, str], int] = {}  # breaches that this has left open, by their beginnings
-        self.writer = Writer()
-        self.unsaved = False
-        self.saved_members = len(members or ())
         self.last: LastRecord | None = None  # the last record folded
+        self.writer, self.unsaved, self.saved_members = Writer(), False, len(members or ())
 
     def _first_era(self) -> list[Era]:
         return [

@@ -44,8 +44,8 @@ class Notice:
 MOST_UNREADABLE: Final = Fraction(5, 100)
 
 
-class LeftOut(NamedTuple):
-    """An example of a value that was left out of its event: the record's offset, and a line for people."""
+class Example(NamedTuple):
+    """A value that was left out of its event, as an example: the offset of its record, and a line for people."""
 
     offset: int
     detail: str
@@ -67,7 +67,7 @@ class Progress:
     unknown_fields: int = 0
     readable: Counter[str] = field(default_factory=Counter)  # values of optional fields, by field
     unreadable: Counter[tuple[str, Reason]] = field(default_factory=Counter)  # those left out of events that count
-    examples: dict[tuple[str, Reason], LeftOut] = field(default_factory=dict, compare=False)  # since the process began
+    examples: dict[tuple[str, Reason], Example] = field(default_factory=dict, compare=False)  # since the process began
     mapped: int = 0  # records that the newest mapping was asked about
     found: set[str] = field(default_factory=set)  # paths of mappings that any record has had
     newest_ms: int | None = None
@@ -86,7 +86,7 @@ class Progress:
         self.found |= content.found
         for what, (position, detail) in content.examples.items():
             if what not in self.examples:
-                self.examples[what] = LeftOut(int(batch.offsets[position]), detail)
+                self.examples[what] = Example(int(batch.offsets[position]), detail)
         self.rejected.update(map(_reason, rejected))
         self.next_offset = int(batch.offsets[-1]) + 1
         self.unguarded = self.unguarded or bool((batch.timestamps == NO_TIMESTAMP).any())
