@@ -52,7 +52,9 @@ class Exit:
             return self.code == -signal.SIGKILL
         if self.asked is signal.SIGTERM:
             # Asked in the moment in which it gave up, since no broker answers or Kafka refuses what it saves.
-            return self.code == 0 or bool(self.code == UNAVAILABLE and self.complaint) or bool(self.refusal)
+            # Or asked while Python still started, before the worker could see to it: it has said and done nothing.
+            gave_up = bool(self.code == UNAVAILABLE and self.complaint) or bool(self.refusal)
+            return self.code == 0 or gave_up or (self.code == -signal.SIGTERM and not self.tail)
         return self.code in {UNAVAILABLE, STALLED}
 
     @property

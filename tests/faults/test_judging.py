@@ -179,6 +179,8 @@ def test_what_is_spoilt_is_found(
         (3, signal.SIGTERM, "Error: no broker answers\n", True),
         (3, signal.SIGTERM, "", False),
         (1, signal.SIGTERM, "MessageSizeTooLargeError\n", False),
+        (-15, signal.SIGTERM, "", True),
+        (-15, signal.SIGTERM, "slm: status page: http://127.0.0.1:9464/\n", False),
         (-9, signal.SIGKILL, "", True),
         (0, signal.SIGKILL, "", False),
         (3, None, "", True),
