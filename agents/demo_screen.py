@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text as Styled
 
-from streams.standards.model import Window
+from streams.calendars.periods import Window
 from streams.texts import Language, States, Tables, in_language
 from streams.texts.figures import NOTHING, count, duration, share
 from streams.views import levels

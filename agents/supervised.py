@@ -15,8 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from streams.calendars.periods import Window
 from streams.progress import Progress
-from streams.standards.model import Standards, Window
+from streams.standards.model import Standards
 from streams.views.levels import Reading
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from dashboards.queries import Expr
-    from streams.standards.model import Text
+    from streams.texts.phrase import Text
 
 #: Labels of an alert about a source partition. The worker's address is not one: the partition may change hands.
 SOURCE: Final = ("job", "topic", "partition")

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from dashboards.panels import DATASOURCE
-from streams.standards.model import Text
-from streams.texts.phrase import Language, in_language
+from streams.texts.phrase import Language, Text, in_language
 
 if TYPE_CHECKING:
     from dashboards.panels import Panel, Query, Tree

@@ -7,7 +7,7 @@ from typing import Final
 from dashboards.alerts import PARTITION, PARTITION_ZH, SOURCE, Alert, Severity
 from dashboards.queries import REJECTED, formula, max_by, over, series, sum_by
 from streams import conventions
-from streams.standards.model import Text
+from streams.texts.phrase import Text
 
 #: Name of the alert that the monitor is absent: while it fires, the others about the monitor say nothing more.
 DOWN: Final = "ServiceLevelMonitorDown"

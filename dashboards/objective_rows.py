@@ -21,7 +21,7 @@ from dashboards.panels import (
 )
 from dashboards.queries import Expr, formula, max_by, over, shown, sum_by
 from streams import conventions
-from streams.standards.model import Text
+from streams.texts.phrase import Text
 
 if TYPE_CHECKING:
     from streams.metric import Metric

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from streams.standards.model import Text
+from streams.texts.phrase import Text
 
 if TYPE_CHECKING:
     from dashboards.queries import Expr

@@ -14,7 +14,7 @@ from dashboards.alerts import Alert, Severity
 from dashboards.queries import formula, max_by, over, series
 from streams import conventions
 from streams.metric import Metric
-from streams.standards.model import Text
+from streams.texts.phrase import Text
 
 _OBJECTIVE: Final = ("job", "service", "objective")
 _SERVICE: Final = "{{ $labels.service }}"

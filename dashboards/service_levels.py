@@ -12,7 +12,7 @@ from dashboards.layout import render
 from dashboards.panels import DATASOURCE
 from dashboards.queries import formula, label_values, max_by, shown
 from streams import conventions
-from streams.standards.model import Text
+from streams.texts.phrase import Text
 
 if TYPE_CHECKING:
     from dashboards.panels import Tree

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboards.alerts import PARTITION, PARTITION_ZH, SOURCE, Alert, Severity
 from dashboards.queries import formula, max_by, over, series, sum_by
 from streams import conventions
-from streams.standards.model import Text
+from streams.texts.phrase import Text
 
 
 def alerts() -> tuple[Alert, ...]:

@@ -9,9 +9,10 @@ from typing import Final
 
 import numpy as np
 
+from streams.calendars.periods import Window
 from streams.history import NEVER, History
 from streams.slices import Counts
-from streams.standards.model import Objective, Standards, Window
+from streams.standards.model import Objective, Standards
 from streams.totals import RatioTotals
 from streams.views.levels import Ratio
 from streams.views.objectives import Verdict, judge

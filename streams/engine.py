@@ -15,6 +15,7 @@ from typing import Final
 
 from streams import control, history, saving
 from streams.admission import Admitted, admit
+from streams.calendars.periods import Window
 from streams.catalogue import Caps, Catalogue, Member
 from streams.columns import Batch, Content, read_batch
 from streams.decisions import Decision, Decisions
@@ -32,7 +33,7 @@ from streams.progress import LastRecord, Notice, NoticeType, Progress, SavedPoin
 from streams.reading import Reader
 from streams.rows import Row
 from streams.slices import LENGTH_MS, Counts, Distributions, OpenSlice, Slice, slice_ceiling, slice_start
-from streams.standards.model import Standards, Window
+from streams.standards.model import Standards
 from streams.standards_log import BEGINNING_MS, Book, Named, ProposedStandards, StandardsLog, StandardsNeeded
 from streams.state import Writer
 from streams.views.levels import Reading

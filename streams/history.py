@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from streams.calendars import LocalTime
+from streams.calendars.local_time import LocalTime
+from streams.calendars.periods import DAY_MS, Window
 from streams.slices import LENGTH_MS, Counts, Distributions, slice_start
-from streams.standards.model import DAY_MS, Standards, Window
+from streams.standards.model import Standards
 
 HOUR_MS: Final = 3_600_000
 FIVE_MINUTES_MS: Final = 300_000

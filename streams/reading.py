@@ -9,13 +9,13 @@ from typing import Final
 
 import numpy as np
 
+from streams.calendars.periods import Window
 from streams.catalogue import Catalogue, StepSeries
 from streams.derivers.timelines import Timelines
 from streams.eras import Era, Eras
 from streams.history import NEVER, History
 from streams.open_slices import contents
 from streams.slices import Counts, Distributions, Slice, slice_ceiling
-from streams.standards.model import Window
 from streams.tables import IntArray
 from streams.totals import BucketSlots, CountTotals, DistributionTotals, Extremes
 from streams.views.levels import ObjectiveLevel, Ratio, Reading, StepLevel

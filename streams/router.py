@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 
+from streams.calendars.periods import DAY_MS
 from streams.catalogue import LATEST_OFFSET, Catalogue
 from streams.columns import ABSENT
 from streams.derivers.timelines import Observed
@@ -32,13 +33,7 @@ from streams.judging import (
 )
 from streams.names import Names
 from streams.slices import PAIRS
-from streams.standards.model import (
-    DAY_MS,
-    Objective,
-    ProbeAvailability,
-    Standards,
-    Verdict,
-)
+from streams.standards.model import Objective, ProbeAvailability, Standards, Verdict
 from streams.tables import IntArray, Table, gather
 
 #: Durations need 45 bits; an edge is `profile << EDGE_BITS | limit`.

@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import date
 from typing import TypeVar
 
-from streams.calendars import Calendar
+from streams.calendars.business_hours import Calendar
 from streams.mapping import Choice, Constant, MappingSpec, Rule, Summed, Table, Taken, Unit
 from streams.standards import file, model, quantities
 from streams.standards.digest import digest
+from streams.texts.phrase import Text
 
 T = TypeVar("T")
 
@@ -90,8 +91,8 @@ def _availability(form: file.AvailabilityForm) -> model.Measure:
     return model.RequestAvailability(step=form.step, class_=form.class_)
 
 
-def _title(title: model.Text | None, name: str) -> model.Text:
-    return title or model.Text(name, name)
+def _title(title: Text | None, name: str) -> Text:
+    return title or Text(name, name)
 
 
 def _calendar(form: file.CalendarForm, timezone: str) -> Calendar:

@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import cache
 from typing import Final
 
-from streams.calendars import TZDATA_VERSION
+from streams.calendars.local_time import TZDATA_VERSION
 from streams.standards.model import Standards
 
 

@@ -13,10 +13,13 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 
-from streams import calendars, conditions, grammar, mapping
+from streams import conditions, grammar, mapping
+from streams.calendars import local_time
+from streams.calendars.periods import Window
 from streams.standards import quantities
 from streams.standards.errors import Unfit, closest, suggest
-from streams.standards.model import PokaYoke, Stage, Text, Window
+from streams.standards.model import PokaYoke, Stage
+from streams.texts.phrase import Text
 
 #: Version of the form of the file.
 VERSION: Final = 1
@@ -96,14 +99,14 @@ def _version(value: object) -> int:
 
 
 def _zone(value: object) -> str:
-    rule = f"a time zone is a name of the tz database ({calendars.TZDATA_VERSION})"
+    rule = f"a time zone is a name of the tz database ({local_time.TZDATA_VERSION})"
     if not isinstance(value, str):
         raise Unfit(rule=rule, remedy="write it as in Asia/Shanghai")
     if re.search("[+-][0-9]", value) and not value.startswith("Etc/"):
         raise Unfit(rule=f"{rule}, which knows its summer time too", remedy="write its city, as in Asia/Shanghai")
-    if value not in calendars.zone_names():
+    if value not in local_time.zone_names():
         city = closest(value.rpartition("/")[2], _CITIES, cutoff=0.85)
-        meant = _CITIES[city] if city else closest(value, calendars.zone_names())
+        meant = _CITIES[city] if city else closest(value, local_time.zone_names())
         raise Unfit(rule=rule, remedy=f"did you mean {meant}?" if meant else "write it as in Asia/Shanghai")
     return value
 

@@ -9,21 +9,14 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from streams.calendars.periods import STANDARD_WINDOWS, Window
+from streams.texts.phrase import Text
 
 if TYPE_CHECKING:
-    from streams.calendars import Calendar
+    from streams.calendars.business_hours import Calendar
     from streams.mapping import MappingSpec
-
-DAY_MS: Final = 86_400_000
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """One text in both languages. Where the file gives a single text it stands for both."""
-
-    en: str
-    zh: str
 
 
 class Stage(enum.StrEnum):
@@ -112,41 +105,6 @@ class RatioUnit(enum.StrEnum):
 
 
 Measure = ResponseTimeWithin | RequestAvailability | ProbeAvailability | FailureFree
-
-
-class Period(enum.StrEnum):
-    """A calendar period, local to the standards' time zone."""
-
-    DAY = "day"
-    WEEK = "week"
-    MONTH = "month"
-    QUARTER = "quarter"
-    YEAR = "year"
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The event time that a figure covers: the last ``rolling_ms``, or the calendar ``period`` up to now."""
-
-    name: str
-    rolling_ms: int | None = None
-    period: Period | None = None
-
-    @property
-    def longest_ms(self) -> int:
-        """The longest that it can be, give or take the shift of a clock."""
-        return (self.rolling_ms or 0) if self.period is None else _LONGEST_DAYS[self.period] * DAY_MS
-
-
-_LONGEST_DAYS: Final = {Period.DAY: 1, Period.WEEK: 7, Period.MONTH: 31, Period.QUARTER: 92, Period.YEAR: 366}
-
-
-#: Exposed for every service and step, beside the windows that objectives use.
-STANDARD_WINDOWS: Final = (
-    Window("5m", rolling_ms=300_000),
-    Window("1h", rolling_ms=3_600_000),
-    Window("1d", rolling_ms=DAY_MS),
-)
 
 
 @dataclass(frozen=True, slots=True)

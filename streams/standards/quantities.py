@@ -13,8 +13,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
+from streams.calendars.periods import Period, Window
 from streams.standards.errors import Unfit
-from streams.standards.model import Period, Window
 
 Interval = tuple[int, int]
 

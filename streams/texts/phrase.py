@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import enum
 import string
+from dataclasses import dataclass
 
-from streams.standards.model import Text
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One text in both languages. Where the file gives a single text it stands for both."""
+
+    en: str
+    zh: str
 
 
 class Language(enum.StrEnum):

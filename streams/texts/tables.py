@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import enum
 
-from streams.standards.model import Text
-from streams.texts.phrase import Phrase
+from streams.texts.phrase import Phrase, Text
 
 
 @enum.unique

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from streams.standards.model import Text
+from streams.texts.phrase import Text
 
 
 class FieldText(NamedTuple):

@@ -11,22 +11,13 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from agents.status import PartitionStatus, Recoveries, RekeyStatus, State, Transactions, WorkerStatus
+from streams.calendars.periods import Period, Window
 from streams.distribution import Distribution, buckets_of
 from streams.engine import Progress
 from streams.events import Reason
-from streams.standards.model import (
-    Objective,
-    Period,
-    RequestAvailability,
-    ResponseTimeWithin,
-    Service,
-    Stage,
-    Standards,
-    Step,
-    Text,
-    Window,
-)
+from streams.standards.model import Objective, RequestAvailability, ResponseTimeWithin, Service, Stage, Standards, Step
 from streams.tables import Table
+from streams.texts.phrase import Text
 from streams.views.levels import ObjectiveLevel, Ratio, Reading, StepLevel
 
 if TYPE_CHECKING:

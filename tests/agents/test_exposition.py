@@ -20,8 +20,9 @@ from streams.conventions import METRICS
 from streams.histogram import DEFAULT_BOUNDS_US, on_the_grid
 from streams.metric import Metric
 from streams.rejections import Reason
-from streams.standards.model import Objective, ProbeAvailability, Service, Standards, Text
+from streams.standards.model import Objective, ProbeAvailability, Service, Standards
 from streams.tables import SATURATED
+from streams.texts.phrase import Text
 from streams.views.levels import ObjectiveLevel, Ratio, StepLevel
 from tests.agents import floor
 from tests.agents.floor import FakeEngine, Floor

@@ -8,7 +8,9 @@ from fractions import Fraction
 import pytest
 
 from agents.readings import read, standards_in_force
-from streams.standards.model import Objective, Service, Standards, Text, Window
+from streams.calendars.periods import Window
+from streams.standards.model import Objective, Service, Standards
+from streams.texts.phrase import Text
 from streams.views.levels import ObjectiveLevel, Ratio
 from tests.agents.floor import CHECKED_IN, FakeEngine, Floor, progress
 

@@ -8,12 +8,12 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from streams.calendars.periods import DAY_MS
 from streams.catalogue import Caps
 from streams.columns import Batch
 from streams.engine import Engine
 from streams.rows import Row
 from streams.saving import restore
-from streams.standards.model import DAY_MS
 from streams.watermark import NO_TIMESTAMP
 from tests.fuzz.choices import Choices, pick
 from tests.fuzz.hostile_events import GOOD, Member, changed, event, written

@@ -9,11 +9,11 @@ from typing import Final, NamedTuple
 from unittest import mock
 
 from streams import control
+from streams.calendars.periods import DAY_MS
 from streams.columns import Batch
 from streams.engine import Engine
 from streams.rows import assemble, row_parts
 from streams.saving import restore
-from streams.standards.model import DAY_MS
 from streams.state import Loaded, StateUnusable, load, peek
 from tests.fuzz.choices import Choices, pick
 from tests.fuzz.folding import CAPS, STANDARDS, shown

@@ -12,9 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from agents import exposition, page
 from streams import control
+from streams.calendars.periods import DAY_MS
 from streams.catalogue import OTHER, Caps
 from streams.columns import Batch
-from streams.standards.model import DAY_MS
 from streams.texts import Language
 from tests.fuzz.endpoints import Shown
 from tests.fuzz.floods import KINDS, SIZE, Flooded, is_within_bounds

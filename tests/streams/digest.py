@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 
-from streams.standards.model import DAY_MS
+from streams.calendars.periods import DAY_MS
 from streams.tables import Table
 from tests.streams.logs import SERVICES, STEPS, T0, Run, raw, rich_standards
 from tests.streams.oracle import Record

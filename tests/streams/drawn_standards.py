@@ -7,20 +7,19 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
+from streams.calendars.periods import DAY_MS, Period
 from streams.standards.model import (
-    DAY_MS,
     FailureFree,
     Measure,
     Objective,
-    Period,
     ProbeAvailability,
     RequestAvailability,
     ResponseTimeWithin,
     Service,
     Standards,
-    Text,
     Verdict,
 )
+from streams.texts.phrase import Text
 from tests.streams.logs import FORMULAS, HOUR, S, calendar, objective, rolling
 
 #: Few, so that objectives often measure the same.

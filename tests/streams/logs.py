@@ -10,26 +10,24 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from streams.calendars.periods import DAY_MS, Period, Window
 from streams.columns import Batch
 from streams.control import tick
 from streams.decisions import Decision
 from streams.engine import Advanced, DeadLetter, Engine
 from streams.standards.model import (
-    DAY_MS,
     Abandonment,
     FailureFree,
     Measure,
     Objective,
-    Period,
     ProbeAvailability,
     RequestAvailability,
     ResponseTimeWithin,
     Service,
     Standards,
-    Text,
     Verdict,
-    Window,
 )
+from streams.texts.phrase import Text
 from streams.watermark import TimePolicy
 from tests.streams.oracle import Record
 

@@ -18,16 +18,15 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from streams.calendars.periods import Period, Window
 from streams.standards.model import (
     FailureFree,
     Objective,
-    Period,
     ProbeAvailability,
     RequestAvailability,
     ResponseTimeWithin,
     Standards,
     Verdict,
-    Window,
 )
 
 SLICE = 10_000

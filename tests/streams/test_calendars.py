@@ -12,9 +12,10 @@ import tzdata  # type: ignore[import-untyped] # its stubs are a package of their
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams import calendars
-from streams.calendars import HOUR_MS, Calendar, LocalTime, zone
-from streams.standards.model import DAY_MS, Period
+from streams.calendars import local_time
+from streams.calendars.business_hours import Calendar
+from streams.calendars.local_time import HOUR_MS, LocalTime, zone
+from streams.calendars.periods import DAY_MS, Period
 
 MINUTE_MS = 60_000
 NINE_TO_SIX = ((540, 720), (810, 1080))
@@ -163,7 +164,7 @@ def test_the_day_that_apia_never_had_has_no_instant() -> None:
 )
 def test_periods_of_a_wednesday_in_may(kind: Period, start: str, end: str) -> None:
     t = ms("2026-05-13T09:30+08:00")
-    assert calendars.period(kind, t, "Asia/Shanghai") == (ms(start), ms(end))
+    assert local_time.period(kind, t, "Asia/Shanghai") == (ms(start), ms(end))
 
 
 def test_zones_come_from_the_wheel_and_not_from_the_system() -> None:
@@ -173,7 +174,7 @@ def test_zones_come_from_the_wheel_and_not_from_the_system() -> None:
         assert LocalTime("Europe/Berlin").day(ms("2026-03-29T12:00+02:00"))[0] == ms("2026-03-29T00:00+01:00")
     finally:
         zoneinfo.reset_tzpath()
-    assert calendars.TZDATA_VERSION == tzdata.IANA_VERSION
+    assert local_time.TZDATA_VERSION == tzdata.IANA_VERSION
 
 
 @pytest.mark.parametrize("name", ["Asia/Beijing", "", "../zones", "/etc/passwd", "Asia", "UTC\0"])

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from streams.calendars.periods import Window
 from streams.columns import Batch
 from streams.control import tick
 from streams.engine import Engine
-from streams.standards.model import Standards, Window
+from streams.standards.model import Standards
 from streams.views.levels import Ratio, StepLevel
 from streams.watermark import TimePolicy
 from tests.streams.logs import MINUTE, T0, Run, S, raw, rolling

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from streams.calendars.periods import DAY_MS, Period
 from streams.decisions import Change, Decisions
 from streams.history import Grid, histories
 from streams.slices import Counts
-from streams.standards.model import DAY_MS, Objective, Period, ProbeAvailability, RequestAvailability
+from streams.standards.model import Objective, ProbeAvailability, RequestAvailability
 from streams.tables import SATURATED, Table
 from streams.watermark import TimePolicy
 from tests.streams.logs import HOUR, MINUTE, T0, Run, S, calendar, decided, objective, raw, rolling, standards

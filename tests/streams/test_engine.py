@@ -19,12 +19,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.bucket_bounds import BOUNDS_US
+from streams.calendars.periods import DAY_MS
 from streams.columns import Batch
 from streams.decisions import Decision
 from streams.distribution import Distribution
 from streams.engine import Engine
 from streams.slices import Counts, Distributions
-from streams.standards.model import DAY_MS, RequestAvailability
+from streams.standards.model import RequestAvailability
 from streams.views.levels import Reading, StepLevel, merge
 from streams.watermark import TimePolicy
 from tests.streams.logs import (

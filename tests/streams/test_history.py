@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams import control
-from streams.calendars import LocalTime, zone_names
+from streams.calendars.local_time import LocalTime, zone_names
+from streams.calendars.periods import DAY_MS, Period, Window
 from streams.columns import Batch
 from streams.engine import Engine
 from streams.history import (
@@ -25,7 +26,7 @@ from streams.history import (
     histories,
 )
 from streams.slices import LENGTH_MS, Counts, Distributions
-from streams.standards.model import DAY_MS, Period, RequestAvailability, Window
+from streams.standards.model import RequestAvailability
 from streams.tables import Table
 from tests.streams.logs import objective, standards
 

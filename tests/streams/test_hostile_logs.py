@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from streams.calendars.periods import DAY_MS
 from streams.columns import Batch
 from streams.engine import Engine
-from streams.standards.model import DAY_MS, ProbeAvailability, ResponseTimeWithin
+from streams.standards.model import ProbeAvailability, ResponseTimeWithin
 from tests.streams.logs import HOUR, MINUTE, T0, Run, S, objective, raw, rich_standards, rolling, standards
 from tests.streams.oracle import Record
 

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.calendars.periods import DAY_MS, Window
 from streams.columns import Batch
 from streams.distribution import Distribution
 from streams.engine import Engine
-from streams.standards.model import DAY_MS, RequestAvailability, Standards, Window
+from streams.standards.model import RequestAvailability, Standards
 from streams.tables import Table
 from streams.views.levels import ObjectiveLevel, Ratio, Reading, StepLevel, merge, pareto
 from tests.streams.logs import T0, objective

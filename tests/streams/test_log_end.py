@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams import control
+from streams.calendars.periods import DAY_MS
 from streams.derivers.timelines import Timelines
 from streams.engine import Engine
-from streams.standards.model import DAY_MS, Measure, ProbeAvailability, RequestAvailability, Standards
+from streams.standards.model import Measure, ProbeAvailability, RequestAvailability, Standards
 from streams.views.levels import Ratio, Reading
 from tests.streams.logs import HOUR, MINUTE, PROBES, T0, Run, S, batches, logs, objective, raw, rolling, standards
 from tests.streams.oracle import YEAR_3000, Record

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from agents.event_logs import EventLog
 from agents.replay import document, replay
 from streams import control
+from streams.calendars.periods import Window
 from streams.columns import Batch
 from streams.decisions import Decision
 from streams.engine import Advanced, Engine
@@ -27,7 +28,6 @@ from streams.standards.model import (
     RequestAvailability,
     ResponseTimeWithin,
     Standards,
-    Window,
 )
 from streams.views.levels import ObjectiveLevel, Ratio, Reading
 from streams.views.objectives import Verdict, standing

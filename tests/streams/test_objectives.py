@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.standards.model import RequestAvailability, Window
+from streams.calendars.periods import Window
+from streams.standards.model import RequestAvailability
 from streams.views.levels import Ratio
 from streams.views.objectives import Verdict, judge, standing
 from tests.streams.logs import objective

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.calendars.periods import Window
 from streams.catalogue import Catalogue
 from streams.columns import durations_us
 from streams.distribution import LONGEST_US
@@ -32,7 +33,6 @@ from streams.standards.model import (
     ResponseTimeWithin,
     Standards,
     Verdict,
-    Window,
 )
 from streams.tables import IntArray
 from tests.streams import oracle

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams import control
+from streams.calendars.periods import DAY_MS
 from streams.catalogue import Caps
 from streams.columns import Batch
 from streams.engine import Advanced, DeadLetter, Engine
@@ -18,7 +19,7 @@ from streams.ownership import RebuildLost, Start, take_over
 from streams.progress import Notice, NoticeType
 from streams.rows import Row
 from streams.saving import rebuild, restore
-from streams.standards.model import DAY_MS, Standards
+from streams.standards.model import Standards
 from streams.standards_log import StandardsNeeded
 from streams.state import StateUnusable, load
 from streams.watermark import TimePolicy

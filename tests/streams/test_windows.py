@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.calendars.periods import DAY_MS, Period, Window
 from streams.history import Grid, History, histories
 from streams.slices import LENGTH_MS, Counts, Distributions
-from streams.standards.model import DAY_MS, Period, Window
 from streams.tables import SATURATED, Table
 from streams.totals import BucketSlots, CountTotals, DistributionTotals, RatioTotals
 from streams.windows import RunningSum

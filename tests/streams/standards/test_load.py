@@ -10,6 +10,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from streams.calendars.periods import Period, Window
 from streams.conditions import Comparison, Literal
 from streams.conditions import Path as Lookup
 from streams.mapping import Choice, Constant, Summed, Table, Taken, Unit
@@ -19,17 +20,15 @@ from streams.standards.model import (
     FailureFree,
     Measure,
     Objective,
-    Period,
     PokaYoke,
     ProbeAvailability,
     RequestAvailability,
     ResponseTimeWithin,
     Stage,
     Standards,
-    Text,
     Verdict,
-    Window,
 )
+from streams.texts.phrase import Text
 
 FILES = Path(__file__).parent / "files"
 
@@ -369,7 +368,7 @@ SERVICE = "version: 1\nservices:\n  s:\n    steps: {answer: {failure_points: [ru
     ],
 )  # fmt: skip
 def test_a_problem_in_its_words(text: str, line: str) -> None:
-    from streams.calendars import TZDATA_VERSION  # noqa: PLC0415 - changes with the wheel
+    from streams.calendars.local_time import TZDATA_VERSION  # noqa: PLC0415 - changes with the wheel
 
     assert line.replace("{tz}", TZDATA_VERSION) in problems(text)
 

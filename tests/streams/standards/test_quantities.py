@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.calendars.periods import Period, Window
 from streams.standards import quantities
 from streams.standards.errors import Unfit
-from streams.standards.model import Period, Window
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ from typing import Final, Protocol
 
 import msgspec
 
+from streams.calendars.periods import DAY_MS
 from streams.columns import Batch
 from streams.decisions import Decision
 from streams.engine import Engine
 from streams.letters import DeadLetter
 from streams.ownership import Conclusions, take_over
 from streams.progress import Notice, NoticeType
-from streams.standards.model import DAY_MS
 from streams.state import PARTITION, peek
 from streams.views.levels import Reading
 from tests.streams.logs import decided, rolling

@@ -15,12 +15,13 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from streams import control
+from streams.calendars.periods import DAY_MS
 from streams.catalogue import Caps
 from streams.columns import Batch
 from streams.grammar import parse_path
 from streams.mapping import Constant, MappingSpec, Table, Taken, Unit
 from streams.ownership import Start
-from streams.standards.model import DAY_MS, Standards
+from streams.standards.model import Standards
 from tests.streams.logs import HOUR, MINUTE, T0, S, raw, rich_standards
 from tests.streams.oracle import Record
 

@@ -1,4 +1,4 @@
-"""Local time: days, hours and calendar periods of a time zone, and the business clock.
+"""Local time: days, hours and calendar periods of a time zone.
 
 Instants are integer milliseconds since 1970; intervals are half-open. One rule carries everything: a local clock
 reading stands for the *first instant at which the clock shows it or a later one*. So days tile time without gap or
@@ -9,10 +9,8 @@ Zones come from the tzdata wheel alone: `zoneinfo` by itself prefers the system'
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from importlib.resources import files
 from itertools import pairwise
 from typing import Final
@@ -20,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 import tzdata  # type: ignore[import-untyped] # its stubs are a package of their own, for one constant
 
-from streams.standards.model import DAY_MS, Period
+from streams.calendars.periods import DAY_MS, Period
 
 HOUR_MS: Final = 3_600_000
 #: Version of the time-zone data, which decides what local time means.
@@ -167,89 +165,6 @@ def local_time(zone_name: str) -> LocalTime:
 def period(kind: Period, t_ms: int, zone_name: str) -> Interval:
     """Calendar period of ``zone_name`` that contains ``t_ms``."""
     return local_time(zone_name).period(kind, t_ms)
-
-
-@dataclass(frozen=True)
-class Calendar:
-    """A business clock: it runs while the office is open.
-
-    ``weekly`` holds, from Monday, each day's opening hours as minutes of the local clock, sorted; an end past 1440 is
-    reached after midnight. A shift belongs to the day on which it begins: a holiday cancels the shifts that begin on
-    it, and what began the evening before runs to its end. ``workdays`` (make-up working days, 调休) are open whatever
-    the weekday and even within holidays, with the weekday's own hours or, where it has none, those of the week's first
-    working day. Time counts as it elapses: a night shift is an hour shorter or longer when the clocks change.
-    """
-
-    zone: str
-    weekly: tuple[tuple[Interval, ...], ...]
-    holidays: frozenset[date] = frozenset()
-    workdays: frozenset[date] = frozenset()
-    _shifts_by_day: dict[date, tuple[Interval, ...]] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
-
-    def __post_init__(self) -> None:
-        """Refuse a clock that never runs. Raises `ValueError`, or `LookupError` for an unknown zone."""
-        if len(self.weekly) != 7 or not any(self.weekly):  # noqa: PLR2004 - days of a week
-            message = "a business clock has seven days, and hours on one of them at least"
-            raise ValueError(message)
-        local_time(self.zone)
-
-    def worked_ms(self, start_ms: int, end_ms: int) -> int:
-        """Milliseconds that the clock runs within [``start_ms``, ``end_ms``); 0 where that is empty."""
-        return sum(min(closes, end_ms) - opens for opens, closes in self._open_from(start_ms, end_ms))
-
-    def add(self, start_ms: int, worked_ms: int) -> int:
-        """First instant at which the clock has run ``worked_ms`` since ``start_ms``: the deadline.
-
-        What is filled exactly at closing time is due at closing time, not at the next opening.
-        """
-        if worked_ms <= 0:
-            return start_ms
-        for opens, closes in self._open_from(start_ms, None):
-            if worked_ms <= closes - opens:
-                return opens + worked_ms
-            worked_ms -= closes - opens
-        raise AssertionError  # the clock runs every week
-
-    def is_open(self, t_ms: int) -> bool:
-        """Whether the clock runs at ``t_ms``."""
-        return self.worked_ms(t_ms, t_ms + 1) == 1
-
-    def _open_from(self, start_ms: int, end_ms: int | None) -> Iterator[Interval]:
-        """Open intervals that begin before ``end_ms``, in order, apart, each cut at ``start_ms``."""
-        covered = start_ms
-        day = (
-            self._local.local_date(start_ms) - 2 * _DAY
-        )  # yesterday's night shift; one day more where clocks turn back
-        while end_ms is None or self._local.start_of(day) < end_ms:
-            for opens, closes in self._shifts(day):
-                begins = max(opens, covered)
-                if begins < closes and (end_ms is None or begins < end_ms):
-                    yield begins, closes
-                    covered = closes
-            day += _DAY
-
-    def _shifts(self, day: date) -> tuple[Interval, ...]:
-        """Shifts that begin on ``day``, as instants."""
-        found = self._shifts_by_day.get(day)
-        if found is None:
-            found = self._shifts_by_day[day] = tuple(self._on_clock(day, hours) for hours in self._hours(day))
-        return found
-
-    def _on_clock(self, day: date, hours: Interval) -> Interval:
-        midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - a reading of the local clock
-        opens, closes = (self._local.instant(midnight + timedelta(minutes=minute)) for minute in hours)
-        return opens, closes
-
-    def _hours(self, day: date) -> tuple[Interval, ...]:
-        if day in self.workdays:
-            return self.weekly[day.weekday()] or next(hours for hours in self.weekly if hours)
-        return () if day in self.holidays else self.weekly[day.weekday()]
-
-    @cached_property
-    def _local(self) -> LocalTime:
-        return local_time(self.zone)
 
 
 def _to_ms(naive_utc: datetime) -> int:

@@ -1,0 +1,1 @@
+"""Time zones, calendar periods and business hours."""
