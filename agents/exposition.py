@@ -26,7 +26,7 @@ from agents.readings import standards_in_force
 from agents.status import State
 from streams import conventions
 from streams.conventions import Result
-from streams.events import Reason
+from streams.events.event import Reason
 from streams.histogram import DEFAULT_BOUNDS_US
 from streams.metric import Metric, Type
 from streams.standards.model import ProbeAvailability

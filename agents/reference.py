@@ -13,7 +13,7 @@ from typing import Final
 from agents.cli import COMMANDS
 from agents.settings import SETTINGS
 from streams import conventions
-from streams.rejections import Reason
+from streams.events.rejections import Reason
 from streams.texts import Language, in_language, say
 from streams.texts.reference import COMMANDS_ZH, SETTINGS_ZH, Reference
 from streams.texts.wire import ALL_KINDS, FIELDS

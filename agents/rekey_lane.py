@@ -26,7 +26,7 @@ from agents.rekey_position import NoWay
 from agents.rekey_tails import NOTHING
 from agents.rekey_writer import TRANSACTION_SECONDS, RekeyWriter
 from streams.columns import Batch
-from streams.mapping import compile_mapping
+from streams.mappings.mapping import compile_mapping
 from streams.ownership import Conclusions
 from streams.progress import Notice, NoticeType
 from streams.rekeying import Baseline, Mark, place_of, rekey
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from agents.rekey_position import Finder, Position
     from agents.rekey_tails import StableEnds
     from agents.settings import Settings
-    from streams.mapping import Mapper
-    from streams.paths import Path
+    from streams.mappings.mapping import Mapper
+    from streams.mappings.paths import Path
     from streams.rekeying import Rekeyed, Rekeying
     from streams.standards.model import Standards
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from agents.rekey_offsets import Offsets
     from agents.rekey_tails import Newest, Tail, Tails
     from agents.settings import Settings
-    from streams.mapping import Mapper
+    from streams.mappings.mapping import Mapper
 
 
 class NoWay(Exception):  # noqa: N818 - says that there is none

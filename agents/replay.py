@@ -13,8 +13,8 @@ import msgspec
 from agents.event_logs import EventLog
 from streams.decisions import Change, Decision
 from streams.engine import DeadLetter, Engine, Progress
-from streams.mapping import found_by_none
-from streams.rejections import Reason
+from streams.events.rejections import Reason
+from streams.mappings.mapping import found_by_none
 from streams.standards.model import Standards
 from streams.views.levels import ObjectiveLevel, Reading, StepLevel, merge
 from streams.views.objectives import standing

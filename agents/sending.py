@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from agents.outgoing import BadLine, Outgoing, Prepare
-from streams.events import BadEvent
+from streams.events.event import BadEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

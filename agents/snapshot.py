@@ -17,8 +17,8 @@ from agents.readiness import obstacles
 from agents.readings import Readings, standards_in_force
 from agents.readings import read as readings_of
 from streams.calendars.periods import STANDARD_WINDOWS
-from streams.events import Reason
-from streams.mapping import found_by_none
+from streams.events.event import Reason
+from streams.mappings.mapping import found_by_none
 from streams.standards.model import Service, Standards
 from streams.texts import Language, States, in_language, phrase, say
 from streams.texts.phrase import Text

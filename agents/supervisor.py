@@ -22,7 +22,7 @@ from agents import page, supervised
 from agents.exits import Exit
 from agents.status import Recoveries, RekeyStatus, State, Transactions, WorkerStatus
 from agents.web import address, handler, language_of, respond
-from streams.mapping import found_by_none
+from streams.mappings.mapping import found_by_none
 
 if TYPE_CHECKING:
     from agents.settings import Settings

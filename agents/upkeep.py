@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
-from streams import control
+from streams.events import control_records
 
 if TYPE_CHECKING:
     from agents.appending import Appender
@@ -75,7 +75,7 @@ class Upkeep:
         if not is_idle(one) or now - since < self.tick_seconds:
             return
         self._moved[one.source] = position, now  # until it comes back
-        await self.append(*one.source, None, control.tick())
+        await self.append(*one.source, None, control_records.tick())
         self.ticks += 1
         self.refused = False
 
@@ -86,7 +86,7 @@ class Upkeep:
         if not wants(one, file) or (told is not None and told[0] == digest and now - told[1] < _AGAIN_SECONDS):
             return
         await self.control.publish(file)
-        await self.append(*one.source, None, control.standards(digest, file.written_ms))
+        await self.append(*one.source, None, control_records.standards(digest, file.written_ms))
         self._proposed[one.source] = digest, now
 
     def _note_refusal(self, error: KafkaError) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 
 from streams.columns import Batch, BoolArray, Observations
 from streams.decoding import Rejection
-from streams.event_identity import NO_ID
-from streams.rejections import Reason
+from streams.events.identity import NO_ID
+from streams.events.rejections import Reason
 from streams.slices import LENGTH_MS, OpenSlice, slice_starts
 from streams.tables import IntArray, run_ends, run_starts, sorting
 from streams.watermark import Watermark

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from streams.events import BadEvent, Event, Kind, require_complete
+from streams.events.event import BadEvent, Event, Kind, require_complete
 
 #: Fields that mean the same to every decoder of interactions, the narrowest included.
 _ALIKE: Final = frozenset({"time", "duration", "customer", "id"})

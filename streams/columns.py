@@ -12,14 +12,14 @@ from typing import Final, Self
 import numpy as np
 import numpy.typing as npt
 
-from streams.control import STANDARDS
 from streams.decoding import Decoding, Rejection, decode_values
-from streams.event_identity import NO_ID, SPREAD, IdArray, Seed, hashes
-from streams.events import Control, Event, Interaction, Kind
-from streams.mapping import Mapper
+from streams.events.control_records import STANDARDS
+from streams.events.event import Control, Event, Interaction, Kind
+from streams.events.identity import NO_ID, SPREAD, IdArray, Seed, hashes
+from streams.events.rejections import Reason, Unreadable
+from streams.mappings.mapping import Mapper
+from streams.mappings.paths import Path
 from streams.names import Names
-from streams.paths import Path
-from streams.rejections import Reason, Unreadable
 from streams.shapes import Columns, FloatArray, floats, readable_of
 from streams.tables import IntArray, sorting
 from streams.watermark import LATEST_MS, NO_TIMESTAMP

@@ -13,8 +13,8 @@ import msgspec
 import numpy as np
 
 from streams.alike import events_without, is_alike, together
-from streams.control import is_own
-from streams.events import (
+from streams.events.control_records import is_own
+from streams.events.event import (
     KNOWN_FIELDS,
     MAX_BYTES,
     BadEvent,
@@ -32,10 +32,10 @@ from streams.events import (
     require_complete,
     source_of,
 )
+from streams.events.rejections import Reason, Unreadable, classify_all, culprit
 from streams.lines import Lines
-from streams.mapping import Mapper
-from streams.paths import Path
-from streams.rejections import Reason, Unreadable, classify_all, culprit
+from streams.mappings.mapping import Mapper
+from streams.mappings.paths import Path
 from streams.shapes import Shape
 from streams.tables import IntArray
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from streams import control, history, saving
+from streams import history, saving
 from streams.admission import Admitted, admit
 from streams.calendars.periods import Window
 from streams.catalogue import Caps, Catalogue, Member
@@ -22,13 +22,14 @@ from streams.decisions import Decision, Decisions
 from streams.decoding import Rejection
 from streams.derivers.timelines import Timelines
 from streams.eras import Era, Eras
-from streams.events import Control
+from streams.events import control_records
+from streams.events.event import Control
 from streams.history import Grid, histories
 from streams.letters import DeadLetter, dead_letters
-from streams.mapping import Mapper
+from streams.mappings.mapping import Mapper
+from streams.mappings.paths import Path
 from streams.names import Names
 from streams.open_slices import contents
-from streams.paths import Path
 from streams.progress import LastRecord, Notice, NoticeType, Progress, SavedPoint
 from streams.reading import Reader
 from streams.rows import Row
@@ -241,7 +242,7 @@ class Engine:
                 self._note_admitted(admitted)
                 rejected += admitted.rejected
             if record is not None:
-                if record.type == control.STANDARDS:  # what is told keeps the order of the log
+                if record.type == control_records.STANDARDS:  # what is told keeps the order of the log
                     self._ahead.append(self._advance())
                 self._obey(record, int(batch.offsets[position]), int(batch.timestamps[position]))
         self._note(batch, content, rejected)
@@ -290,9 +291,9 @@ class Engine:
     # -- control records ------------------------------------------------------------------------------------------
 
     def _obey(self, record: Control, offset: int, stamp_ms: int) -> None:
-        if record.type == control.TICK:
+        if record.type == control_records.TICK:
             self.watermark.tick(stamp_ms)
-        elif record.type == control.STANDARDS and record.hash != self.latest_standards.hash:
+        elif record.type == control_records.STANDARDS and record.hash != self.latest_standards.hash:
             standards = self.standards_log.look_up(record.hash)
             if standards is None:
                 self.notice(Notice(NoticeType.STANDARDS, offset, None, {"hash": record.hash, "change": "unknown"}))

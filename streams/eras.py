@@ -17,8 +17,9 @@ import numpy as np
 from streams.catalogue import LATEST_OFFSET, Catalogue
 from streams.columns import Observations
 from streams.derivers.timelines import DEFAULT_HOLD_MS, Probe, Timelines
-from streams.events import Event, Interaction
-from streams.judging import RouteKey, identity
+from streams.events.event import Event, Interaction
+from streams.events.key import RouteKey
+from streams.judging import identity
 from streams.names import Names
 from streams.open_slices import OpenSlices
 from streams.router import Router

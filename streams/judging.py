@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from streams.catalogue import UNSPECIFIED
 from streams.distribution import LONGEST_US
+from streams.events.key import RouteKey
 from streams.standards.digest import canonical
 from streams.standards.model import (
     FailureFree,
@@ -19,17 +20,6 @@ from streams.standards.model import (
     Service,
     Verdict,
 )
-
-
-class RouteKey(NamedTuple):
-    """What is common to the observations of one route."""
-
-    kind: str
-    service: str
-    step: str | None
-    class_: str | None
-    failure_point: str | None
-    outcome: str
 
 
 class Judgement(NamedTuple):

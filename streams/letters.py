@@ -12,7 +12,7 @@ import msgspec
 
 from streams.columns import Batch
 from streams.decoding import Rejection
-from streams.rejections import Reason
+from streams.events.rejections import Reason
 
 #: Longest raw value that is written whole, in bytes.
 RAW_BYTES: Final = 16 * 1024

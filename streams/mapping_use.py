@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from streams.conditions import Condition, Incomparable, paths_in, predicate, reader, show
-from streams.mapping import Choice, MappingSpec, Table, key_of, paths_of
-from streams.paths import Document, Path
+from streams.mappings.conditions import Condition, Incomparable, paths_in, predicate, reader, show
+from streams.mappings.mapping import Choice, MappingSpec, Table, key_of, paths_of
+from streams.mappings.paths import Document, Path
 from streams.samples import ConditionUse, MissingKey, PathUse, TableUse
 from streams.spelling import KnownPaths
 

@@ -10,9 +10,9 @@ from typing import Final
 
 import numpy as np
 
-from streams.event_identity import IdArray, scope_of
-from streams.events import REQUIRED, Interaction, Kind, present
-from streams.judging import RouteKey
+from streams.events.event import REQUIRED, Interaction, Kind, present
+from streams.events.identity import IdArray, scope_of
+from streams.events.key import RouteKey
 from streams.shapes import Shape, fields_of
 
 #: So many different combinations are remembered. Forgetting them changes nothing but time.

@@ -15,8 +15,8 @@ import xxhash
 
 from streams.columns import Batch, Content
 from streams.decoding import Rejection
-from streams.events import OPTIONAL
-from streams.rejections import Reason
+from streams.events.event import OPTIONAL
+from streams.events.rejections import Reason
 from streams.watermark import NO_TIMESTAMP
 
 

@@ -24,11 +24,11 @@ import orjson
 
 from streams.columns import Batch
 from streams.decoding import Rejection, decode_values
-from streams.events import MAX_BYTES, UNREADABLE, Event, Interaction, Kind
-from streams.mapping import Mapper
-from streams.paths import Path
+from streams.events.event import MAX_BYTES, UNREADABLE, Event, Interaction, Kind
+from streams.events.rejections import Reason, Unreadable
+from streams.mappings.mapping import Mapper
+from streams.mappings.paths import Path
 from streams.progress import record_digest
-from streams.rejections import Reason, Unreadable
 
 #: Header of every rekeyed record: `TOPIC/PARTITION/OFFSET` of the record that it was made from.
 SOURCE: Final = "slm-source"

@@ -18,19 +18,9 @@ from streams.calendars.periods import DAY_MS
 from streams.catalogue import LATEST_OFFSET, Catalogue
 from streams.columns import ABSENT
 from streams.derivers.timelines import Observed
-from streams.events import Kind
-from streams.judging import (
-    AVAILABLE,
-    Feed,
-    Judgement,
-    RouteKey,
-    bands,
-    classes_told_apart,
-    identity,
-    judge,
-    point_of,
-    regardless,
-)
+from streams.events.event import Kind
+from streams.events.key import RouteKey
+from streams.judging import AVAILABLE, Feed, Judgement, bands, classes_told_apart, identity, judge, point_of, regardless
 from streams.names import Names
 from streams.slices import PAIRS
 from streams.standards.model import Objective, ProbeAvailability, Standards, Verdict

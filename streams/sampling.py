@@ -12,11 +12,20 @@ from typing import Any, Final
 
 import msgspec
 
-from streams.control import is_own
-from streams.events import KNOWN_FIELDS, BadEvent, Event, Interaction, Kind, control_of, from_document, parse_document
-from streams.mapping import MappingSpec, compile_mapping
+from streams.events.control_records import is_own
+from streams.events.event import (
+    KNOWN_FIELDS,
+    BadEvent,
+    Event,
+    Interaction,
+    Kind,
+    control_of,
+    from_document,
+    parse_document,
+)
+from streams.events.rejections import Reason, Unreadable
 from streams.mapping_use import MappingUse
-from streams.rejections import Reason, Unreadable
+from streams.mappings.mapping import MappingSpec, compile_mapping
 from streams.samples import LeftOut, Refused, Sample, SampleEvent, UnknownField
 from streams.spelling import meant_field
 from streams.watermark import LATEST_MS

@@ -23,8 +23,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from streams.events import REQUIRED, Event, Interaction, Kind
-from streams.judging import RouteKey
+from streams.events.event import REQUIRED, Event, Interaction, Kind
+from streams.events.key import RouteKey
 from streams.tables import IntArray
 
 FloatArray = npt.NDArray[np.float64]

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.derivers.timelines import Probe
-from streams.event_identity import IdArray
+from streams.events.identity import IdArray
 from streams.tables import IntArray, Table, combine, join, split
 
 #: Length of the finest slice, milliseconds.

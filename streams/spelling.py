@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
 from typing import Final
 
-from streams.events import KNOWN_FIELDS
-from streams.paths import NAME, WORDS, Document, Path
+from streams.events.event import KNOWN_FIELDS
+from streams.mappings.paths import NAME, WORDS, Document, Path
 from streams.standards.errors import closest
 
 #: Paths that are remembered, and documents that are looked at for them; elements of a list.

@@ -10,7 +10,7 @@ import msgspec
 
 from streams.catalogue import LATEST_OFFSET
 from streams.columns import Batch
-from streams.mapping import Mapper, compile_mapping
+from streams.mappings.mapping import Mapper, compile_mapping
 from streams.standards.model import Standards
 from streams.watermark import LOWEST_MS
 

@@ -16,7 +16,7 @@ from agents.event_logs import EventLog
 from agents.reference import DOCUMENTS, LOGS, RECORDED, SECTIONS, UnknownSectionError, filled
 from agents.replay import replay
 from agents.settings import SETTINGS
-from streams.events import KNOWN_FIELDS, decode
+from streams.events.event import KNOWN_FIELDS, decode
 from streams.standards.load import load
 from streams.standards.model import RatioUnit
 from streams.texts.reference import COMMANDS_ZH, SETTINGS_ZH

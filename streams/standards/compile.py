@@ -8,7 +8,7 @@ from datetime import date
 from typing import TypeVar
 
 from streams.calendars.business_hours import Calendar
-from streams.mapping import Choice, Constant, MappingSpec, Rule, Summed, Table, Taken, Unit
+from streams.mappings.mapping import Choice, Constant, MappingSpec, Rule, Summed, Table, Taken, Unit
 from streams.standards import file, model, quantities
 from streams.standards.digest import digest
 from streams.texts.phrase import Text

@@ -13,9 +13,9 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 
-from streams import conditions, grammar, mapping
 from streams.calendars import local_time
 from streams.calendars.periods import Window
+from streams.mappings import condition_parser, conditions, mapping
 from streams.standards import quantities
 from streams.standards.errors import Unfit, closest, suggest
 from streams.standards.model import PokaYoke, Stage
@@ -115,8 +115,8 @@ def _path(value: object) -> conditions.Path:
     if not isinstance(value, str):
         raise Unfit(rule="a path is a text", remedy="write it as in request.route")
     try:
-        return grammar.parse_path(value)
-    except grammar.Malformed as error:
+        return condition_parser.parse_path(value)
+    except condition_parser.Malformed as error:
         raise Unfit(rule=f"the path cannot be read: {error}", remedy="write it as in request.items[0].name") from None
 
 
@@ -124,8 +124,8 @@ def _condition(value: object) -> conditions.Condition:
     if not isinstance(value, str):
         raise Unfit(rule="a condition is a text", remedy='write it as in "status >= 500"')
     try:
-        return grammar.parse_condition(value)
-    except grammar.Malformed as error:
+        return condition_parser.parse_condition(value)
+    except condition_parser.Malformed as error:
         raise Unfit(rule=f"the condition cannot be read: {error}", remedy='write it as in "status >= 500"') from None
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Self, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
 
-from streams import mapping
 from streams.calendars.periods import Window
+from streams.mappings import mapping
 from streams.standards import fields
 from streams.standards.errors import Unfit
 

@@ -16,7 +16,7 @@ from streams.texts.phrase import Text
 
 if TYPE_CHECKING:
     from streams.calendars.business_hours import Calendar
-    from streams.mapping import MappingSpec
+    from streams.mappings.mapping import MappingSpec
 
 
 class Stage(enum.StrEnum):

@@ -10,8 +10,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date
 from typing import Final, TypeVar
 
-from streams import events, mapping
-from streams.conversions import SUMMABLE
+from streams.events import event
+from streams.mappings import mapping
+from streams.mappings.conversions import SUMMABLE
 from streams.standards import quantities
 from streams.standards.errors import Finding, Path, Unfit, closest, enumerate_names, show_text, suggest
 from streams.standards.fields import MAX_DATES
@@ -141,7 +142,7 @@ def _mapping(topic: object, at: Path) -> Iterator[Finding]:
 def _incomplete(rules: Mapping[str, object], at: Path) -> Iterator[Finding]:
     """What the events would lack if they are all of one kind."""
     kind = _get(rules.get("kind", {"value": "interaction"}), "value")
-    alternatives = events.REQUIRED.get(kind, ()) if isinstance(kind, str) else ()
+    alternatives = event.REQUIRED.get(kind, ()) if isinstance(kind, str) else ()
     if alternatives and not any(set(names) <= rules.keys() for names in alternatives):
         needed = " or ".join(" and ".join(names) for names in alternatives)
         found = f"no {needed}"

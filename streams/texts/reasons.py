@@ -1,4 +1,4 @@
-"""Why events are rejected, in the words of an operator. The keys are those of `streams.events.Reason`."""
+"""Why events are rejected, in the words of an operator. The keys are those of `streams.events.event.Reason`."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _NUMBER: Final = Text("number", "数字")
 _SECONDS: Final = Text("number, seconds", "数字，秒")
 _BOOLEAN: Final = Text("boolean", "布尔值")
 
-#: By name, in the order of the documentation; equals the fields of `streams.events.Event`.
+#: By name, in the order of the documentation; equals the fields of `streams.events.event.Event`.
 FIELDS: Final[dict[str, FieldText]] = {
     "kind": FieldText(
         "",

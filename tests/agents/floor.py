@@ -14,7 +14,7 @@ from agents.status import PartitionStatus, Recoveries, RekeyStatus, State, Trans
 from streams.calendars.periods import Period, Window
 from streams.distribution import Distribution, buckets_of
 from streams.engine import Progress
-from streams.events import Reason
+from streams.events.event import Reason
 from streams.standards.model import Objective, RequestAvailability, ResponseTimeWithin, Service, Stage, Standards, Step
 from streams.tables import Table
 from streams.texts.phrase import Text

@@ -17,7 +17,7 @@ from agents.files import NO_FILE, StandardsFile
 from agents.partitions import Bounds, LogTruncated, Partition, Source
 from agents.settings import Settings
 from agents.status import State
-from streams.rejections import Reason
+from streams.events.rejections import Reason
 from streams.standards.load import load
 from streams.standards.model import Standards
 from streams.standards_log import ProposedStandards

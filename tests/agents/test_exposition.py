@@ -17,9 +17,9 @@ from agents import exposition
 from agents.status import PartitionStatus, State
 from streams import conventions
 from streams.conventions import METRICS
+from streams.events.rejections import Reason
 from streams.histogram import DEFAULT_BOUNDS_US, on_the_grid
 from streams.metric import Metric
-from streams.rejections import Reason
 from streams.standards.model import Objective, ProbeAvailability, Service, Standards
 from streams.tables import SATURATED
 from streams.texts.phrase import Text

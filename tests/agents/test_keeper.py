@@ -9,7 +9,7 @@ import pytest
 from agents import keeper as module
 from agents.exits import Exit, Fault
 from agents.keeper import LINGER_SECONDS
-from streams import control
+from streams.events import control_records
 from streams.texts import States
 from tests.agents.clock import CLOCK, now, run
 from tests.agents.keeper_scene import JUNK, LONG, OTHERS, PREFIX, Scene, event, letters, slices
@@ -195,7 +195,7 @@ def test_standards_that_the_log_names_are_looked_up_and_the_batch_is_folded_once
     async def scenario() -> None:
         scene = Scene(hidden=[OTHERS])
         scene.control.gate.clear()
-        values = [event(0), JUNK, control.standards(OTHERS.digest, 7), event(1)]
+        values = [event(0), JUNK, control_records.standards(OTHERS.digest, 7), event(1)]
         folding = asyncio.create_task(scene.fold(*values))
         await scene.control.looking.wait()
         assert scene.keeper.waits == States.WAITS_FOR_STANDARDS.key
@@ -217,7 +217,7 @@ def test_a_look_up_that_fails_for_good_is_the_folders_to_tell() -> None:
         scene = Scene()
         scene.control.unreadable = Fault("a later version wrote them", Exit.STALLED)
         with pytest.raises(Fault, match="a later version"):
-            await scene.fold(control.standards(OTHERS.digest, 7))
+            await scene.fold(control_records.standards(OTHERS.digest, 7))
         assert scene.keeper.waits is None
         assert scene.keeper.engine.progress.records == 0
         await scene.keeper.drop()

@@ -18,10 +18,10 @@ from agents.outputs import Output, Place, state_prefix
 from agents.partitions import Source
 from agents.settings import Settings
 from streams.decisions import Cause, Change, Decision
+from streams.events.rejections import Reason
 from streams.letters import DeadLetter, encode_lines
 from streams.ownership import Conclusions
 from streams.progress import Notice, NoticeType
-from streams.rejections import Reason
 from streams.rows import Row
 from streams.standards_log import BEGINNING_MS
 from streams.views.levels import Ratio

@@ -16,7 +16,7 @@ import pytest
 from agents import page
 from streams.columns import Batch
 from streams.engine import Engine
-from streams.rejections import Reason
+from streams.events.rejections import Reason
 from streams.standards.model import ProbeAvailability, Service, Standards
 from streams.texts import Language, Page, States
 from streams.texts.phrase import Text

@@ -21,7 +21,7 @@ from agents.exits import Exit, Fault
 from agents.journal import Destination, Journal, state_folder
 from agents.outgoing import MAX_RECORD, Outgoing, as_it_is, checked, survey
 from agents.producers import Delivery, Pace, ServicePartitioner
-from streams.events import MAX_BYTES, BadEvent, Reason, decode
+from streams.events.event import MAX_BYTES, BadEvent, Reason, decode
 
 EVENT = b'{"time":1763900000,"service":"hotline"}'
 

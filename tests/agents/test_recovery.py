@@ -16,8 +16,8 @@ from agents.outputs import state_prefix
 from agents.partitions import ANOTHER_GROUP, Bounds, Source
 from agents.recovery import Recovered, Recovery
 from agents.settings import Settings
-from streams import control
 from streams.columns import Batch
+from streams.events import control_records
 from streams.ownership import Start, take_over
 from streams.progress import NoticeType
 from streams.standards.model import Standards
@@ -44,7 +44,7 @@ def event(second: int) -> bytes:
     return json.dumps({"service": "s", "time": T0_MS / 1_000 + second, "duration": 1}).encode()
 
 
-LOG: Final = [event(0), control.standards("named", 7), event(10), event(11), event(12), event(20), event(30)]
+LOG: Final = [event(0), control_records.standards("named", 7), event(10), event(11), event(12), event(20), event(30)]
 STAMPS: Final = [T0_MS + second * 1_000 for second in (0, 0, 10, 11, 12, 20, 30)]
 
 

@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 from agents.files import StandardsFile
 from agents.partitions import Bounds, Partition, Source
 from agents.upkeep import Upkeep, is_idle, wants
-from streams import control
+from streams.events import control_records
 from streams.standards.model import Standards
 from streams.standards_log import ProposedStandards
 from tests.agents.fakes import FakeControl, FakeEngine, as_fake, fake_keeper, partitions_of
@@ -60,7 +60,7 @@ def partition(*, number: int = 0, create_time: bool | None = False) -> Partition
     return owned
 
 
-TOLD: Final = json.loads(control.tick())
+TOLD: Final = json.loads(control_records.tick())
 
 # -- ticks ----------------------------------------------------------------------------------------------------------
 
@@ -72,7 +72,7 @@ def test_an_idle_partition_gets_a_tick_for_every_interval_in_which_nothing_came(
     assert scene.look(11, 15, 19.9) == []
     assert scene.look(20) == [TOLD]
     assert scene.upkeep.ticks == 2
-    assert scene.appended == [(T0, control.tick())] * 2
+    assert scene.appended == [(T0, control_records.tick())] * 2
 
 
 def test_what_comes_meanwhile_is_time_that_passes_by_itself() -> None:
@@ -172,7 +172,7 @@ def test_a_broker_that_is_away_is_no_refusal(error: Exception) -> None:
 def test_new_standards_are_published_and_then_proposed() -> None:
     scene = Scene(NEW)
     (proposal,) = scene.look(0)
-    assert proposal == json.loads(control.standards("new", 1_000))
+    assert proposal == json.loads(control_records.standards("new", 1_000))
     assert scene.control.published == [NEW]
 
 

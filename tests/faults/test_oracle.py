@@ -5,10 +5,10 @@ from collections import Counter
 
 import pytest
 
-from streams import control
 from streams.columns import Batch
 from streams.decisions import Decision
 from streams.engine import Engine
+from streams.events import control_records
 from streams.letters import DeadLetter
 from streams.standards.load import load
 from tests.faults.floor import MALFORMED, rows
@@ -28,10 +28,10 @@ def log(seed: int) -> list[tuple[int, bytes]]:
         stamp += rng.randint(0, 2)
         found.append((stamp, row.value))
         if rng.random() < 0.001:
-            found.append((stamp, control.tick()))
+            found.append((stamp, control_records.tick()))
     for _ in range(40):
         stamp += rng.randint(1, 20_000)
-        found.append((stamp, control.tick()))
+        found.append((stamp, control_records.tick()))
     return found
 
 

@@ -13,8 +13,7 @@ import msgspec
 
 from streams.columns import read_batch, times_ms
 from streams.decoding import Decoding, decode_values
-from streams.event_identity import NO_ID
-from streams.events import (
+from streams.events.event import (
     MAX_BYTES,
     MAX_DURATION,
     MAX_HOLDING,
@@ -25,9 +24,10 @@ from streams.events import (
     Interaction,
     decode_counting,
 )
-from streams.judging import RouteKey
+from streams.events.identity import NO_ID
+from streams.events.key import RouteKey
+from streams.events.rejections import Reason
 from streams.names import Names
-from streams.rejections import Reason
 from streams.shapes import floats
 from tests.fuzz.hostile_events import batch
 

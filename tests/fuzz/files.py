@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from streams.engine import Engine
-from streams.mapping import compile_mapping
+from streams.mappings.mapping import compile_mapping
 from streams.standards.errors import MOST_PROBLEMS
 from streams.standards.load import StandardsError, load
 from tests.fuzz.choices import Choices, pick

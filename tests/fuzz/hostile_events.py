@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from streams import control
+from streams.events import control_records
 from tests.fuzz.choices import Choices, pick
 from tests.fuzz.mutation import worsened
 
@@ -128,7 +128,7 @@ RECORDS: Final = (
     b"[" * 70,
     b"\xff\xfe{\x00}\x00",
     _LARGE,
-    control.tick(),
+    control_records.tick(),
 )
 
 

@@ -9,13 +9,24 @@ from typing import Final, NamedTuple, TypeVar
 import msgspec
 
 from agents.sample_lines import lines
-from streams import mapping
-from streams.conditions import Condition, Incomparable, Path, Scalar, predicate, reader
 from streams.decoding import decode_values
-from streams.events import BadEvent, Reason, parse_document
-from streams.grammar import MAX_LENGTH, Malformed, parse_condition, parse_path
-from streams.mapping import Choice, Constant, Mapper, MappingSpec, Rule, Summed, Table, Taken, Unit, compile_mapping
-from streams.rejections import Unreadable
+from streams.events.event import BadEvent, Reason, parse_document
+from streams.events.rejections import Unreadable
+from streams.mappings import mapping
+from streams.mappings.condition_parser import MAX_LENGTH, Malformed, parse_condition, parse_path
+from streams.mappings.conditions import Condition, Incomparable, Path, Scalar, predicate, reader
+from streams.mappings.mapping import (
+    Choice,
+    Constant,
+    Mapper,
+    MappingSpec,
+    Rule,
+    Summed,
+    Table,
+    Taken,
+    Unit,
+    compile_mapping,
+)
 from streams.sampling import Sampler
 from tests.fuzz.choices import Choices, pick
 from tests.fuzz.hostile_events import GOOD, VALUES, changed, event, written

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 from unittest import mock
 
-from streams import control
 from streams.calendars.periods import DAY_MS
 from streams.columns import Batch
 from streams.engine import Engine
+from streams.events import control_records
 from streams.rows import assemble, row_parts
 from streams.saving import restore
 from streams.state import Loaded, StateUnusable, load, peek
@@ -101,7 +101,7 @@ def world() -> World:
         for at_ms in range(later_ms, later_ms + 1_200_000, 20_000)
     ]
     values = [record.raw for record in records]
-    values[300], values[500] = control.standards("cn", 7), control.standards("ny", 8)
+    values[300], values[500] = control_records.standards("cn", 7), control_records.standards("ny", 8)
     batch = Batch.of("events", 0, values, 0, [record.stamp for record in records])
     saved: dict[bytes, bytes] = {}
     with mock.patch("streams.rows.PART_BYTES", _PART_BYTES), mock.patch("streams.history.RETENTION_MS", DAY_MS):

@@ -11,10 +11,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from agents import exposition, page
-from streams import control
 from streams.calendars.periods import DAY_MS
 from streams.catalogue import OTHER, Caps
 from streams.columns import Batch
+from streams.events import control_records
 from streams.texts import Language
 from tests.fuzz.endpoints import Shown
 from tests.fuzz.floods import KINDS, SIZE, Flooded, is_within_bounds
@@ -133,7 +133,7 @@ def test_an_id_that_comes_again_while_its_slice_is_open_is_a_duplicate_however_m
 @pytest.mark.parametrize("count", [100, 700])
 def test_a_batch_full_of_proposals_is_folded(count: int) -> None:
     one = Flooded(FEW)
-    values = [control.standards("unknown", number) for number in range(count)]
+    values = [control_records.standards("unknown", number) for number in range(count)]
     assert one.engine.fold(Batch.of("events", 0, values)) == []
     assert len(one.engine.advance().notices) == count
     assert one.engine.progress.ignored == count
@@ -141,7 +141,10 @@ def test_a_batch_full_of_proposals_is_folded(count: int) -> None:
 
 def test_proposals_that_replace_each_other_before_they_hold_leave_no_more_than_one() -> None:
     one = Flooded(FEW)
-    values = [b'{"time":1772438400,"service":"desk"}', *(control.standards(("ny", "cn")[n % 2], n) for n in range(50))]
+    values = [
+        b'{"time":1772438400,"service":"desk"}',
+        *(control_records.standards(("ny", "cn")[n % 2], n) for n in range(50)),
+    ]
     one.engine.fold(Batch.of("events", 0, values, 0))
     assert len(one.engine.eras) <= 2
 

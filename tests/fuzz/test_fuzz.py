@@ -14,12 +14,13 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams import control, rows
+from streams import rows
 from streams.columns import Batch
-from streams.conditions import Path
 from streams.decoding import decode_values
 from streams.engine import Engine
-from streams.mapping import MappingSpec, Taken, compile_mapping
+from streams.events import control_records
+from streams.mappings.conditions import Path
+from streams.mappings.mapping import MappingSpec, Taken, compile_mapping
 from streams.rows import row_parts
 from streams.standards import locate
 from streams.standards.errors import MOST_PROBLEMS
@@ -171,12 +172,12 @@ def test_a_control_record_of_an_odd_type_in_a_mapped_topic_is_no_more_than_unfit
 
 
 def test_a_tick_from_the_end_of_time_moves_the_watermark_to_the_last_event_time_there_is_at_most() -> None:
-    values = [b'{"time":1772438400,"service":"desk","kind":"probe","up":false}', control.tick()]
+    values = [b'{"time":1772438400,"service":"desk","kind":"probe","up":false}', control_records.tick()]
     engine = Engine(STANDARDS["utc"], source="events", partition=0, book=STANDARDS.get)
     engine.fold(Batch.of("events", 0, values, 0, [1_772_438_400_000, 2**63 - 1]))
     engine.advance()
     assert engine.watermark.frontier_ms == 32_503_680_000_000
-    engine.fold(Batch.of("events", 0, [control.standards("ny", 1), values[0]], 2, [1_772_438_400_000] * 2))
+    engine.fold(Batch.of("events", 0, [control_records.standards("ny", 1), values[0]], 2, [1_772_438_400_000] * 2))
     assert engine.progress.records == 4
 
 

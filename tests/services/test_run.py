@@ -15,7 +15,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from kafka import TopicPartition as Partition
 
-from streams.rejections import Reason
+from streams.events.rejections import Reason
 from tests.services.kafka import Kafka, KafkaCluster
 from tests.services.parts import require
 from tests.services.waiting import wait_for

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from streams.calendars.periods import DAY_MS, Period, Window
 from streams.columns import Batch
-from streams.control import tick
 from streams.decisions import Decision
 from streams.engine import Advanced, DeadLetter, Engine
+from streams.events.control_records import tick
 from streams.standards.model import (
     Abandonment,
     FailureFree,

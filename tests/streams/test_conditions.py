@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.conditions import Comparison, Incomparable, Literal, Path, paths_in, predicate, reader
-from streams.grammar import MAX_LENGTH, Malformed, parse_condition, parse_path
-from streams.numerals import plain_number
-from streams.rejections import Reason, Unreadable
+from streams.events.rejections import Reason, Unreadable
+from streams.mappings.condition_parser import MAX_LENGTH, Malformed, parse_condition, parse_path
+from streams.mappings.conditions import Comparison, Incomparable, Literal, Path, paths_in, predicate, reader
+from streams.mappings.numerals import plain_number
 
 DOCUMENT: dict[str, Any] = {
     "status": 503,

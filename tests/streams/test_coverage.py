@@ -8,8 +8,8 @@ import pytest
 
 from streams.calendars.periods import Window
 from streams.columns import Batch
-from streams.control import tick
 from streams.engine import Engine
+from streams.events.control_records import tick
 from streams.standards.model import Standards
 from streams.views.levels import Ratio, StepLevel
 from streams.watermark import TimePolicy

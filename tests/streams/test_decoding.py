@@ -15,10 +15,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from streams.columns import Batch, durations_us, times_ms
-from streams.conditions import Path
 from streams.decoding import decode_values
 from streams.engine import Engine
-from streams.events import (
+from streams.events.event import (
     KNOWN_FIELDS,
     MAX_BYTES,
     MAX_DEPTH,
@@ -29,8 +28,9 @@ from streams.events import (
     decode,
     decode_counting,
 )
-from streams.judging import RouteKey
-from streams.mapping import Constant, MappingSpec, Table, Taken, compile_mapping
+from streams.events.key import RouteKey
+from streams.mappings.conditions import Path
+from streams.mappings.mapping import Constant, MappingSpec, Table, Taken, compile_mapping
 from streams.shapes import Shape, floats
 from streams.standards.model import Standards
 from tests.fuzz.events import check

@@ -7,7 +7,7 @@ from itertools import islice, pairwise, takewhile
 
 import pytest
 
-from streams.events import BadEvent, Event, Kind, Reason, decode, decode_counting
+from streams.events.event import BadEvent, Event, Kind, Reason, decode, decode_counting
 from streams.packs.floor import Emission, events
 from streams.packs.floor.blunders import BLUNDERS
 from streams.packs.floor.chance import Chance

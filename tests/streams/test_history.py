@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams import control
 from streams.calendars.local_time import LocalTime, zone_names
 from streams.calendars.periods import DAY_MS, Period, Window
 from streams.columns import Batch
 from streams.engine import Engine
+from streams.events import control_records
 from streams.history import (
     COUNT_LEVELS,
     DISTRIBUTION_LEVELS,
@@ -297,7 +297,7 @@ def test_standards_with_a_longer_window_keep_distributions_longer_from_then_on()
     first, second = replace(first, digest="first"), replace(second, digest="second")
     engine = Engine(first, source="events", partition=0, book={"first": first, "second": second}.get)
     assert engine.distributions.retention_ms == 40 * DAY_MS
-    values = [event_at(0), control.standards(second.digest, 0), event_at(1), event_at(3_600)]
+    values = [event_at(0), control_records.standards(second.digest, 0), event_at(1), event_at(3_600)]
     engine.fold(Batch.of("events", 0, values))
     engine.advance()
     assert engine.standards == second

@@ -11,8 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streams.decoding import decode_values
-from streams.events import MAX_BYTES
-from streams.judging import RouteKey
+from streams.events.event import MAX_BYTES
+from streams.events.key import RouteKey
 from streams.lines import Lines
 from streams.shapes import Shape
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams import control
 from streams.calendars.periods import DAY_MS
 from streams.derivers.timelines import Timelines
 from streams.engine import Engine
+from streams.events import control_records
 from streams.standards.model import Measure, ProbeAvailability, RequestAvailability, Standards
 from streams.views.levels import Ratio, Reading
 from tests.streams.logs import HOUR, MINUTE, PROBES, T0, Run, S, batches, logs, objective, raw, rolling, standards
@@ -119,7 +119,7 @@ def test_an_empty_log_has_an_end_without_data() -> None:
 def test_time_counts_by_the_standards_that_hold_then(later: Standards, expected: Ratio) -> None:
     """The first probe holds from 0 s; the new standards begin at 10 s; a second one is heard in their slice at 25 s."""
     engine = Engine(replace(REACHABLE, digest="old"), source="events", partition=0, book={"new": later}.get)
-    records = [probe(0, holds=30), Record(control.standards("new", T0)), probe(25, up=False, holds=10)]
+    records = [probe(0, holds=30), Record(control_records.standards("new", T0)), probe(25, up=False, holds=10)]
     for batch in batches(records):
         engine.fold(batch)
         engine.advance()

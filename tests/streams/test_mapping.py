@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams import control
 from streams.columns import Batch
-from streams.conditions import Path, Scalar
 from streams.engine import Engine
-from streams.events import KNOWN_FIELDS, BadEvent, Reason, from_document
-from streams.grammar import parse_condition, parse_path
-from streams.mapping import (
+from streams.events import control_records
+from streams.events.event import KNOWN_FIELDS, BadEvent, Reason, from_document
+from streams.events.rejections import Unreadable
+from streams.mappings.condition_parser import parse_condition, parse_path
+from streams.mappings.conditions import Path, Scalar
+from streams.mappings.mapping import (
     FIELDS,
     Choice,
     Constant,
@@ -31,7 +32,6 @@ from streams.mapping import (
     compile_mapping,
     wanted,
 )
-from streams.rejections import Unreadable
 from streams.standards.model import Standards
 
 
@@ -376,7 +376,7 @@ def test_a_mapping_that_has_read_nothing_yet_has_missed_nothing() -> None:
 
     book = {"other": reading("route", "other")}
     engine = Engine(reading("page", "one"), source="t", partition=0, book=book.get)
-    record, change = b'{"at": 1000, "page": "/"}', control.standards("other", 0)
+    record, change = b'{"at": 1000, "page": "/"}', control_records.standards("other", 0)
     engine.fold(Batch.of("t", 0, [record, b'{"at": 1000}']))
     assert engine.never_found == []
     engine.fold(Batch.of("t", 0, [record, change], 2))

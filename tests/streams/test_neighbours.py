@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from agents.event_logs import EventLog
 from agents.replay import document, replay
-from streams import control
 from streams.calendars.periods import Window
 from streams.columns import Batch
 from streams.decisions import Decision
 from streams.engine import Advanced, Engine
+from streams.events import control_records
 from streams.saving import restore
 from streams.standards.load import load
 from streams.standards.model import (
@@ -107,7 +107,7 @@ def test_objectives_change_nothing_of_one_another(
     among = [standards_of(kept, others, digest=f"{n}") for n, (kept, others) in enumerate(versions)]
     log = list(records)
     for place, number in changes:
-        proposal = control.standards(f"{number % len(versions)}", place)
+        proposal = control_records.standards(f"{number % len(versions)}", place)
         log.insert(place % (len(log) + 1), Record(proposal, log[place % len(log)].stamp if log else -1))
     first, second, third = Told(alone, log), Told(among, log), Told(among, log, stops)
     kept = {key for promised, _ in versions for key in promised}
@@ -169,7 +169,7 @@ def test_an_objective_counts_from_when_it_is_promised(
     log = []
     for number, outcome in enumerate(("ok", "ok", "failed")):
         at = T0 + 60_000 * number
-        log += [Record(control.standards(f"{number}", at), at)] if number else []
+        log += [Record(control_records.standards(f"{number}", at), at)] if number else []
         log += [Record(raw({"service": "hotline"} | {"outcome": outcome}, at + 30_000), at + 30_000)]
     log.append(Record(raw({"service": "clock"}, T0 + 10 * 60_000), T0 + 10 * 60_000))
     for stops in ([], [2], [3], [4]):
@@ -182,7 +182,7 @@ def test_what_is_pending_gives_an_objective_nothing_of_another() -> None:
     quick = objective("", ResponseTimeWithin(10_000_000), rolling("1h", HOUR), "0.5")
     log = [
         Record(raw({"service": "hotline", "duration": 1}, T0), T0),
-        Record(control.standards("1", T0), T0),
+        Record(control_records.standards("1", T0), T0),
         Record(raw({"service": "hotline", "duration": 2}, T0 + 10_000), T0 + 10_000),
     ]
     for neighbour in ({}, {("hotline", "b"): HOURLY}):

@@ -10,10 +10,10 @@ import msgspec
 import orjson
 import pytest
 
-from streams import control
 from streams.columns import Batch
 from streams.decisions import Cause, Change, Decision
 from streams.engine import Engine
+from streams.events import control_records
 from streams.ownership import Ownership, Start, take_over
 from streams.progress import NoticeType
 from streams.rows import assemble, row_parts
@@ -163,7 +163,7 @@ def today(rows: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
 @pytest.mark.parametrize("beginning", [0, 1], ids=["though the log reaches back", "and records are, too"])
 def test_where_earlier_standards_are_lost_nothing_is_believed_of_objectives(beginning: int) -> None:
     _, rows = saved(
-        replace(PLAIN, digest="lost"), [*LOG, control.standards("plain", 0), *values(["ok"] * 4, T0 + HOUR)]
+        replace(PLAIN, digest="lost"), [*LOG, control_records.standards("plain", 0), *values(["ok"] * 4, T0 + HOUR)]
     )
     ownership = owned(rows, PLAIN, beginning)
     told = [one.detail for one in ownership.engine.notices if one.type is NoticeType.FORMAT]
@@ -192,9 +192,9 @@ def test_an_objective_that_is_about_to_come_does_not_go_on_with_another_one_s_ra
     later = standards_of({("hotline", "later"): AVAILABLE, ("hotline", "ring"): RINGING}, digest="later")
     only = standards_of({("hotline", "a"): AVAILABLE, ("hotline", "ring"): RINGING}, digest="only")
     book = {"later": later, "only": only}.get
-    _, rows = saved(only, [*LOG, control.standards("later", 0)], later)
+    _, rows = saved(only, [*LOG, control_records.standards("later", 0)], later)
     ownership = take_over(rows, Start("events", 0, only, book), beginning=1)
-    log = [*LOG, control.standards("later", 0), *values(["failed"] * 4, T0 + 6 * MINUTE)]
+    log = [*LOG, control_records.standards("later", 0), *values(["failed"] * 4, T0 + 6 * MINUTE)]
     first = ownership.expected
     ownership.fold(Batch.of("events", 0, log[first:], first))
     # One event counted as they were, under standards that did not hold yet; the four behind them under those that do.

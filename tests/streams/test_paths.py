@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.grammar import parse_path
-from streams.paths import Path, finder
+from streams.mappings.condition_parser import parse_path
+from streams.mappings.paths import Path, finder
 
 
 def found(path: str, document: dict[str, Any]) -> object:

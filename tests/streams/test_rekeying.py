@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from streams.columns import Batch
 from streams.decoding import decode_values
 from streams.engine import Engine
-from streams.events import MAX_BYTES, decode
-from streams.grammar import parse_condition, parse_path
-from streams.mapping import Mapper, MappingSpec, Taken, Unit, compile_mapping
+from streams.events.event import MAX_BYTES, decode
+from streams.events.rejections import Reason
+from streams.mappings.condition_parser import parse_condition, parse_path
+from streams.mappings.mapping import Mapper, MappingSpec, Taken, Unit, compile_mapping
 from streams.progress import Progress
-from streams.rejections import Reason
 from streams.rekeying import LARGEST, UNMAPPED, Baseline, Mark, Rekeyed, encode, origin_of, place_of, rekey
 from streams.standards.model import Standards
 

@@ -17,8 +17,9 @@ from streams.catalogue import Catalogue
 from streams.columns import durations_us
 from streams.distribution import LONGEST_US
 from streams.eras import Era
-from streams.events import Event
-from streams.judging import RouteKey, judge
+from streams.events.event import Event
+from streams.events.key import RouteKey
+from streams.judging import judge
 from streams.names import Names
 from streams.open_slices import OpenSlices, contents
 from streams.router import Router

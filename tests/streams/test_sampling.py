@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from streams.control import tick
+from streams.events.control_records import tick
 from streams.samples import Sample
 from streams.sampling import SHOWN, Sampler
 from streams.standards.load import load

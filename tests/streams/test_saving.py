@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams import control
 from streams.calendars.periods import DAY_MS
 from streams.catalogue import Caps
 from streams.columns import Batch
 from streams.engine import Advanced, DeadLetter, Engine
+from streams.events import control_records
 from streams.ownership import RebuildLost, Start, take_over
 from streams.progress import Notice, NoticeType
 from streams.rows import Row
@@ -94,7 +94,7 @@ def with_controls(records: list[Record], places: Sequence[tuple[int, str]]) -> l
     found = list(records)
     for place, name in places:
         stamp = found[place % len(found)].stamp if found else -1
-        found.insert(place % (len(found) + 1), Record(control.standards(name, place), stamp))
+        found.insert(place % (len(found) + 1), Record(control_records.standards(name, place), stamp))
     return found
 
 
@@ -206,7 +206,7 @@ def test_standards_that_are_to_be_looked_up_are_asked_for_and_nothing_has_change
             raise StandardsNeeded(digest)
         return known[digest]
 
-    records = [*events(3), Record(control.standards("rich UTC", 1), T0), *events(3)]
+    records = [*events(3), Record(control_records.standards("rich UTC", 1), T0), *events(3)]
     engine = Engine(BOOK["none"], source="events", partition=0, book=book)
     batch = Batch.of("events", 0, [r.raw for r in records], 0, [r.stamp for r in records])
     with pytest.raises(StandardsNeeded) as needed:
@@ -223,7 +223,7 @@ def test_records_folded_again_count_once_though_standards_are_looked_up_in_betwe
     names = ("none", "rich Asia/Shanghai", "rich America/New_York", "none")
     records = events(2, gap_ms=100)
     for name in names:
-        records += [Record(control.standards(name, 1), T0), *events(2, gap_ms=100)]
+        records += [Record(control_records.standards(name, 1), T0), *events(2, gap_ms=100)]
     rows, known = saved(records), set[str]()
 
     def book(digest: str) -> Standards | None:

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams import shapes
-from streams.events import REQUIRED, BadEvent, Interaction, decode, present
-from streams.judging import RouteKey
+from streams.events.event import REQUIRED, BadEvent, Interaction, decode, present
+from streams.events.key import RouteKey
 from streams.shapes import Shape, fields_of, floats
 
 _FIELDS: Final = ("time", "service", "kind", "step", "class", "customer", "id", "duration", "outcome", "failure_point")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streams.grammar import parse_path
+from streams.mappings.condition_parser import parse_path
 from streams.spelling import KnownPaths, meant_field
 
 

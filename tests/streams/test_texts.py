@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams import texts
-from streams.rejections import Reason
+from streams.events.rejections import Reason
 from streams.standards.model import RatioUnit, Stage
 from streams.texts import CATALOGUES, Language, Page, Phrase, Reasons, States, Tables, Warnings, negotiate
 from streams.texts.figures import amount

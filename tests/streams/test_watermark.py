@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from streams.admission import admit
 from streams.catalogue import Catalogue
 from streams.columns import Batch, Observations, read_batch
+from streams.events.rejections import Reason
 from streams.names import Names
 from streams.open_slices import OpenSlices
-from streams.rejections import Reason
 from streams.router import Router
 from streams.standards.model import Standards
 from streams.watermark import NO_TIMESTAMP, TimePolicy, Watermark

@@ -21,7 +21,7 @@ from agents.reference import LOGS
 from agents.replay import Replay, document, replay
 from streams.columns import Batch
 from streams.engine import Engine
-from streams.mapping import compile_mapping
+from streams.mappings.mapping import compile_mapping
 from streams.rekeying import rekey
 from streams.standards.model import Standards
 from streams.texts import Language

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streams.calendars.periods import Period, Window
-from streams.conditions import Comparison, Literal
-from streams.conditions import Path as Lookup
-from streams.mapping import Choice, Constant, Summed, Table, Taken, Unit
+from streams.mappings.conditions import Comparison, Literal
+from streams.mappings.conditions import Path as Lookup
+from streams.mappings.mapping import Choice, Constant, Summed, Table, Taken, Unit
 from streams.standards.load import DEFAULT, StandardsError, load
 from streams.standards.model import (
     Abandonment,

@@ -14,12 +14,12 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from streams import control
 from streams.calendars.periods import DAY_MS
 from streams.catalogue import Caps
 from streams.columns import Batch
-from streams.grammar import parse_path
-from streams.mapping import Constant, MappingSpec, Table, Taken, Unit
+from streams.events import control_records
+from streams.mappings.condition_parser import parse_path
+from streams.mappings.mapping import Constant, MappingSpec, Table, Taken, Unit
 from streams.ownership import Start
 from streams.standards.model import Standards
 from tests.streams.logs import HOUR, MINUTE, T0, S, raw, rich_standards
@@ -182,7 +182,7 @@ class _Author:
             self._tick()
         elif what == 2 and not self.plain:
             name = chance.choice((*BOOK, "unknown"))
-            self._append(Record(control.standards(name, self.clock), self.clock), "owner")
+            self._append(Record(control_records.standards(name, self.clock), self.clock), "owner")
         elif what in (3, 5) and self.written:
             again = chance.choice(self.written[-12:])
             self._append(replace(again[0], stamp=self.clock), again[1])
@@ -198,7 +198,7 @@ class _Author:
         zombies = chance.random() < 0.4
         for _ in range(chance.randrange(1, 4) if zombies else 1):
             self.clock += chance.choice((0, 10 * S) if zombies else (10 * S, 60 * S, 130 * S))
-            self._append(Record(control.tick(), self.clock), "zombie" if zombies else "owner")
+            self._append(Record(control_records.tick(), self.clock), "zombie" if zombies else "owner")
 
     def _foreign(self) -> bytes:
         """A record of another shape, which one of the standards maps."""

@@ -1,4 +1,4 @@
-"""Other people's topics: their JSON documents mapped, field by field, to the wire format of `streams.events`.
+"""Other people's topics: their JSON documents mapped, field by field, to the wire format of `streams.events.event`.
 
 A mapping is compiled once. What it yields goes to the same strict decoder as every event, so that a mapping cannot let
 anything in that the wire format refuses; only mapped fields are handed on. A field whose rule can make nothing of what
@@ -15,8 +15,10 @@ from typing import Final, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from streams import numerals
-from streams.conditions import (
+from streams.events.event import KNOWN_FIELDS, BadEvent, Event, Reason
+from streams.events.rejections import Unreadable
+from streams.mappings import numerals
+from streams.mappings.conditions import (
     Condition,
     Document,
     Incomparable,
@@ -29,9 +31,7 @@ from streams.conditions import (
     reader,
     show,
 )
-from streams.conversions import as_found, as_text, quantity, summed
-from streams.events import KNOWN_FIELDS, BadEvent, Event, Reason
-from streams.rejections import Unreadable
+from streams.mappings.conversions import as_found, as_text, quantity, summed
 
 #: Fields of the wire format that a mapping may fill, and those that it has to.
 FIELDS: Final = KNOWN_FIELDS

@@ -1,4 +1,4 @@
-"""Conditions over JSON documents, as in `status >= 500 and method in ["GET", "HEAD"]`; `streams.grammar` reads them.
+"""Conditions over JSON documents, as in `status >= 500 and method in ["GET", "HEAD"]`; `condition_parser` reads them.
 
 What a path does not find is null: equal to null alone, and neither smaller nor larger than anything. A number that is
 written as a text counts as a number beside a number: "502" >= 500. Other values of different kinds are never compared
@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from streams.numerals import plain_number
-from streams.paths import Document, Path, Reader, finder
-from streams.rejections import Unreadable
+from streams.events.rejections import Unreadable
+from streams.mappings.numerals import plain_number
+from streams.mappings.paths import Document, Path, Reader, finder
 
 __all__ = [
     "Combination",

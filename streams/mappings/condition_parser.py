@@ -1,4 +1,4 @@
-r"""The grammar of paths and conditions: text in, `streams.conditions` out. Nothing is ever evaluated as Python.
+r"""The grammar of paths and conditions: text in, `conditions` out. Nothing is ever evaluated as Python.
 
 condition   = conjunction { "or" conjunction }
 conjunction = negation { "and" negation }
@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from streams.conditions import (
+from streams.mappings.conditions import (
     Combination,
     Comparison,
     Condition,
@@ -32,7 +32,7 @@ from streams.conditions import (
     Scalar,
     Truth,
 )
-from streams.paths import WORDS
+from streams.mappings.paths import WORDS
 
 #: Longest condition, and how deep its parentheses and negations nest.
 MAX_LENGTH: Final = 1_000

@@ -9,9 +9,9 @@ import math
 from decimal import Decimal
 from typing import Final
 
-from streams import numerals
-from streams.paths import Path
-from streams.rejections import Reason, Unreadable, excerpt
+from streams.events.rejections import Reason, Unreadable, excerpt
+from streams.mappings import numerals
+from streams.mappings.paths import Path
 
 #: Fields that take a time as text too.
 _INSTANTS: Final = frozenset({"time", "due"})

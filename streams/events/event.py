@@ -17,7 +17,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 import xxhash
 
-from streams.rejections import (
+from streams.events.rejections import (
     BadEvent,
     Reason,
     Unreadable,
@@ -131,7 +131,7 @@ class _StrictEvent(Event, gc=False, kw_only=True, forbid_unknown_fields=True):
 
 
 class Control(msgspec.Struct, gc=False, kw_only=True, frozen=True):
-    """The monitor's own record in a source topic; it carries neither time nor service. See `streams.control`.
+    """The monitor's own record in a source topic; it carries neither time nor service. See `control_records`.
 
     ``hash`` and ``proposed`` (milliseconds since 1970) belong to proposals of standards.
     """

@@ -1,0 +1,1 @@
+"""The wire format: what an event is, which kinds there are, and why a record is none."""

@@ -1,0 +1,1 @@
+"""Mappings: how records in a user's own form become events."""
