@@ -27,20 +27,21 @@ from agents.status import State
 from streams import conventions
 from streams.conventions import Result
 from streams.events.event import Reason
-from streams.histogram import DEFAULT_BOUNDS_US
 from streams.metric import Metric, Type
+from streams.slices.histogram import DEFAULT_BOUNDS_US
+from streams.slices.sparse_table import SATURATED
 from streams.standards.model import ProbeAvailability
-from streams.tables import SATURATED
 from streams.views import objectives
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric as MetricFamily
 
     from agents.status import Observed, PartitionStatus, WorkerStatus
-    from streams.distribution import Distribution
     from streams.engine import Progress
+    from streams.slices.distribution import Distribution
+    from streams.slices.ratio import Ratio
     from streams.standards.model import Standards
-    from streams.views.levels import ObjectiveLevel, Ratio, Reading, StepLevel
+    from streams.views.levels import ObjectiveLevel, Reading, StepLevel
 
 _MICROSECONDS: Final = 1_000_000
 _MILLISECONDS: Final = 1_000

@@ -7,12 +7,12 @@ from typing import Final
 
 from rich.table import Table
 
-from streams.standards.model import RatioUnit
+from streams.slices.ratio import Ratio, RatioUnit
 from streams.texts import Language, in_language
 from streams.texts.figures import NOTHING, amount, count, duration, share
 from streams.texts.states import States
 from streams.texts.tables import Tables
-from streams.views.levels import ObjectiveLevel, Ratio, StepLevel, pareto
+from streams.views.levels import ObjectiveLevel, StepLevel, pareto
 from streams.views.objectives import Verdict, standing
 
 _MEDIAN: Final = Fraction(1, 2)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from agents.exits import Fault
-from streams import histogram
+from streams.slices import histogram
 from streams.standards import quantities
 
 #: Of environment variables.

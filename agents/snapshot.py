@@ -27,9 +27,10 @@ from streams.views.objectives import Verdict
 
 if TYPE_CHECKING:
     from agents.status import Observed, PartitionStatus, WorkerStatus
-    from streams.distribution import Distribution
     from streams.engine import Progress
-    from streams.views.levels import ObjectiveLevel, Ratio, Reading, StepLevel
+    from streams.slices.distribution import Distribution
+    from streams.slices.ratio import Ratio
+    from streams.views.levels import ObjectiveLevel, Reading, StepLevel
 
 #: Version of the document; it grows when a field changes its meaning or goes away.
 VERSION: Final = 1

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiohttp import web
 
-from streams.histogram import DEFAULT_BOUNDS_US
+from streams.slices.histogram import DEFAULT_BOUNDS_US
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

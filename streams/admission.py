@@ -11,8 +11,9 @@ from streams.columns import Batch, BoolArray, Observations
 from streams.decoding import Rejection
 from streams.events.identity import NO_ID
 from streams.events.rejections import Reason
-from streams.slices import LENGTH_MS, OpenSlice, slice_starts
-from streams.tables import IntArray, run_ends, run_starts, sorting
+from streams.open_slices import OpenSlice
+from streams.slices.slice import LENGTH_MS, slice_starts
+from streams.slices.sparse_table import IntArray, run_ends, run_starts, sorting
 from streams.watermark import Watermark
 
 

@@ -21,7 +21,7 @@ from streams.mappings.mapping import Mapper
 from streams.mappings.paths import Path
 from streams.names import Names
 from streams.shapes import Columns, FloatArray, floats, readable_of
-from streams.tables import IntArray, sorting
+from streams.slices.sparse_table import IntArray, sorting
 from streams.watermark import LATEST_MS, NO_TIMESTAMP
 
 BoolArray = npt.NDArray[np.bool_]

@@ -10,13 +10,13 @@ from typing import Final
 import numpy as np
 
 from streams.calendars.periods import Window
-from streams.history import NEVER, History
-from streams.slices import Counts
+from streams.slices.history import NEVER, History
+from streams.slices.ratio import Ratio
+from streams.slices.running_sum import RunningSum
+from streams.slices.slice import Counts
+from streams.slices.totals import RatioTotals
 from streams.standards.model import Objective, Standards
-from streams.totals import RatioTotals
-from streams.views.levels import Ratio
 from streams.views.objectives import Verdict, judge
-from streams.windows import RunningSum
 
 
 class Change(enum.StrEnum):

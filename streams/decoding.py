@@ -37,7 +37,7 @@ from streams.lines import Lines
 from streams.mappings.mapping import Mapper
 from streams.mappings.paths import Path
 from streams.shapes import Shape
-from streams.tables import IntArray
+from streams.slices.sparse_table import IntArray
 
 
 class Rejection(msgspec.Struct, frozen=True, gc=False):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from streams import history, saving
+from streams import saving
 from streams.admission import Admitted, admit
 from streams.calendars.periods import Window
 from streams.catalogue import Caps, Catalogue, Member
@@ -24,16 +24,17 @@ from streams.derivers.timelines import Timelines
 from streams.eras import Era, Eras
 from streams.events import control_records
 from streams.events.event import Control
-from streams.history import Grid, histories
 from streams.letters import DeadLetter, dead_letters
 from streams.mappings.mapping import Mapper
 from streams.mappings.paths import Path
 from streams.names import Names
-from streams.open_slices import contents
+from streams.open_slices import OpenSlice, contents
 from streams.progress import LastRecord, Notice, NoticeType, Progress, SavedPoint
 from streams.reading import Reader
 from streams.rows import Row
-from streams.slices import LENGTH_MS, Counts, Distributions, OpenSlice, Slice, slice_ceiling, slice_start
+from streams.slices import history
+from streams.slices.history import Grid, histories
+from streams.slices.slice import LENGTH_MS, Counts, Distributions, Slice, slice_ceiling, slice_start
 from streams.standards.model import Standards
 from streams.standards_log import BEGINNING_MS, Book, Named, ProposedStandards, StandardsLog, StandardsNeeded
 from streams.state import Writer

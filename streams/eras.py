@@ -21,11 +21,11 @@ from streams.events.event import Event, Interaction
 from streams.events.key import RouteKey
 from streams.judging import identity
 from streams.names import Names
-from streams.open_slices import OpenSlices
+from streams.open_slices import OpenSlice, OpenSlices
 from streams.router import Router
-from streams.slices import Counts, OpenSlice, slice_start, slice_starts
+from streams.slices.slice import Counts, slice_start, slice_starts
+from streams.slices.sparse_table import IntArray, Table
 from streams.standards.model import Standards
-from streams.tables import IntArray, Table
 
 
 @dataclass(frozen=True, slots=True)

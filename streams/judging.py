@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from streams.catalogue import UNSPECIFIED
-from streams.distribution import LONGEST_US
 from streams.events.key import RouteKey
+from streams.slices.distribution import LONGEST_US
 from streams.standards.digest import canonical
 from streams.standards.model import (
     FailureFree,

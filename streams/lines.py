@@ -8,7 +8,7 @@ from typing import Final, Self, overload
 import numpy as np
 import numpy.typing as npt
 
-from streams.tables import IntArray
+from streams.slices.sparse_table import IntArray
 
 _BREAK: Final = ord("\n")
 #: The last of the signs that stand for white space.

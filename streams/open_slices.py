@@ -4,15 +4,100 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from streams.columns import ABSENT
-from streams.distribution import buckets_of
+from streams.derivers.timelines import Probe
+from streams.duplicates import Seen
+from streams.events.identity import IdArray
 from streams.router import Router
-from streams.slices import BUCKET_BITS, LENGTH_MS, SUMMARIES, WEIGHTS, Counts, Distributions, OpenSlice
-from streams.tables import IntArray, Table, join, reduce_runs, run_ends, run_starts, sorting, split
+from streams.slices.distribution import buckets_of
+from streams.slices.slice import BUCKET_BITS, LENGTH_MS, SUMMARIES, WEIGHTS, Counts, Distributions
+from streams.slices.sparse_table import (
+    IntArray,
+    Table,
+    combine,
+    join,
+    reduce_runs,
+    run_ends,
+    run_starts,
+    sorting,
+    split,
+)
+
+_NEVER_ENTERED: Final = 1 << 62
+#: Tables kept apart before they are brought together; bounds memory, and the cost of a look.
+_MOST_KEPT: Final = 16
+
+
+class Observed(NamedTuple):
+    """Observations one after the other: the route of each, and its duration in microseconds (`ABSENT` for none)."""
+
+    routes: IntArray
+    durations_us: IntArray
+
+
+class OpenSlice:
+    """A slice that may still change. What is added is only kept; it is brought together when somebody looks."""
+
+    __slots__ = (
+        "_seen",
+        "buckets",
+        "cells",
+        "first_offset",
+        "pending",
+        "start_ms",
+        "summaries",
+        "transitions",
+        "waiting",
+    )
+
+    def __init__(self, start_ms: int) -> None:
+        """Start empty, at ``start_ms``."""
+        self.start_ms = start_ms
+        self.first_offset = _NEVER_ENTERED  # of the first record that entered
+        self.transitions: list[Probe] = []
+        self.pending: list[Observed] = []  # what is not counted yet
+        self.waiting = 0  # how many observations that is
+        self.cells: list[Table] = []  # weights by cell id, one column; see `streams.router` for what cells mean
+        self.summaries: list[Table] = []  # as in `Distributions`
+        self.buckets: list[Table] = []
+        self._seen = Seen()
+
+    @property
+    def end_ms(self) -> int:
+        """Where the next slice starts."""
+        return self.start_ms + LENGTH_MS
+
+    def enter(self, offset: int) -> None:
+        """Note that the record at ``offset`` entered; to have the slice again, the log is read again from the first."""
+        self.first_offset = min(self.first_offset, offset)
+
+    def observe(self, routes: IntArray, durations_us: IntArray) -> None:
+        """Take in observations, to be counted later."""
+        self.pending.append(Observed(routes, durations_us))
+        self.waiting += len(routes)
+
+    def taken(self) -> list[Observed]:
+        """What was pending, and is not any more."""
+        pending, self.pending, self.waiting = self.pending, [], 0
+        return pending
+
+    def add_cells(self, cells: Table) -> None:
+        """Count observations: weight by cell id."""
+        _keep(self.cells, cells, WEIGHTS)
+
+    def add_durations(self, summaries: Table, buckets: Table) -> None:
+        """Take in durations, as in `Distributions`."""
+        _keep(self.summaries, summaries, SUMMARIES)
+        _keep(self.buckets, buckets, WEIGHTS)
+
+    def first_seen(self, identities: IdArray) -> npt.NDArray[np.bool_]:
+        """Which events are the first in the slice of their identity (64 bits), in log order; all are remembered."""
+        return self._seen.first(identities)
 
 
 class OpenSlices:
@@ -159,3 +244,10 @@ def _distributions(router: Router, places: IntArray, routes: IntArray, durations
     starts = run_starts(keys)
     totals = [reduce_runs(operation, durations_us, starts) for operation in SUMMARIES[1:]]
     return Table(keys[starts], np.stack((run_ends(starts, len(keys)) - starts, *totals), axis=1)), buckets
+
+
+def _keep(tables: list[Table], table: Table, how: Sequence[np.ufunc]) -> None:
+    if len(table):
+        tables.append(table)
+    if len(tables) > _MOST_KEPT:
+        tables[:] = [combine(tables, how)]

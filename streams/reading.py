@@ -13,13 +13,14 @@ from streams.calendars.periods import Window
 from streams.catalogue import Catalogue, StepSeries
 from streams.derivers.timelines import Timelines
 from streams.eras import Era, Eras
-from streams.history import NEVER, History
 from streams.open_slices import contents
-from streams.slices import Counts, Distributions, Slice, slice_ceiling
-from streams.tables import IntArray
-from streams.totals import BucketSlots, CountTotals, DistributionTotals, Extremes
-from streams.views.levels import ObjectiveLevel, Ratio, Reading, StepLevel
-from streams.windows import RunningSum
+from streams.slices.history import NEVER, History
+from streams.slices.ratio import Ratio
+from streams.slices.running_sum import RunningSum
+from streams.slices.slice import Counts, Distributions, Slice, slice_ceiling
+from streams.slices.sparse_table import IntArray
+from streams.slices.totals import BucketSlots, CountTotals, DistributionTotals, Extremes
+from streams.views.levels import ObjectiveLevel, Reading, StepLevel
 
 Breaches = Mapping[tuple[str, str], int]
 #: Milliseconds observed by probes / those that are final, by service and step.

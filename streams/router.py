@@ -22,9 +22,9 @@ from streams.events.event import Kind
 from streams.events.key import RouteKey
 from streams.judging import AVAILABLE, Feed, Judgement, bands, classes_told_apart, identity, judge, point_of, regardless
 from streams.names import Names
-from streams.slices import PAIRS
+from streams.slices.slice import PAIRS
+from streams.slices.sparse_table import IntArray, Table, gather
 from streams.standards.model import Objective, ProbeAvailability, Standards, Verdict
-from streams.tables import IntArray, Table, gather
 
 #: Durations need 45 bits; an edge is `profile << EDGE_BITS | limit`.
 EDGE_BITS: Final = 46

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import xxhash
 
-from streams.tables import IntArray, Table
+from streams.slices.sparse_table import IntArray, Table
 
 #: Most bytes of content in one part: half of what a broker takes by default.
 PART_BYTES: Final = 512 * 1024

@@ -14,7 +14,7 @@ from streams.catalogue import Caps, Member
 from streams.older_state import Migrated, migrated
 from streams.progress import LastRecord, Notice, NoticeType, SavedPoint
 from streams.rows import Row, assemble
-from streams.slices import Counts, Distributions, slice_start
+from streams.slices.slice import Counts, Distributions, slice_start
 from streams.standards_log import Book, StandardsLog, StandardsLost
 from streams.state import (
     COUNTS,

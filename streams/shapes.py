@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from streams.events.event import REQUIRED, Event, Interaction, Kind
 from streams.events.key import RouteKey
-from streams.tables import IntArray
+from streams.slices.sparse_table import IntArray
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -14,7 +14,6 @@ import orjson
 
 from streams.catalogue import Member
 from streams.derivers.timelines import Held
-from streams.history import History, Kept, Place, Unit
 from streams.progress import ProgressRow
 from streams.rows import (
     Assembled,
@@ -30,7 +29,8 @@ from streams.rows import (
     part_name,
     row_parts,
 )
-from streams.slices import Counts, Distributions
+from streams.slices.history import History, Kept, Place, Unit
+from streams.slices.slice import Counts, Distributions
 from streams.standards_log import Named
 
 PARTITION: Final = b"p"

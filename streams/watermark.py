@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from streams.tables import IntArray
+from streams.slices.sparse_table import IntArray
 
 #: Stands for "this record has no timestamp" (plain files; topics with none).
 NO_TIMESTAMP: Final = -1

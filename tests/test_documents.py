@@ -17,11 +17,10 @@ from agents.reference import DOCUMENTS, LOGS, RECORDED, SECTIONS, UnknownSection
 from agents.replay import replay
 from agents.settings import SETTINGS
 from streams.events.event import KNOWN_FIELDS, decode
+from streams.slices.ratio import Ratio, RatioUnit
 from streams.standards.load import load
-from streams.standards.model import RatioUnit
 from streams.texts.reference import COMMANDS_ZH, SETTINGS_ZH
 from streams.texts.wire import FIELDS
-from streams.views.levels import Ratio
 from streams.watermark import TimePolicy
 from tests.services.parts import ROOT
 

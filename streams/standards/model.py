@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from streams.calendars.periods import STANDARD_WINDOWS, Window
+from streams.slices.ratio import RatioUnit
 from streams.texts.phrase import Text
 
 if TYPE_CHECKING:
@@ -95,13 +96,6 @@ class FailureFree:
     failure_points: frozenset[str] = frozenset()
     step: str | None = None
     class_: str | None = None
-
-
-class RatioUnit(enum.StrEnum):
-    """What good and total of a ratio are numbers of."""
-
-    EVENTS = "events"
-    MILLISECONDS = "milliseconds"
 
 
 Measure = ResponseTimeWithin | RequestAvailability | ProbeAvailability | FailureFree

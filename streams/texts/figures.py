@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Final
 
-from streams.standards.model import RatioUnit
-from streams.views.levels import Ratio
+from streams.slices.ratio import Ratio, RatioUnit
 
 #: What stands where there is no figure.
 NOTHING: Final = "–"

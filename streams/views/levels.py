@@ -9,25 +9,9 @@ from fractions import Fraction
 from itertools import groupby
 from operator import attrgetter
 
-from streams.distribution import Distribution
+from streams.slices.distribution import Distribution
+from streams.slices.ratio import Ratio
 from streams.standards.model import Objective
-
-
-@dataclass(frozen=True, slots=True)
-class Ratio:
-    """Good out of total, two integers with 0 ≤ good ≤ total. A total of 0 is *no data*, never 0 or 1."""
-
-    good: int = 0
-    total: int = 0
-
-    def __add__(self, other: Ratio) -> Ratio:
-        """Exact, associative and commutative."""
-        return Ratio(self.good + other.good, self.total + other.total)
-
-    @property
-    def value(self) -> float | None:
-        """Share of good, for showing; None without data. Decisions use the integers."""
-        return self.good / self.total if self.total else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ import enum
 from dataclasses import dataclass
 from fractions import Fraction
 
+from streams.slices.ratio import Ratio
 from streams.standards.model import Objective
-from streams.views.levels import Ratio
 
 
 class Verdict(enum.StrEnum):

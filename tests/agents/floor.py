@@ -12,13 +12,14 @@ import numpy as np
 
 from agents.status import PartitionStatus, Recoveries, RekeyStatus, State, Transactions, WorkerStatus
 from streams.calendars.periods import Period, Window
-from streams.distribution import Distribution, buckets_of
 from streams.engine import Progress
 from streams.events.event import Reason
+from streams.slices.distribution import Distribution, buckets_of
+from streams.slices.ratio import Ratio
+from streams.slices.sparse_table import Table
 from streams.standards.model import Objective, RequestAvailability, ResponseTimeWithin, Service, Stage, Standards, Step
-from streams.tables import Table
 from streams.texts.phrase import Text
-from streams.views.levels import ObjectiveLevel, Ratio, Reading, StepLevel
+from streams.views.levels import ObjectiveLevel, Reading, StepLevel
 
 if TYPE_CHECKING:
     from streams.engine import Engine

@@ -18,12 +18,13 @@ from agents.status import PartitionStatus, State
 from streams import conventions
 from streams.conventions import METRICS
 from streams.events.rejections import Reason
-from streams.histogram import DEFAULT_BOUNDS_US, on_the_grid
 from streams.metric import Metric
+from streams.slices.histogram import DEFAULT_BOUNDS_US, on_the_grid
+from streams.slices.ratio import Ratio
+from streams.slices.sparse_table import SATURATED
 from streams.standards.model import Objective, ProbeAvailability, Service, Standards
-from streams.tables import SATURATED
 from streams.texts.phrase import Text
-from streams.views.levels import ObjectiveLevel, Ratio, StepLevel
+from streams.views.levels import ObjectiveLevel, StepLevel
 from tests.agents import floor
 from tests.agents.floor import FakeEngine, Floor
 from tests.services.parts import require

@@ -23,8 +23,8 @@ from streams.letters import DeadLetter, encode_lines
 from streams.ownership import Conclusions
 from streams.progress import Notice, NoticeType
 from streams.rows import Row
+from streams.slices.ratio import Ratio
 from streams.standards_log import BEGINNING_MS
-from streams.views.levels import Ratio
 
 SETTINGS: Final = Settings.resolve({"group": "monitor"})
 PLACE: Final = Place(Source("events", 3), SETTINGS)

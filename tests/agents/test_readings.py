@@ -9,9 +9,10 @@ import pytest
 
 from agents.readings import read, standards_in_force
 from streams.calendars.periods import Window
+from streams.slices.ratio import Ratio
 from streams.standards.model import Objective, Service, Standards
 from streams.texts.phrase import Text
-from streams.views.levels import ObjectiveLevel, Ratio
+from streams.views.levels import ObjectiveLevel
 from tests.agents.floor import CHECKED_IN, FakeEngine, Floor, progress
 
 STRICTER = replace(CHECKED_IN, target=Fraction(99, 100), window=Window("7d", rolling_ms=7 * 86_400_000))

@@ -7,7 +7,7 @@ import pytest
 from agents.cli.run import command
 from agents.exits import Fault
 from agents.settings import SETTINGS, SaslMechanism, SecurityProtocol, Settings
-from streams.histogram import DEFAULT_BOUNDS_US
+from streams.slices.histogram import DEFAULT_BOUNDS_US
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,8 +18,8 @@ import numpy as np
 
 from streams.columns import Batch, Content, Observations, read_batch
 from streams.engine import Engine
+from streams.slices.sparse_table import IntArray
 from streams.standards.model import Standards
-from streams.tables import IntArray
 from streams.watermark import NO_TIMESTAMP
 
 _BEGAN_S: Final = 1_772_438_400

@@ -25,9 +25,9 @@ from dashboards import generate
 from streams import conventions
 from streams.columns import Batch
 from streams.engine import Engine
-from streams.histogram import DEFAULT_BOUNDS_US
 from streams.packs.floor import events
 from streams.packs.floor.trades import STEPS
+from streams.slices.histogram import DEFAULT_BOUNDS_US
 from streams.standards.load import load
 from tests.agents import floor
 from tests.services.parts import require

@@ -18,8 +18,8 @@ import yaml
 
 from dashboards import generate
 from streams import conventions
-from streams.histogram import DEFAULT_BOUNDS_US
 from streams.metric import Type
+from streams.slices.histogram import DEFAULT_BOUNDS_US
 from tests.services.parts import require
 from tests.services.prometheus import Prometheus, scraping
 

@@ -104,7 +104,7 @@ def world() -> World:
     values[300], values[500] = control_records.standards("cn", 7), control_records.standards("ny", 8)
     batch = Batch.of("events", 0, values, 0, [record.stamp for record in records])
     saved: dict[bytes, bytes] = {}
-    with mock.patch("streams.rows.PART_BYTES", _PART_BYTES), mock.patch("streams.history.RETENTION_MS", DAY_MS):
+    with mock.patch("streams.rows.PART_BYTES", _PART_BYTES), mock.patch("streams.slices.history.RETENTION_MS", DAY_MS):
         engine = Engine(STANDARDS["utc"], source="events", partition=0, book=STANDARDS.get, caps=CAPS)
         for first in range(0, 690, 230):
             engine.fold(batch.between(first, min(first + 230, 680)))

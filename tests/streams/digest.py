@@ -6,7 +6,7 @@ import hashlib
 import random
 
 from streams.calendars.periods import DAY_MS
-from streams.tables import Table
+from streams.slices.sparse_table import Table
 from tests.streams.logs import SERVICES, STEPS, T0, Run, raw, rich_standards
 from tests.streams.oracle import Record
 

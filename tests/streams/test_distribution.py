@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.bucket_bounds import BOUNDS_US, FIRST_INDEX
-from streams.distribution import BOUNDS, LONGEST_US, Distribution, buckets_of
-from streams.tables import SATURATED, Table
+from streams.slices.bucket_bounds import BOUNDS_US, FIRST_INDEX
+from streams.slices.distribution import BOUNDS, LONGEST_US, Distribution, buckets_of
+from streams.slices.sparse_table import SATURATED, Table
 
 QUANTILES = ("0", "0.001", "0.01", "0.25", "0.5", "0.9", "0.95", "0.99", "0.999", "1")
 

@@ -18,13 +18,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.bucket_bounds import BOUNDS_US
 from streams.calendars.periods import DAY_MS
 from streams.columns import Batch
 from streams.decisions import Decision
-from streams.distribution import Distribution
 from streams.engine import Engine
-from streams.slices import Counts, Distributions
+from streams.slices.bucket_bounds import BOUNDS_US
+from streams.slices.distribution import Distribution
+from streams.slices.slice import Counts, Distributions
 from streams.standards.model import RequestAvailability
 from streams.views.levels import Reading, StepLevel, merge
 from streams.watermark import TimePolicy

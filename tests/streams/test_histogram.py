@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.distribution import BOUNDS, LONGEST_US
-from streams.histogram import DEFAULT_BOUNDS_US, LONGEST_SECONDS, MOST_BOUNDS, on_the_grid
+from streams.slices.distribution import BOUNDS, LONGEST_US
+from streams.slices.histogram import DEFAULT_BOUNDS_US, LONGEST_SECONDS, MOST_BOUNDS, on_the_grid
 
 GRID = set(BOUNDS.tolist())
 MILLISECOND, SECOND, DAY = 1_000, 1_000_000, 86_400_000_000

@@ -15,7 +15,7 @@ from streams.calendars.periods import DAY_MS, Period, Window
 from streams.columns import Batch
 from streams.engine import Engine
 from streams.events import control_records
-from streams.history import (
+from streams.slices.history import (
     COUNT_LEVELS,
     DISTRIBUTION_LEVELS,
     NEVER,
@@ -25,9 +25,9 @@ from streams.history import (
     distribution_retention_ms,
     histories,
 )
-from streams.slices import LENGTH_MS, Counts, Distributions
+from streams.slices.slice import LENGTH_MS, Counts, Distributions
+from streams.slices.sparse_table import Table
 from streams.standards.model import RequestAvailability
-from streams.tables import Table
 from tests.streams.logs import objective, standards
 
 HOUR = 3_600_000

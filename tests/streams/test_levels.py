@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from streams.calendars.periods import DAY_MS, Window
 from streams.columns import Batch
-from streams.distribution import Distribution
 from streams.engine import Engine
+from streams.slices.distribution import Distribution
+from streams.slices.ratio import Ratio
+from streams.slices.sparse_table import Table
 from streams.standards.model import RequestAvailability, Standards
-from streams.tables import Table
-from streams.views.levels import ObjectiveLevel, Ratio, Reading, StepLevel, merge, pareto
+from streams.views.levels import ObjectiveLevel, Reading, StepLevel, merge, pareto
 from tests.streams.logs import T0, objective
 
 OBJECTIVE = objective("o", RequestAvailability(), Window("7d", 604_800_000))

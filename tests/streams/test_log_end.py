@@ -14,8 +14,9 @@ from streams.calendars.periods import DAY_MS
 from streams.derivers.timelines import Timelines
 from streams.engine import Engine
 from streams.events import control_records
+from streams.slices.ratio import Ratio
 from streams.standards.model import Measure, ProbeAvailability, RequestAvailability, Standards
-from streams.views.levels import Ratio, Reading
+from streams.views.levels import Reading
 from tests.streams.logs import HOUR, MINUTE, PROBES, T0, Run, S, batches, logs, objective, raw, rolling, standards
 from tests.streams.oracle import YEAR_3000, Record
 from tests.streams.test_saving import PLACES, World, with_controls

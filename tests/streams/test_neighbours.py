@@ -20,6 +20,7 @@ from streams.decisions import Decision
 from streams.engine import Advanced, Engine
 from streams.events import control_records
 from streams.saving import restore
+from streams.slices.ratio import Ratio
 from streams.standards.load import load
 from streams.standards.model import (
     FailureFree,
@@ -29,7 +30,7 @@ from streams.standards.model import (
     ResponseTimeWithin,
     Standards,
 )
-from streams.views.levels import ObjectiveLevel, Ratio, Reading
+from streams.views.levels import ObjectiveLevel, Reading
 from streams.views.objectives import Verdict, standing
 from streams.watermark import TimePolicy
 from tests.streams.drawn_standards import NAMES, WINDOWS, Promises, promises, standards_of

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.calendars.periods import Window
+from streams.slices.ratio import Ratio
 from streams.standards.model import RequestAvailability
-from streams.views.levels import Ratio
 from streams.views.objectives import Verdict, judge, standing
 from tests.streams.logs import objective
 

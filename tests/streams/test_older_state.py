@@ -17,9 +17,9 @@ from streams.events import control_records
 from streams.ownership import Ownership, Start, take_over
 from streams.progress import NoticeType
 from streams.rows import assemble, row_parts
+from streams.slices.ratio import Ratio
 from streams.standards.model import RequestAvailability, Standards
 from streams.state import PARTITION, peek
-from streams.views.levels import Ratio
 from tests.streams.drawn_standards import standards_of
 from tests.streams.logs import HOUR, MINUTE, T0, objective, raw, rolling
 

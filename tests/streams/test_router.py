@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from streams.calendars.periods import Window
 from streams.catalogue import Catalogue
 from streams.columns import durations_us
-from streams.distribution import LONGEST_US
 from streams.eras import Era
 from streams.events.event import Event
 from streams.events.key import RouteKey
@@ -24,7 +23,9 @@ from streams.names import Names
 from streams.open_slices import OpenSlices, contents
 from streams.router import Router
 from streams.shapes import floats
-from streams.slices import Counts
+from streams.slices.distribution import LONGEST_US
+from streams.slices.slice import Counts
+from streams.slices.sparse_table import IntArray
 from streams.standards.model import (
     Abandonment,
     FailureFree,
@@ -35,7 +36,6 @@ from streams.standards.model import (
     Standards,
     Verdict,
 )
-from streams.tables import IntArray
 from tests.streams import oracle
 from tests.streams.logs import FORMULAS, INTERACTIONS, objective, standards
 

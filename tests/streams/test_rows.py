@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from streams.rows import Block, Damaged, decode_block, encode_block
-from streams.tables import SATURATED, Table
+from streams.slices.sparse_table import SATURATED, Table
 
 WIDTHS: Final = {1: "<u1", 2: "<u2", 4: "<u4", 8: "<i8"}
 

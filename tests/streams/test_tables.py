@@ -10,8 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.slices import PAIRS, SUMMARIES, Counts, Distributions, OpenSlice, slice_ceiling, slice_start, slice_starts
-from streams.tables import SATURATED, Table, combine, gather, group, join, run_starts, sorting, split, total
+from streams.open_slices import OpenSlice
+from streams.slices.slice import PAIRS, SUMMARIES, Counts, Distributions, slice_ceiling, slice_start, slice_starts
+from streams.slices.sparse_table import (
+    SATURATED,
+    Table,
+    combine,
+    gather,
+    group,
+    join,
+    run_starts,
+    sorting,
+    split,
+    total,
+)
 
 _NUMBERS = st.one_of(st.integers(0, 300), st.integers(0, 2**40), st.integers(SATURATED - 3, SATURATED))
 _ROWS = st.dictionaries(st.integers(0, 40) | st.integers(0, 2**45), st.tuples(_NUMBERS, _NUMBERS), max_size=12)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from streams import texts
 from streams.events.rejections import Reason
-from streams.standards.model import RatioUnit, Stage
+from streams.slices.ratio import RatioUnit
+from streams.standards.model import Stage
 from streams.texts import CATALOGUES, Language, Page, Phrase, Reasons, States, Tables, Warnings, negotiate
 from streams.texts.figures import amount
 from streams.views.objectives import Verdict

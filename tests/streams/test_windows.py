@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.calendars.periods import DAY_MS, Period, Window
-from streams.history import Grid, History, histories
-from streams.slices import LENGTH_MS, Counts, Distributions
-from streams.tables import SATURATED, Table
-from streams.totals import BucketSlots, CountTotals, DistributionTotals, RatioTotals
-from streams.windows import RunningSum
+from streams.slices.history import Grid, History, histories
+from streams.slices.running_sum import RunningSum
+from streams.slices.slice import LENGTH_MS, Counts, Distributions
+from streams.slices.sparse_table import SATURATED, Table
+from streams.slices.totals import BucketSlots, CountTotals, DistributionTotals, RatioTotals
 
 HOUR = 3_600_000
 ORIGIN = 1_772_409_600_000  # 2026-03-02 00:00:00 UTC

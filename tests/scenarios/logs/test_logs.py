@@ -23,9 +23,9 @@ from streams.columns import Batch
 from streams.engine import Engine
 from streams.mappings.mapping import compile_mapping
 from streams.rekeying import rekey
+from streams.slices.ratio import Ratio
 from streams.standards.model import Standards
 from streams.texts import Language
-from streams.views.levels import Ratio
 from streams.watermark import TimePolicy
 from tests.scenarios.logs.formats import (
     FORMATS,

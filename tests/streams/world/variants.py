@@ -19,10 +19,10 @@ from streams.eras import Eras
 from streams.open_slices import OpenSlices
 from streams.ownership import Conclusions, Ownership
 from streams.rows import Row
-from streams.slices import LENGTH_MS, slice_start
+from streams.slices.slice import LENGTH_MS, slice_start
+from streams.slices.sparse_table import IntArray
 from streams.standards_log import Named
 from streams.state import PARTITION, PartitionRow, Writer
-from streams.tables import IntArray
 from streams.watermark import LOWEST_MS, Watermark
 from tests.streams.world.broker import Broker, Fenced, Transaction, Write, writes_of
 from tests.streams.world.owner import Owner

@@ -14,8 +14,8 @@ from typing import Final
 
 import numpy as np
 
-from streams.bucket_bounds import BOUNDS_US
-from streams.tables import SATURATED, IntArray, Table, total
+from streams.slices.bucket_bounds import BOUNDS_US
+from streams.slices.sparse_table import SATURATED, IntArray, Table, total
 
 #: Upper bound of every bucket in microseconds; bucket 0 holds zero alone.
 BOUNDS: Final[IntArray] = np.array((0, *BOUNDS_US), np.int64)

@@ -7,10 +7,10 @@ from typing import Final, Self
 
 import numpy as np
 
-from streams.distribution import Distribution
-from streams.slices import BUCKET_BITS, Counts, Distributions
-from streams.tables import SATURATED, IntArray, Table
-from streams.views.levels import Ratio
+from streams.slices.distribution import Distribution
+from streams.slices.ratio import Ratio
+from streams.slices.slice import BUCKET_BITS, Counts, Distributions
+from streams.slices.sparse_table import SATURATED, IntArray, Table
 
 _FIRST_ROWS: Final = 64
 _BUCKET: Final = (1 << BUCKET_BITS) - 1

@@ -16,7 +16,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 
 from streams.calendars.local_time import LocalTime
 from streams.calendars.periods import DAY_MS, Window
-from streams.slices import LENGTH_MS, Counts, Distributions, slice_start
+from streams.slices.slice import LENGTH_MS, Counts, Distributions, slice_start
 from streams.standards.model import Standards
 
 HOUR_MS: Final = 3_600_000

@@ -12,7 +12,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Final
 
-from streams.bucket_bounds import BOUNDS_US, FIRST_INDEX
+from streams.slices.bucket_bounds import BOUNDS_US, FIRST_INDEX
 
 #: Each bound is a series of every step.
 MOST_BOUNDS: Final = 30

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-from streams.history import History
-from streams.slices import Counts, Distributions
+from streams.slices.history import History
+from streams.slices.slice import Counts, Distributions
 
 Content = TypeVar("Content", Counts, Distributions)
 Content_contra = TypeVar("Content_contra", contravariant=True)
