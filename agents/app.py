@@ -33,9 +33,10 @@ from streams.watermark import TimePolicy
 
 if TYPE_CHECKING:
     from agents.files import StandardsFile
-    from agents.partitions import Bounds, Partition, Source
+    from agents.partitions import Bounds, Partition
     from agents.rekey import Rekeyer
     from agents.settings import Settings
+    from streams.decoding.batch import Source
     from streams.engine import Engine
     from streams.standards.model import Standards
 

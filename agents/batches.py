@@ -15,7 +15,7 @@ import faust
 if TYPE_CHECKING:
     from faust.types import AppT, Message
 
-    from streams.columns import Batch
+    from streams.decoding.batch import Batch
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,9 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from agents.fetching import fetch_columns
-from agents.partitions import Bounds, Source
+from agents.partitions import Bounds
 from agents.security import client_options_aiokafka
+from streams.decoding.batch import Source
 
 if TYPE_CHECKING:
     from faust.types import Message

@@ -14,11 +14,12 @@ from aiokafka.errors import KafkaError
 from agents.exits import Exit, Fault
 from agents.keeper import Keeper, Tally
 from agents.outputs import Place
-from agents.partitions import Partitions, Source
+from agents.partitions import Partitions
 from agents.status import PartitionStatus
 from agents.takeovers import Takeovers
 from agents.transactions import Fenced, Refused
 from agents.watch import Moving, Watch
+from streams.decoding.batch import Source
 
 if TYPE_CHECKING:
     from agents.control import Control

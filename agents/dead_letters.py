@@ -23,7 +23,7 @@ def records(lines: bytes) -> Iterator[bytes]:
     """Records with the letters in ``lines``, in order and at least one each. Their ids are functions of their letters.
 
     Args:
-        lines: letters as `streams.letters.encode_lines` writes them.
+        lines: letters as `streams.decoding.dead_letters.encode_lines` writes them.
     """
     first = 0
     while first < len(lines):

@@ -20,9 +20,8 @@ import numpy as np
 import zstandard
 
 from agents.exits import Exit, Fault
-from streams.columns import Batch
-from streams.lines import Lines
-from streams.watermark import NO_TIMESTAMP
+from streams.decoding.batch import NO_TIMESTAMP, Batch
+from streams.decoding.json_lines import Lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

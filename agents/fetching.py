@@ -17,8 +17,7 @@ from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionReco
 from aiokafka.errors import CorruptRecordException
 
 from agents.batches import Fetched
-from streams.columns import Batch
-from streams.watermark import NO_TIMESTAMP
+from streams.decoding.batch import NO_TIMESTAMP, Batch
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, TopicPartition

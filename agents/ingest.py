@@ -13,8 +13,9 @@ from agents.exits import Fault
 
 if TYPE_CHECKING:
     from agents.batches import Fetched
-    from agents.partitions import Partition, Partitions, Source
+    from agents.partitions import Partition, Partitions
     from agents.recovery import AskBounds
+    from streams.decoding.batch import Source
 
 log = logging.getLogger(__name__)
 

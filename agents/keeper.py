@@ -21,9 +21,8 @@ from streams.texts import States
 if TYPE_CHECKING:
     from agents.control import Control
     from agents.outputs import Place
-    from agents.partitions import Source
     from agents.transactions import Writer
-    from streams.columns import Batch
+    from streams.decoding.batch import Batch, Source
     from streams.engine import Engine
     from streams.ownership import Ownership
 

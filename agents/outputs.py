@@ -17,9 +17,9 @@ from agents import dead_letters
 from streams.standards_log import BEGINNING_MS
 
 if TYPE_CHECKING:
-    from agents.partitions import Source
     from agents.settings import Settings
     from streams.decisions import Decision
+    from streams.decoding.batch import Source
     from streams.ownership import Conclusions
     from streams.progress import Notice
     from streams.rows import Row

@@ -12,18 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agents.status import PartitionStatus
+from streams.decoding.batch import Source
 
 if TYPE_CHECKING:
     from agents.batches import Fetched
     from agents.keeper import Keeper
     from streams.engine import Engine
-
-
-class Source(NamedTuple):
-    """A source partition; equal to Faust's and aiokafka's own tuples."""
-
-    topic: str
-    partition: int
 
 
 class Bounds(NamedTuple):

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Final
 from agents.exits import Exit, Fault
 from agents.log_reader import read_committed, record_at
 from agents.outputs import state_prefix
-from agents.partitions import ANOTHER_GROUP, Bounds, Source
+from agents.partitions import ANOTHER_GROUP, Bounds
+from streams.decoding.batch import NO_TIMESTAMP, LastRecord, Source, record_digest
 from streams.ownership import LogDiffers, Ownership, Start, take_over
-from streams.progress import LastRecord, record_digest
 from streams.standards_log import StandardsNeeded
 from streams.state import StateUnusable
-from streams.watermark import NO_TIMESTAMP
 
 if TYPE_CHECKING:
     from agents.control import Control

@@ -25,7 +25,6 @@ from aiokafka.errors import KafkaError
 
 from agents.consumer import consumer_options as worker_options
 from agents.exits import Exit, Fault
-from agents.partitions import Source
 from agents.rekey_counts import TROUBLE, Counts, refusal_of
 from agents.rekey_lane import Lane, Shared
 from agents.rekey_offsets import Offsets, group_of
@@ -33,6 +32,7 @@ from agents.rekey_pace import Pace
 from agents.rekey_position import Finder
 from agents.rekey_tails import StableEnds, Tails
 from agents.status import RekeyStatus
+from streams.decoding.batch import Source
 
 if TYPE_CHECKING:
     from agents.settings import Settings

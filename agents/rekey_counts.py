@@ -12,7 +12,7 @@ from kafka.errors import KafkaError as OtherKafkaError
 from agents.exits import Exit, Fault
 
 if TYPE_CHECKING:
-    from agents.partitions import Source
+    from streams.decoding.batch import Source
 
 log = logging.getLogger(__name__)
 

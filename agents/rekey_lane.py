@@ -25,26 +25,25 @@ from agents.rekey_counts import TROUBLE, cause_of, refusal_of
 from agents.rekey_position import NoWay
 from agents.rekey_tails import NOTHING
 from agents.rekey_writer import TRANSACTION_SECONDS, RekeyWriter
-from streams.columns import Batch
+from streams.decoding.batch import NO_TIMESTAMP, Batch
+from streams.decoding.rekeying import Baseline, Mark, place_of, rekey
 from streams.mappings.mapping import compile_mapping
 from streams.ownership import Conclusions
 from streams.progress import Notice, NoticeType
-from streams.rekeying import Baseline, Mark, place_of, rekey
-from streams.watermark import NO_TIMESTAMP
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
     from agents.outputs import Output
-    from agents.partitions import Source
     from agents.rekey_counts import Counts
     from agents.rekey_pace import Pace
     from agents.rekey_position import Finder, Position
     from agents.rekey_tails import StableEnds
     from agents.settings import Settings
+    from streams.decoding.batch import Source
+    from streams.decoding.rekeying import Rekeyed, Rekeying
     from streams.mappings.mapping import Mapper
     from streams.mappings.paths import Path
-    from streams.rekeying import Rekeyed, Rekeying
     from streams.standards.model import Standards
 
 log = logging.getLogger(__name__)

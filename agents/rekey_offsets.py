@@ -11,8 +11,8 @@ from kafka import KafkaConsumer, TopicPartition
 from agents.connections import client_options
 
 if TYPE_CHECKING:
-    from agents.partitions import Source
     from agents.settings import Settings
+    from streams.decoding.batch import Source
 
 _ANSWER_MS: Final = 10_000
 

@@ -16,19 +16,18 @@ from aiokafka import TopicPartition
 
 from agents.log_reader import record_at
 from agents.partitions import Bounds
-from streams.columns import Batch
-from streams.progress import record_digest
-from streams.rekeying import Baseline, Mark, place_of, rekey
+from streams.decoding.batch import Batch, record_digest
+from streams.decoding.rekeying import Baseline, Mark, place_of, rekey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
-    from agents.partitions import Source
     from agents.rekey_offsets import Offsets
     from agents.rekey_tails import Newest, Tail, Tails
     from agents.settings import Settings
+    from streams.decoding.batch import Source
     from streams.mappings.mapping import Mapper
 
 

@@ -18,14 +18,14 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from agents.log_reader import reader
-from streams.progress import record_digest
-from streams.rekeying import SOURCE, origin_of, place_of
+from streams.decoding.batch import record_digest
+from streams.decoding.rekeying import SOURCE, origin_of, place_of
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
-    from agents.partitions import Source
     from agents.settings import Settings
+    from streams.decoding.batch import Source
 
 _WAIT_MS: Final = 200
 _PATIENCE_SECONDS: Final = 45.0

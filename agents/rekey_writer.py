@@ -22,9 +22,9 @@ from agents.transactions import close_producer, producer_options, start_producer
 
 if TYPE_CHECKING:
     from agents.outputs import Output
-    from agents.partitions import Source
     from agents.settings import Settings
-    from streams.rekeying import Mark, Rekeyed
+    from streams.decoding.batch import Source
+    from streams.decoding.rekeying import Mark, Rekeyed
 
 #: Kafka aborts a transaction that was not ended for so long. Until then nobody who reads committed records sees what
 #: came after it, so this is short; an owner that was slower begins anew.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from agents.partitions import Source
+    from streams.decoding.batch import Source
     from streams.engine import Engine
     from streams.standards.model import Standards
 

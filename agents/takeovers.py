@@ -14,8 +14,8 @@ from aiokafka.errors import KafkaError
 from agents.exits import Fault
 
 if TYPE_CHECKING:
-    from agents.partitions import Source
     from agents.recovery import Recovered
+    from streams.decoding.batch import Source
 
 log = logging.getLogger(__name__)
 

@@ -21,8 +21,8 @@ from agents.settling import MARK, HalfCommitted, Questions, end_empty, half_comm
 
 if TYPE_CHECKING:
     from agents.outputs import Output
-    from agents.partitions import Source
     from agents.settings import Settings
+    from streams.decoding.batch import Source
 
 log = logging.getLogger(__name__)
 

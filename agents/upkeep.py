@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from agents.appending import Appender
     from agents.control import Control
     from agents.files import StandardsFile
-    from agents.partitions import Partition, Source
+    from agents.partitions import Partition
+    from streams.decoding.batch import Source
 
 log = logging.getLogger(__name__)
 

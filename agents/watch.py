@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from agents.partitions import Source
+    from streams.decoding.batch import Source
 
 
 class Moving(NamedTuple):

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from faust.types import AppT
     from faust.types.web import Web
 
-    from agents.partitions import Partitions, Source
+    from agents.partitions import Partitions
     from agents.settings import Settings
+    from streams.decoding.batch import Source
 
 #: Fetched batches that wait for the agent; with those in aiokafka's buffers they bound memory.
 _QUEUED_BATCHES: Final = 2

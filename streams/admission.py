@@ -7,8 +7,9 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from streams.columns import Batch, BoolArray, Observations
-from streams.decoding import Rejection
+from streams.decoding.batch import Batch
+from streams.decoding.columns import BoolArray, Observations
+from streams.decoding.decode import Rejection
 from streams.events.identity import NO_ID
 from streams.events.rejections import Reason
 from streams.open_slices import OpenSlice

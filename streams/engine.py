@@ -17,19 +17,20 @@ from streams import saving
 from streams.admission import Admitted, admit
 from streams.calendars.periods import Window
 from streams.catalogue import Caps, Catalogue, Member
-from streams.columns import Batch, Content, read_batch
 from streams.decisions import Decision, Decisions
-from streams.decoding import Rejection
+from streams.decoding.batch import Batch, LastRecord
+from streams.decoding.columns import Content, read_batch
+from streams.decoding.dead_letters import DeadLetter, dead_letters
+from streams.decoding.decode import Rejection
+from streams.decoding.key_dictionary import Names
 from streams.derivers.timelines import Timelines
 from streams.eras import Era, Eras
 from streams.events import control_records
 from streams.events.event import Control
-from streams.letters import DeadLetter, dead_letters
 from streams.mappings.mapping import Mapper
 from streams.mappings.paths import Path
-from streams.names import Names
 from streams.open_slices import OpenSlice, contents
-from streams.progress import LastRecord, Notice, NoticeType, Progress, SavedPoint
+from streams.progress import Notice, NoticeType, Progress, SavedPoint
 from streams.reading import Reader
 from streams.rows import Row
 from streams.slices import history

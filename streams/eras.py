@@ -15,12 +15,12 @@ from typing import Self
 import numpy as np
 
 from streams.catalogue import LATEST_OFFSET, Catalogue
-from streams.columns import Observations
+from streams.decoding.columns import Observations
+from streams.decoding.key_dictionary import Names
 from streams.derivers.timelines import DEFAULT_HOLD_MS, Probe, Timelines
 from streams.events.event import Event, Interaction
 from streams.events.key import RouteKey
 from streams.judging import identity
-from streams.names import Names
 from streams.open_slices import OpenSlice, OpenSlices
 from streams.router import Router
 from streams.slices.slice import Counts, slice_start, slice_starts

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from streams.columns import ABSENT
+from streams.decoding.columns import ABSENT
 from streams.derivers.timelines import Probe
 from streams.duplicates import Seen
 from streams.events.identity import IdArray

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from streams.catalogue import Caps
-from streams.columns import Batch
 from streams.decisions import Decision
+from streams.decoding.batch import Batch, LastRecord
+from streams.decoding.dead_letters import DeadLetter, encode_lines
 from streams.engine import Engine
-from streams.letters import DeadLetter, encode_lines
-from streams.progress import LastRecord, Notice, NoticeType
+from streams.progress import Notice, NoticeType
 from streams.rows import Row
 from streams.saving import rebuild, restore
 from streams.standards.model import Standards
@@ -57,7 +57,7 @@ class Start:
 class Conclusions:
     """What one transaction carries: what is told, in the order of the log, and the rows of state, in their order.
 
-    ``letters`` are dead letters as lines of JSON; see `streams.letters`.
+    ``letters`` are dead letters as lines of JSON; see `streams.decoding.dead_letters`.
     """
 
     letters: bytes

@@ -8,16 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from operator import attrgetter
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 import msgspec
-import xxhash
 
-from streams.columns import Batch, Content
-from streams.decoding import Rejection
+from streams.decoding.batch import NO_TIMESTAMP, Batch, LastRecord
+from streams.decoding.columns import Content
+from streams.decoding.decode import Rejection
 from streams.events.event import OPTIONAL
 from streams.events.rejections import Reason
-from streams.watermark import NO_TIMESTAMP
 
 
 class NoticeType(enum.StrEnum):
@@ -180,24 +179,6 @@ class SavedPoint:
     def last(self) -> LastRecord:
         """The record itself."""
         return LastRecord(self.offset, self.timestamp_ms, self.digest)
-
-
-class LastRecord(NamedTuple):
-    """The last record of what was folded: its offset, its timestamp, and what tells it from every other."""
-
-    offset: int
-    timestamp_ms: int
-    digest: str
-
-    @classmethod
-    def of(cls, batch: Batch) -> Self:
-        """The last record of ``batch``, which is not empty."""
-        return cls(int(batch.offsets[-1]), int(batch.timestamps[-1]), record_digest(batch.values[-1]))
-
-
-def record_digest(value: bytes | None) -> str:
-    """What tells whether a record is still the one that was folded."""
-    return "tombstone" if value is None else xxhash.xxh3_64_hexdigest(value)
 
 
 _reason: Final[Callable[[Rejection], Reason]] = attrgetter("reason")

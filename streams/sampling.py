@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from streams.decoding.batch import LATEST_MS
 from streams.events.control_records import is_own
 from streams.events.event import (
     KNOWN_FIELDS,
@@ -28,7 +29,6 @@ from streams.mapping_use import MappingUse
 from streams.mappings.mapping import MappingSpec, compile_mapping
 from streams.samples import LeftOut, Refused, Sample, SampleEvent, UnknownField
 from streams.spelling import meant_field
-from streams.watermark import LATEST_MS
 
 #: Events that are shown, and unknown fields that are told apart.
 SHOWN: Final = 5

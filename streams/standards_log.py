@@ -9,10 +9,9 @@ from typing import Final, NamedTuple, Self
 import msgspec
 
 from streams.catalogue import LATEST_OFFSET
-from streams.columns import Batch
+from streams.decoding.batch import LOWEST_MS, Batch
 from streams.mappings.mapping import Mapper, compile_mapping
 from streams.standards.model import Standards
-from streams.watermark import LOWEST_MS
 
 #: Where the standards hold that a partition began with.
 BEGINNING_MS: Final = LOWEST_MS

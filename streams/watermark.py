@@ -12,14 +12,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from streams.decoding.batch import LATEST_MS, LOWEST_MS, NO_TIMESTAMP
 from streams.slices.sparse_table import IntArray
-
-#: Stands for "this record has no timestamp" (plain files; topics with none).
-NO_TIMESTAMP: Final = -1
-#: Event times are believed up to the year 3000, and so are ticks.
-LATEST_MS: Final = 32_503_680_000_000
-#: Before every event time.
-LOWEST_MS: Final = -(1 << 62)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ import json
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from agents.custody import Custody, Reading
-from agents.partitions import Bounds, Source
+from agents.partitions import Bounds
 from agents.recovery import Recovered
 from agents.settings import Settings
 from agents.watch import Watch
-from streams.columns import Batch
+from streams.decoding.batch import Batch, Source
 from streams.ownership import Ownership, Start, take_over
 from streams.standards.model import Standards
 from streams.watermark import TimePolicy

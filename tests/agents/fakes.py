@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from agents.batches import Fetched
-from agents.partitions import Bounds, Partition, Partitions, Source
-from streams.columns import Batch
+from agents.partitions import Bounds, Partition, Partitions
+from streams.decoding.batch import Batch, LastRecord, Source
 from streams.engine import Advanced, DeadLetter, Progress
-from streams.progress import LastRecord, SavedPoint
+from streams.progress import SavedPoint
 from streams.standards.model import Standards
 from streams.standards_log import ProposedStandards, StandardsNeeded
 

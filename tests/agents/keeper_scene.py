@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from agents.keeper import Keeper, Tally
 from agents.outputs import Output, Place, state_prefix
-from agents.partitions import Source
 from agents.settings import Settings
-from streams.columns import Batch
+from streams.decoding.batch import Batch, Source
 from streams.ownership import Start, take_over
 from streams.standards.model import Standards
 from streams.watermark import TimePolicy

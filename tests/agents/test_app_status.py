@@ -14,9 +14,10 @@ from agents.endings import fault_of
 from agents.exits import Exit, Fault
 from agents.exposition import render
 from agents.files import NO_FILE, StandardsFile
-from agents.partitions import Bounds, LogTruncated, Partition, Source
+from agents.partitions import Bounds, LogTruncated, Partition
 from agents.settings import Settings
 from agents.status import State
+from streams.decoding.batch import Source
 from streams.events.rejections import Reason
 from streams.standards.load import load
 from streams.standards.model import Standards

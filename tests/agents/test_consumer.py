@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 from aiokafka import TopicPartition
 from faust.types import TP
 
-from agents.partitions import Partitions, Source
+from agents.partitions import Partitions
 from agents.settings import Settings
 from agents.worker import Worker
+from streams.decoding.batch import Source
 
 if TYPE_CHECKING:
     from collections.abc import Collection

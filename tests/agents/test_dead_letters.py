@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.dead_letters import records
+from streams.decoding.dead_letters import RAW_BYTES, DeadLetter, encode_lines
 from streams.events.rejections import Reason
-from streams.letters import RAW_BYTES, DeadLetter, encode_lines
 
 SCHEMA = json.loads(files("agents").joinpath("schemas", "dead-letters.v1.schema.json").read_text("utf-8"))
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from agents.snapshot import document
-from streams.columns import Batch
+from streams.decoding.batch import Batch
 from streams.engine import Engine
 from streams.packs.floor import events
 from streams.standards.load import load

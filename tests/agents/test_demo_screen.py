@@ -12,7 +12,7 @@ from rich.console import Console
 from agents.demo import standards
 from agents.demo_screen import PLAIN_WIDTH, Screen
 from agents.floor import TOPIC
-from streams.columns import Batch
+from streams.decoding.batch import Batch
 from streams.engine import Engine
 from streams.packs.floor import events
 from streams.texts import Language

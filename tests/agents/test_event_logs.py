@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from agents import event_logs
 from agents.event_logs import MAX_LINE, EventLog, Line
 from agents.exits import Fault
-from streams.watermark import NO_TIMESTAMP
+from streams.decoding.batch import NO_TIMESTAMP
 
 if TYPE_CHECKING:
     from collections.abc import Callable

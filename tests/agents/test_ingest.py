@@ -8,7 +8,8 @@ from aiokafka.errors import KafkaConnectionError
 
 from agents.exits import Exit, Fault
 from agents.ingest import FoldError, Ingest
-from agents.partitions import Bounds, Source
+from agents.partitions import Bounds
+from streams.decoding.batch import Source
 from tests.agents.fakes import FakeKeeper, as_fake, fake_keeper, fetched, folded, partitions_of
 
 if TYPE_CHECKING:

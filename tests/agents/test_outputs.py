@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.outputs import Output, Place, state_prefix
-from agents.partitions import Source
 from agents.settings import Settings
 from streams.decisions import Cause, Change, Decision
+from streams.decoding.batch import Source
+from streams.decoding.dead_letters import DeadLetter, encode_lines
 from streams.events.rejections import Reason
-from streams.letters import DeadLetter, encode_lines
 from streams.ownership import Conclusions
 from streams.progress import Notice, NoticeType
 from streams.rows import Row

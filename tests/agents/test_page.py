@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 from agents import page
-from streams.columns import Batch
+from streams.decoding.batch import Batch
 from streams.engine import Engine
 from streams.events.rejections import Reason
 from streams.slices.ratio import Ratio

@@ -8,7 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agents.batches import Fetched
-from agents.partitions import Bounds, LogTruncated, Partition, Partitions, Source
+from agents.partitions import Bounds, LogTruncated, Partition, Partitions
+from streams.decoding.batch import Source
 from streams.standards_log import ProposedStandards
 from tests.agents.fakes import as_fake, fake_keeper, fetched, folded, partitions_of
 

@@ -13,15 +13,15 @@ from aiokafka.errors import KafkaConnectionError
 from agents import recovery as module
 from agents.exits import Exit, Fault
 from agents.outputs import state_prefix
-from agents.partitions import ANOTHER_GROUP, Bounds, Source
+from agents.partitions import ANOTHER_GROUP, Bounds
 from agents.recovery import Recovered, Recovery
 from agents.settings import Settings
-from streams.columns import Batch
+from streams.decoding.batch import NO_TIMESTAMP, Batch, Source
 from streams.events import control_records
 from streams.ownership import Start, take_over
 from streams.progress import NoticeType
 from streams.standards.model import Standards
-from streams.watermark import NO_TIMESTAMP, TimePolicy
+from streams.watermark import TimePolicy
 from tests.agents.fakes import FakeControl, FakeWriter
 
 if TYPE_CHECKING:

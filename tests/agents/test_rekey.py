@@ -19,7 +19,6 @@ from kafka.errors import GroupAuthorizationFailedError, UnstableOffsetCommitErro
 
 from agents import rekey_position, rekey_tails
 from agents.exits import Exit, Fault
-from agents.partitions import Source
 from agents.producers import ServicePartitioner
 from agents.rekey import Rekeyer, consumer_options
 from agents.rekey_counts import Counts, refusal_of
@@ -29,8 +28,8 @@ from agents.rekey_position import Finder, NoWay, Position
 from agents.rekey_tails import NOTHING, Newest, StableEnds, Tail, Tails
 from agents.rekey_writer import Placement, transactional_id
 from agents.settings import Settings
-from streams.progress import record_digest
-from streams.rekeying import Baseline, Mark
+from streams.decoding.batch import Source, record_digest
+from streams.decoding.rekeying import Baseline, Mark
 from streams.standards.load import DEFAULT
 from tests.services.waiting import wait_for_async
 

@@ -12,7 +12,7 @@ from agents import page, supervised
 from agents.status import PartitionStatus, Recoveries, RekeyStatus, State, Transactions, WorkerStatus
 from agents.supervised import Told
 from agents.supervisor import Child, Together, _rekeying
-from streams.columns import Batch
+from streams.decoding.batch import Batch
 from streams.engine import Engine
 from streams.texts import Language
 from tests.streams.logs import T0, rich_standards

@@ -8,8 +8,8 @@ from aiokafka.errors import KafkaConnectionError
 
 from agents import takeovers as module
 from agents.exits import Exit, Fault
-from agents.partitions import Source
 from agents.takeovers import Takeovers
+from streams.decoding.batch import Source
 from tests.agents.clock import CLOCK, run
 
 T0, T1 = Source("t", 0), Source("t", 1)

@@ -9,8 +9,9 @@ import pytest
 from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 
 from agents.files import StandardsFile
-from agents.partitions import Bounds, Partition, Source
+from agents.partitions import Bounds, Partition
 from agents.upkeep import Upkeep, is_idle, wants
+from streams.decoding.batch import Source
 from streams.events import control_records
 from streams.standards.model import Standards
 from streams.standards_log import ProposedStandards

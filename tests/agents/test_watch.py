@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from agents.partitions import Source
 from agents.watch import Moving, Stuck, Watch
+from streams.decoding.batch import Source
 
 STALL, SESSION = 60.0, 10.0
 T0 = Source("t", 0)

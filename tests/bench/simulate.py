@@ -16,11 +16,11 @@ from unittest import mock
 
 import numpy as np
 
-from streams.columns import Batch, Content, Observations, read_batch
+from streams.decoding.batch import NO_TIMESTAMP, Batch
+from streams.decoding.columns import Content, Observations, read_batch
 from streams.engine import Engine
 from streams.slices.sparse_table import IntArray
 from streams.standards.model import Standards
-from streams.watermark import NO_TIMESTAMP
 
 _BEGAN_S: Final = 1_772_438_400
 #: Ratios and distributions of a step.

@@ -23,7 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from agents import exposition
 from dashboards import generate
 from streams import conventions
-from streams.columns import Batch
+from streams.decoding.batch import Batch
 from streams.engine import Engine
 from streams.packs.floor import events
 from streams.packs.floor.trades import STEPS

@@ -5,11 +5,11 @@ from collections import Counter
 
 import pytest
 
-from streams.columns import Batch
 from streams.decisions import Decision
+from streams.decoding.batch import Batch
+from streams.decoding.dead_letters import DeadLetter
 from streams.engine import Engine
 from streams.events import control_records
-from streams.letters import DeadLetter
 from streams.standards.load import load
 from tests.faults.floor import MALFORMED, rows
 from tests.faults.oracle import Decided, PartitionOracle

@@ -14,7 +14,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client.parser import text_string_to_metric_families
 
 from agents.web import mount
-from streams.columns import Batch
+from streams.decoding.batch import Batch
 from streams.engine import Engine
 from tests.agents import floor
 from tests.fuzz.choices import Choices, pick

@@ -11,8 +11,10 @@ from typing import Final
 
 import msgspec
 
-from streams.columns import read_batch, times_ms
-from streams.decoding import Decoding, decode_values
+from streams.decoding.columns import read_batch, times_ms
+from streams.decoding.decode import Decoding, decode_values
+from streams.decoding.inferred_schema import floats
+from streams.decoding.key_dictionary import Names
 from streams.events.event import (
     MAX_BYTES,
     MAX_DURATION,
@@ -27,8 +29,6 @@ from streams.events.event import (
 from streams.events.identity import NO_ID
 from streams.events.key import RouteKey
 from streams.events.rejections import Reason
-from streams.names import Names
-from streams.shapes import floats
 from tests.fuzz.hostile_events import batch
 
 _FIELDS: Final = tuple(field.name for field in msgspec.structs.fields(Event))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from streams.catalogue import Caps
-from streams.columns import Batch
+from streams.decoding.batch import Batch
 from streams.engine import Engine
 from tests.fuzz.choices import Choices, pick
 from tests.fuzz.folding import STANDARDS

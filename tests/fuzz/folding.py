@@ -10,11 +10,10 @@ import numpy as np
 
 from streams.calendars.periods import DAY_MS
 from streams.catalogue import Caps
-from streams.columns import Batch
+from streams.decoding.batch import NO_TIMESTAMP, Batch
 from streams.engine import Engine
 from streams.rows import Row
 from streams.saving import restore
-from streams.watermark import NO_TIMESTAMP
 from tests.fuzz.choices import Choices, pick
 from tests.fuzz.hostile_events import GOOD, Member, changed, event, written
 from tests.streams.logs import T0, rich_standards, rolling

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, TypeVar
 import msgspec
 
 from agents.sample_lines import lines
-from streams.decoding import decode_values
+from streams.decoding.decode import decode_values
 from streams.events.event import BadEvent, Reason, parse_document
 from streams.events.rejections import Unreadable
 from streams.mappings import mapping

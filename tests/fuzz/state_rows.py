@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from unittest import mock
 
 from streams.calendars.periods import DAY_MS
-from streams.columns import Batch
+from streams.decoding.batch import Batch
 from streams.engine import Engine
 from streams.events import control_records
 from streams.rows import assemble, row_parts

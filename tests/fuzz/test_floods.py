@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from agents import exposition, page
 from streams.calendars.periods import DAY_MS
 from streams.catalogue import OTHER, Caps
-from streams.columns import Batch
+from streams.decoding.batch import Batch
 from streams.events import control_records
 from streams.texts import Language
 from tests.fuzz.endpoints import Shown
@@ -38,7 +38,7 @@ def traced() -> Iterator[Callable[[], int]]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_flood_takes_no_more_memory_once_the_caps_are_reached(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.router._MOST_REMEMBERED", 1_024)
-    monkeypatch.setattr("streams.names._MOST", 1_024)
+    monkeypatch.setattr("streams.decoding.key_dictionary._MOST", 1_024)
     one = Flooded(FEW)
     with traced() as held:
         for _ in range(7):

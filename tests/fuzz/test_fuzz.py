@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams import rows
-from streams.columns import Batch
-from streams.decoding import decode_values
+from streams.decoding.batch import Batch
+from streams.decoding.decode import decode_values
 from streams.engine import Engine
 from streams.events import control_records
 from streams.mappings.conditions import Path
@@ -73,10 +73,10 @@ def trusting(name: bytes, value: bytes) -> rows._Part:
     ("name", "part", "instead"),
     [
         ("rows", "streams.rows._open_part", trusting),
-        ("events", "streams.decoding.require_complete", lambda _event: None),
+        ("events", "streams.decoding.decode.require_complete", lambda _event: None),
         ("folding", "streams.engine.dead_letters", lambda _batch, _rejected: []),
         ("folding", "streams.saving._restore_slices", lambda *_: None),
-        ("mappings", "streams.decoding.from_document", lambda document: document["service"]),
+        ("mappings", "streams.decoding.decode.from_document", lambda document: document["service"]),
         ("standards", "streams.standards.errors.one_line", str),
         ("endpoints", "agents.page.HEADERS", {}),
         ("floods", "streams.catalogue._Admissions.room", lambda *_: True),

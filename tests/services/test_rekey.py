@@ -21,12 +21,11 @@ from kafka import TopicPartition as Partition
 from kafka.errors import RetriableError
 from kafka.partitioner import murmur2
 
-from agents.partitions import Source
 from agents.rekey_offsets import Offsets, group_of
 from agents.rekey_writer import RekeyWriter
 from agents.settings import Settings
-from streams.columns import Batch
-from streams.rekeying import Baseline, Mark, rekey
+from streams.decoding.batch import Batch, Source
+from streams.decoding.rekeying import Baseline, Mark, rekey
 from tests.services.kafka import Kafka, KafkaCluster
 from tests.services.parts import ROOT, require
 from tests.services.process import Service

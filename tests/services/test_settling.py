@@ -17,9 +17,9 @@ from kafka.admin._transactions import AbortTransactionSpec
 
 from agents.log_reader import read_committed, read_range
 from agents.outputs import Output
-from agents.partitions import Source
 from agents.settings import Settings
 from agents.transactions import TransactionalWriter, close_producer, producer_options, transactional_id
+from streams.decoding.batch import Source
 from tests.services.kafka import KafkaCluster
 from tests.services.parts import require
 

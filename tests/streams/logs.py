@@ -11,8 +11,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from streams.calendars.periods import DAY_MS, Period, Window
-from streams.columns import Batch
 from streams.decisions import Decision
+from streams.decoding.batch import Batch
 from streams.engine import Advanced, DeadLetter, Engine
 from streams.events.control_records import tick
 from streams.standards.model import (

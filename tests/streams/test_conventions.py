@@ -7,8 +7,8 @@ import pytest
 
 from streams import conventions
 from streams.catalogue import Caps
-from streams.columns import Batch
 from streams.conventions import METRICS
+from streams.decoding.batch import Batch
 from streams.engine import Engine
 from streams.metric import Metric, Type
 from streams.standards.model import Standards

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from streams.calendars.periods import Window
-from streams.columns import Batch
+from streams.decoding.batch import Batch
 from streams.engine import Engine
 from streams.events.control_records import tick
 from streams.slices.ratio import Ratio

@@ -14,8 +14,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from streams.columns import Batch, durations_us, times_ms
-from streams.decoding import decode_values
+from streams.decoding.batch import Batch
+from streams.decoding.columns import durations_us, times_ms
+from streams.decoding.decode import decode_values
+from streams.decoding.inferred_schema import Shape, floats
 from streams.engine import Engine
 from streams.events.event import (
     KNOWN_FIELDS,
@@ -31,7 +33,6 @@ from streams.events.event import (
 from streams.events.key import RouteKey
 from streams.mappings.conditions import Path
 from streams.mappings.mapping import Constant, MappingSpec, Table, Taken, compile_mapping
-from streams.shapes import Shape, floats
 from streams.standards.model import Standards
 from tests.fuzz.events import check
 

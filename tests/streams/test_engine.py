@@ -19,8 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.calendars.periods import DAY_MS
-from streams.columns import Batch
 from streams.decisions import Decision
+from streams.decoding.batch import Batch
 from streams.engine import Engine
 from streams.slices.bucket_bounds import BOUNDS_US
 from streams.slices.distribution import Distribution

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams.calendars.periods import DAY_MS
-from streams.columns import Batch
+from streams.decoding.batch import Batch
 from streams.engine import Engine
 from streams.standards.model import ProbeAvailability, ResponseTimeWithin
 from tests.streams.logs import HOUR, MINUTE, T0, Run, S, objective, raw, rich_standards, rolling, standards

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.calendars.periods import DAY_MS, Window
-from streams.columns import Batch
+from streams.decoding.batch import Batch
 from streams.engine import Engine
 from streams.slices.distribution import Distribution
 from streams.slices.ratio import Ratio

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streams.decoding import decode_values
+from streams.decoding.decode import decode_values
+from streams.decoding.inferred_schema import Shape
+from streams.decoding.json_lines import Lines
 from streams.events.event import MAX_BYTES
 from streams.events.key import RouteKey
-from streams.lines import Lines
-from streams.shapes import Shape
 
 ASK: Final = b'{"time":5,"service":"hotline","step":"ask"}'
 SHAPE: Final = Shape.of(
@@ -81,6 +81,6 @@ def test_a_line_may_be_as_long_as_an_event(filled: int) -> None:
 
 def test_events_are_taken_in_one_go() -> None:
     """Else the tests above compare a thing with itself."""
-    with mock.patch("streams.decoding._Pass") as one_by_one:
+    with mock.patch("streams.decoding.decode._Pass") as one_by_one:
         assert len(decode_values(Lines.of(ASK + b"\n" + ASK), shape=SHAPE).shaped) == 2
     one_by_one.assert_not_called()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.columns import Batch
+from streams.decoding.batch import Batch
 from streams.engine import Engine
 from streams.events import control_records
 from streams.events.event import KNOWN_FIELDS, BadEvent, Reason, from_document

@@ -8,9 +8,9 @@ from unittest import mock
 
 import pytest
 
-from streams.columns import read_batch
-from streams.decoding import decode_values
-from streams.names import Names
+from streams.decoding.columns import read_batch
+from streams.decoding.decode import decode_values
+from streams.decoding.key_dictionary import Names
 
 #: Enough of them that a shape is worth making.
 MANY: Final = 5_000
@@ -117,7 +117,7 @@ def test_events_without_what_the_shape_needs_are_left_to_a_wider_decoder(absent:
         read(names, feedback=100)
     names.begin()
     other = f'{{"time":1,"service":"hotline","kind":"feedback","expected":5{absent}}}'.encode()
-    with mock.patch("streams.decoding._take") as careful:
+    with mock.patch("streams.decoding.decode._take") as careful:
         decode_values([other] * MANY, shape=names.shape, various=True)
     careful.assert_not_called()
 
@@ -150,7 +150,7 @@ def test_when_names_are_forgotten_shapes_are_made_anew_from_what_comes() -> None
     for _ in range(3):
         read(names, case=100)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("streams.names._MOST", 1)
+        patch.setattr("streams.decoding.key_dictionary._MOST", 1)
         names.begin()
     assert names.shape is None
     for _ in range(6):

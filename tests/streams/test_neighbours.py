@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from agents.event_logs import EventLog
 from agents.replay import document, replay
 from streams.calendars.periods import Window
-from streams.columns import Batch
 from streams.decisions import Decision
+from streams.decoding.batch import Batch
 from streams.engine import Advanced, Engine
 from streams.events import control_records
 from streams.saving import restore

@@ -10,8 +10,8 @@ import msgspec
 import orjson
 import pytest
 
-from streams.columns import Batch
 from streams.decisions import Cause, Change, Decision
+from streams.decoding.batch import Batch
 from streams.engine import Engine
 from streams.events import control_records
 from streams.ownership import Ownership, Start, take_over

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 
 from streams.calendars.periods import Window
 from streams.catalogue import Catalogue
-from streams.columns import durations_us
+from streams.decoding.columns import durations_us
+from streams.decoding.inferred_schema import floats
+from streams.decoding.key_dictionary import Names
 from streams.eras import Era
 from streams.events.event import Event
 from streams.events.key import RouteKey
 from streams.judging import judge
-from streams.names import Names
 from streams.open_slices import OpenSlices, contents
 from streams.router import Router
-from streams.shapes import floats
 from streams.slices.distribution import LONGEST_US
 from streams.slices.slice import Counts
 from streams.slices.sparse_table import IntArray

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from streams.calendars.periods import DAY_MS
 from streams.catalogue import Caps
-from streams.columns import Batch
+from streams.decoding.batch import Batch
 from streams.engine import Advanced, DeadLetter, Engine
 from streams.events import control_records
 from streams.ownership import RebuildLost, Start, take_over

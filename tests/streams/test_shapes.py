@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams import shapes
+from streams.decoding import inferred_schema
+from streams.decoding.inferred_schema import Shape, fields_of, floats
 from streams.events.event import REQUIRED, BadEvent, Interaction, decode, present
 from streams.events.key import RouteKey
-from streams.shapes import Shape, fields_of, floats
 
 _FIELDS: Final = ("time", "service", "kind", "step", "class", "customer", "id", "duration", "outcome", "failure_point")
 _VALUES: Final[dict[str, Sequence[Any]]] = {
@@ -96,7 +96,7 @@ def test_what_a_shape_takes_it_takes_as_the_general_decoder_does(kind: str, most
         return
     codes = Codes()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shapes, "_MOST_IN_TABLE", most)
+        patch.setattr(inferred_schema, "_MOST_IN_TABLE", most)
         shape = shape_of([event for _, event in known], codes)
     taken, events = [], []
     for raw in (json.dumps(one).encode() for one in (*seen, *told)):

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from streams.admission import admit
 from streams.catalogue import Catalogue
-from streams.columns import Batch, Observations, read_batch
+from streams.decoding.batch import NO_TIMESTAMP, Batch
+from streams.decoding.columns import Observations, read_batch
+from streams.decoding.key_dictionary import Names
 from streams.events.rejections import Reason
-from streams.names import Names
 from streams.open_slices import OpenSlices
 from streams.router import Router
 from streams.standards.model import Standards
-from streams.watermark import NO_TIMESTAMP, TimePolicy, Watermark
+from streams.watermark import TimePolicy, Watermark
 
 S = 1_000
 ORIGIN = 1_000_000  # seconds

@@ -19,10 +19,10 @@ from agents.cli.replay import print_tables
 from agents.event_logs import EventLog
 from agents.reference import LOGS
 from agents.replay import Replay, document, replay
-from streams.columns import Batch
+from streams.decoding.batch import Batch
+from streams.decoding.rekeying import rekey
 from streams.engine import Engine
 from streams.mappings.mapping import compile_mapping
-from streams.rekeying import rekey
 from streams.slices.ratio import Ratio
 from streams.standards.model import Standards
 from streams.texts import Language

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from streams.columns import Batch
 from streams.decisions import Decision
-from streams.letters import DeadLetter
+from streams.decoding.batch import Batch, LastRecord
+from streams.decoding.dead_letters import DeadLetter
 from streams.ownership import Conclusions
-from streams.progress import LastRecord, Notice
+from streams.progress import Notice
 from streams.rows import Row
 from tests.streams.world.story import Story
 

@@ -11,10 +11,10 @@ from typing import Final, Protocol
 import msgspec
 
 from streams.calendars.periods import DAY_MS
-from streams.columns import Batch
 from streams.decisions import Decision
+from streams.decoding.batch import Batch
+from streams.decoding.dead_letters import DeadLetter
 from streams.engine import Engine
-from streams.letters import DeadLetter
 from streams.ownership import Conclusions, take_over
 from streams.progress import Notice, NoticeType
 from streams.state import PARTITION, peek

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from streams.columns import Batch
+from streams.decoding.batch import Batch
 from streams.ownership import Conclusions, Ownership, take_over
 from streams.standards.model import Standards
 from streams.standards_log import StandardsNeeded

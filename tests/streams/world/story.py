@@ -16,7 +16,7 @@ import numpy as np
 
 from streams.calendars.periods import DAY_MS
 from streams.catalogue import Caps
-from streams.columns import Batch
+from streams.decoding.batch import Batch
 from streams.events import control_records
 from streams.mappings.condition_parser import parse_path
 from streams.mappings.mapping import Constant, MappingSpec, Table, Taken, Unit

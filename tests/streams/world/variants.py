@@ -13,7 +13,7 @@ import numpy as np
 
 from streams import admission, engine, ownership, rows, saving
 from streams.admission import Admitted
-from streams.columns import Batch
+from streams.decoding.batch import LOWEST_MS, Batch
 from streams.derivers.timelines import Held
 from streams.eras import Eras
 from streams.open_slices import OpenSlices
@@ -23,7 +23,7 @@ from streams.slices.slice import LENGTH_MS, slice_start
 from streams.slices.sparse_table import IntArray
 from streams.standards_log import Named
 from streams.state import PARTITION, PartitionRow, Writer
-from streams.watermark import LOWEST_MS, Watermark
+from streams.watermark import Watermark
 from tests.streams.world.broker import Broker, Fenced, Transaction, Write, writes_of
 from tests.streams.world.owner import Owner
 from tests.streams.world.schedule import Do, Schedule

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import repeat
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Final, Self
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from streams.decoding import Decoding, Rejection, decode_values
+from streams.decoding.batch import LATEST_MS
+from streams.decoding.decode import Decoding, Rejection, decode_values
+from streams.decoding.inferred_schema import Columns, FloatArray, floats, readable_of
+from streams.decoding.key_dictionary import Names
 from streams.events.control_records import STANDARDS
 from streams.events.event import Control, Event, Interaction, Kind
 from streams.events.identity import NO_ID, SPREAD, IdArray, Seed, hashes
 from streams.events.rejections import Reason, Unreadable
 from streams.mappings.mapping import Mapper
 from streams.mappings.paths import Path
-from streams.names import Names
-from streams.shapes import Columns, FloatArray, floats, readable_of
 from streams.slices.sparse_table import IntArray, sorting
-from streams.watermark import LATEST_MS, NO_TIMESTAMP
 
 BoolArray = npt.NDArray[np.bool_]
 #: Stands for "this event carries no duration".
@@ -30,47 +29,6 @@ ABSENT: Final = -1
 #: Event times are believed from 1970 to the year 3000: the calendar itself ends with the year 9999, and the days,
 #: periods and windows that an event belongs to have to end before that, in every time zone.
 LATEST_SECONDS: Final = LATEST_MS / 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Consecutive records of one source partition, in offset order.
-
-    ``offsets`` and ``timestamps`` (milliseconds since 1970, or `NO_TIMESTAMP`) have the length of ``values``.
-    """
-
-    source: str
-    partition: int
-    values: Sequence[bytes | None]
-    offsets: IntArray
-    timestamps: IntArray
-
-    @classmethod
-    def of(
-        cls,
-        source: str,
-        partition: int,
-        values: Sequence[bytes | None],
-        first_offset: int = 0,
-        timestamps: Iterable[int] | None = None,
-    ) -> Self:
-        """Batch of ``values`` at consecutive offsets, without record timestamps unless they are given."""
-        stamps = repeat(NO_TIMESTAMP, len(values)) if timestamps is None else timestamps
-        offsets = np.arange(first_offset, first_offset + len(values), dtype=np.int64)
-        return cls(source, partition, values, offsets, np.fromiter(stamps, np.int64, len(values)))
-
-    def __len__(self) -> int:
-        """Number of records."""
-        return len(self.values)
-
-    def between(self, first: int, after: int) -> Batch:
-        """The records at the positions from ``first`` up to, not including, ``after``."""
-        cut = slice(first, after)
-        return replace(self, values=self.values[cut], offsets=self.offsets[cut], timestamps=self.timestamps[cut])
-
-    def position_of(self, offset: int) -> int:
-        """Position of the first record at ``offset`` or behind it."""
-        return int(np.searchsorted(self.offsets, offset))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from typing import Final
 
 import numpy as np
 
+from streams.decoding.inferred_schema import Shape, fields_of
 from streams.events.event import REQUIRED, Interaction, Kind, present
 from streams.events.identity import IdArray, scope_of
 from streams.events.key import RouteKey
-from streams.shapes import Shape, fields_of
 
 #: So many different combinations are remembered. Forgetting them changes nothing but time.
 _MOST: Final = 65_536

@@ -10,8 +10,8 @@ from typing import Final
 
 import msgspec
 
-from streams.columns import Batch
-from streams.decoding import Rejection
+from streams.decoding.batch import Batch
+from streams.decoding.decode import Rejection
 from streams.events.rejections import Reason
 
 #: Longest raw value that is written whole, in bytes.

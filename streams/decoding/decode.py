@@ -12,7 +12,9 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from streams.alike import events_without, is_alike, together
+from streams.decoding.alike import events_without, is_alike, together
+from streams.decoding.inferred_schema import Shape
+from streams.decoding.json_lines import Lines
 from streams.events.control_records import is_own
 from streams.events.event import (
     KNOWN_FIELDS,
@@ -33,10 +35,8 @@ from streams.events.event import (
     source_of,
 )
 from streams.events.rejections import Reason, Unreadable, classify_all, culprit
-from streams.lines import Lines
 from streams.mappings.mapping import Mapper
 from streams.mappings.paths import Path
-from streams.shapes import Shape
 from streams.slices.sparse_table import IntArray
 
 

@@ -22,13 +22,12 @@ from typing import Final, NamedTuple, Self
 import msgspec
 import orjson
 
-from streams.columns import Batch
-from streams.decoding import Rejection, decode_values
+from streams.decoding.batch import Batch, record_digest
+from streams.decoding.decode import Rejection, decode_values
 from streams.events.event import MAX_BYTES, UNREADABLE, Event, Interaction, Kind
 from streams.events.rejections import Reason, Unreadable
 from streams.mappings.mapping import Mapper
 from streams.mappings.paths import Path
-from streams.progress import record_digest
 
 #: Header of every rekeyed record: `TOPIC/PARTITION/OFFSET` of the record that it was made from.
 SOURCE: Final = "slm-source"

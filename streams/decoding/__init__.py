@@ -1,0 +1,1 @@
+"""From the bytes of a batch of records to columns of observations."""
