@@ -25,9 +25,9 @@ from agents.readings import read as readings_of
 from agents.readings import standards_in_force
 from agents.status import State
 from streams import conventions
-from streams.conventions import Result
+from streams.conventions.labels import Result
+from streams.conventions.metric import Metric, Type
 from streams.events.event import Reason
-from streams.metric import Metric, Type
 from streams.slices.histogram import DEFAULT_BOUNDS_US
 from streams.slices.sparse_table import SATURATED
 from streams.standards.model import ProbeAvailability

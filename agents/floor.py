@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from aiokafka import AIOKafkaProducer
 
 from agents.security import client_options_aiokafka
-from streams.packs.floor import Emission, events
+from streams.simulator.floor import Emission, events
 
 if TYPE_CHECKING:
     from agents.settings import Settings

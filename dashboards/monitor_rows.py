@@ -12,7 +12,7 @@ from streams.texts import Reasons, Warnings
 from streams.texts.phrase import Text
 
 if TYPE_CHECKING:
-    from streams.metric import Metric
+    from streams.conventions.metric import Metric
 
 _SOURCE: Final = ("topic", "partition")
 _SOURCE_LEGEND: Final = "{{topic}} {{partition}}"

@@ -24,7 +24,7 @@ from streams import conventions
 from streams.texts.phrase import Text
 
 if TYPE_CHECKING:
-    from streams.metric import Metric
+    from streams.conventions.metric import Metric
 
 _OBJECTIVE: Final = ("service", "objective")
 _OBJECTIVE_LEGEND: Final = "{{service}} / {{objective}}"

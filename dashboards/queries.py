@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from streams import conventions
-from streams.metric import Type
+from streams.conventions.metric import Type
 
 if TYPE_CHECKING:
-    from streams.metric import Metric
+    from streams.conventions.metric import Metric
 
 #: Labels that Prometheus itself gives to everything it scrapes.
 TARGET_LABELS: Final = ("job", "instance")

@@ -13,7 +13,7 @@ from dashboards import monitor_alerts, state_alerts
 from dashboards.alerts import Alert, Severity
 from dashboards.queries import formula, max_by, over, series
 from streams import conventions
-from streams.metric import Metric
+from streams.conventions.metric import Metric
 from streams.texts.phrase import Text
 
 _OBJECTIVE: Final = ("job", "service", "objective")

@@ -19,7 +19,7 @@ from streams import conventions
 from streams.texts.phrase import Text
 
 if TYPE_CHECKING:
-    from streams.metric import Metric
+    from streams.conventions.metric import Metric
 
 _STEP: Final = ("service", "step")
 _STEP_LEGEND: Final = "{{service}} {{step}}"

@@ -12,7 +12,7 @@ import pytest
 from agents.snapshot import document
 from streams.decoding.batch import Batch
 from streams.engine import Engine
-from streams.packs.floor import events
+from streams.simulator.floor import events
 from streams.standards.load import load
 from streams.standards.model import FailureFree, ProbeAvailability, RequestAvailability
 from streams.texts import Language

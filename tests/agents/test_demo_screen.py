@@ -14,7 +14,7 @@ from agents.demo_screen import PLAIN_WIDTH, Screen
 from agents.floor import TOPIC
 from streams.decoding.batch import Batch
 from streams.engine import Engine
-from streams.packs.floor import events
+from streams.simulator.floor import events
 from streams.texts import Language
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from agents import exposition
 from agents.status import PartitionStatus, State
 from streams import conventions
 from streams.conventions import METRICS
+from streams.conventions.metric import Metric
 from streams.events.rejections import Reason
-from streams.metric import Metric
 from streams.slices.histogram import DEFAULT_BOUNDS_US, on_the_grid
 from streams.slices.ratio import Ratio
 from streams.slices.sparse_table import SATURATED

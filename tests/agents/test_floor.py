@@ -12,7 +12,7 @@ from agents import floor as agents_floor
 from agents.broker import EmbeddedBroker
 from agents.floor import TOPIC, Floor
 from agents.settings import Settings
-from streams.packs.floor import Emission, events
+from streams.simulator.floor import Emission, events
 
 START = 1_763_900_000
 SECONDS = 3

@@ -16,7 +16,7 @@ from tests.agents.floor import FakeEngine, Floor
 from tests.agents.test_exposition import one, samples
 
 if TYPE_CHECKING:
-    from streams.metric import Metric
+    from streams.conventions.metric import Metric
 
 TRANSACTIONAL = (
     conventions.STATE_TRANSACTIONS,

@@ -25,8 +25,8 @@ from dashboards import generate
 from streams import conventions
 from streams.decoding.batch import Batch
 from streams.engine import Engine
-from streams.packs.floor import events
-from streams.packs.floor.trades import STEPS
+from streams.simulator.floor import events
+from streams.simulator.trades import STEPS
 from streams.slices.histogram import DEFAULT_BOUNDS_US
 from streams.standards.load import load
 from tests.agents import floor

@@ -18,7 +18,7 @@ import yaml
 
 from dashboards import generate
 from streams import conventions
-from streams.metric import Type
+from streams.conventions.metric import Type
 from streams.slices.histogram import DEFAULT_BOUNDS_US
 from tests.services.parts import require
 from tests.services.prometheus import Prometheus, scraping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from streams.metric import Metric
+    from streams.conventions.metric import Metric
 
 _, DASHBOARD = generate.dashboards()[0]
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]

@@ -21,7 +21,7 @@ from streams.texts.phrase import Text
 
 if TYPE_CHECKING:
     from dashboards.panels import Tree
-    from streams.metric import Metric
+    from streams.conventions.metric import Metric
 
 HERE = Path(__file__).parent
 DASHBOARDS = dict(generate.dashboards())

@@ -8,9 +8,9 @@ import pytest
 from streams import conventions
 from streams.catalogue import Caps
 from streams.conventions import METRICS
+from streams.conventions.metric import Metric, Type
 from streams.decoding.batch import Batch
 from streams.engine import Engine
-from streams.metric import Metric, Type
 from streams.standards.model import Standards
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")

@@ -8,11 +8,11 @@ from itertools import islice, pairwise, takewhile
 import pytest
 
 from streams.events.event import BadEvent, Event, Kind, Reason, decode, decode_counting
-from streams.packs.floor import Emission, events
-from streams.packs.floor.blunders import BLUNDERS
-from streams.packs.floor.chance import Chance
-from streams.packs.floor.story import CYCLE, OUTAGE, RUSH
-from streams.packs.floor.trades import STEPS
+from streams.simulator.blunders import BLUNDERS
+from streams.simulator.chance import Chance
+from streams.simulator.floor import Emission, events
+from streams.simulator.story import CYCLE, OUTAGE, RUSH
+from streams.simulator.trades import STEPS
 from streams.standards.load import load
 
 START_MS = 1_763_900_000_000

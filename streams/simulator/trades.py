@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from streams.packs.floor.chance import Chance
-from streams.packs.floor.story import OUTAGE, RUSH
+from streams.simulator.chance import Chance
+from streams.simulator.story import OUTAGE, RUSH
 
 #: At the height of the rush so many more callers come, and each waits so many times as long.
 _RUSH_CALLS: Final = 2.0

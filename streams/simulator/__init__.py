@@ -2,9 +2,3 @@
 
 Pure: the same seed, start and rate give the same events, on every machine and every version of Python.
 """
-
-from __future__ import annotations
-
-from streams.packs.floor.floor import DEFAULT_RATE, Emission, events
-
-__all__ = ["DEFAULT_RATE", "Emission", "events"]

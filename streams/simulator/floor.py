@@ -10,9 +10,9 @@ from typing import Final
 
 import orjson
 
-from streams.packs.floor.blunders import BLUNDERS
-from streams.packs.floor.chance import Chance
-from streams.packs.floor.trades import STEPS, WATCHES, Report, Step, Watch
+from streams.simulator.blunders import BLUNDERS
+from streams.simulator.chance import Chance
+from streams.simulator.trades import STEPS, WATCHES, Report, Step, Watch
 
 #: Events a second in calm times.
 DEFAULT_RATE: Final = 200.0

@@ -1,0 +1,35 @@
+"""Prefix, sets of labels, and the values of labels that are not names of the user."""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+PREFIX: Final = "slm"
+#: Values of the label `outcome`.
+OUTCOMES: Final = ("ok", "failed", "abandoned")
+#: Values of the label `kind`: which name was replaced by `other`.
+FOLDED_KINDS: Final = ("service", "step", "failure-point", "source")
+#: Values of the label `result` of transactions, and of rekeyed records.
+TRANSACTION_RESULTS: Final = ("committed", "failed")
+REKEY_RESULTS: Final = ("event", "rejected", "dropped")
+
+#: Labels that several metrics have in common.
+BY_STEP: Final = ("service", "step")
+BY_WINDOW: Final = ("service", "step", "window")
+BY_OBJECTIVE: Final = ("service", "objective")
+BY_PARTITION: Final = ("topic", "partition")
+
+
+class Result(enum.StrEnum):
+    """Values of the label `result`: what became of a record. Only the last three have a `reason`.
+
+    Ignored are control records, and records that a topic's mapping drops.
+    """
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    IGNORED = "ignored"
+    MALFORMED = "malformed"
+    LATE = "late"
+    FUTURE = "future"
