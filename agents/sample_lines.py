@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from agents.files import count
-from streams.standards.errors import one_line
+from streams.standards.problems.problems import one_line
 
 if TYPE_CHECKING:
     from streams.samples import ConditionUse, PathUse, Sample, TableUse

@@ -11,7 +11,7 @@ from typing import Final
 
 from agents.exits import Fault
 from streams.slices import histogram
-from streams.standards import quantities
+from streams.standards.form import quantities
 
 #: Of environment variables.
 PREFIX: Final = "SLM_"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from agents.exits import Fault
-from streams.standards.errors import closest, enumerate_names, one_line
+from streams.standards.problems.problems import closest, enumerate_names, one_line
 
 if TYPE_CHECKING:
     from streams.standards.model import Standards

@@ -9,7 +9,7 @@ from typing import Final
 
 from streams.events.event import KNOWN_FIELDS
 from streams.mappings.paths import NAME, WORDS, Document, Path
-from streams.standards.errors import closest
+from streams.standards.problems.problems import closest
 
 #: Paths that are remembered, and documents that are looked at for them; elements of a list.
 _MOST_PATHS: Final = 1_000

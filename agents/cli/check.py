@@ -12,8 +12,8 @@ import msgspec
 
 from agents.exits import Exit, Fault
 from streams.samples import Sample
-from streams.standards.errors import Problem, StandardsError
 from streams.standards.model import Standards
+from streams.standards.problems.problems import Problem, StandardsError
 
 #: Version of the report, and characters of the digest that people are shown.
 VERSION: Final = 1

@@ -9,14 +9,15 @@ from typing import TypeVar
 
 from streams.calendars.business_hours import Calendar
 from streams.mappings.mapping import Choice, Constant, MappingSpec, Rule, Summed, Table, Taken, Unit
-from streams.standards import file, model, quantities
+from streams.standards import model
 from streams.standards.digest import digest
+from streams.standards.form import forms, quantities
 from streams.texts.phrase import Text
 
 T = TypeVar("T")
 
 
-def compile_standards(form: file.StandardsForm) -> model.Standards:
+def compile_standards(form: forms.StandardsForm) -> model.Standards:
     """Turn a checked form into the standards that router and views read."""
     topics = _sorted(form.topics)
     standards = model.Standards(
@@ -29,7 +30,7 @@ def compile_standards(form: file.StandardsForm) -> model.Standards:
     return replace(standards, digest=digest(standards))
 
 
-def _service(name: str, form: file.ServiceForm) -> model.Service:
+def _service(name: str, form: forms.ServiceForm) -> model.Service:
     return model.Service(
         name=name,
         title=_title(form.title, name),
@@ -39,13 +40,13 @@ def _service(name: str, form: file.ServiceForm) -> model.Service:
     )
 
 
-def _step(name: str, form: file.StepForm) -> model.Step:
+def _step(name: str, form: forms.StepForm) -> model.Step:
     points = {point: model.PokaYoke(each) if each else None for point, each in _sorted(form.failure_points).items()}
     stage = model.Stage(form.stage) if form.stage else None
     return model.Step(name=name, title=_title(form.title, name), stage=stage, failure_points=points)
 
 
-def _objective(name: str, form: file.ObjectiveForm) -> model.Objective:
+def _objective(name: str, form: forms.ObjectiveForm) -> model.Objective:
     return model.Objective(
         name=name,
         measure=_measure(form.measure),
@@ -57,7 +58,7 @@ def _objective(name: str, form: file.ObjectiveForm) -> model.Objective:
     )
 
 
-def _measure(form: file.MeasureForm) -> model.Measure:
+def _measure(form: forms.MeasureForm) -> model.Measure:
     if form.response_time is not None:
         return _response_time(form.response_time)
     if form.availability is not None:
@@ -67,7 +68,7 @@ def _measure(form: file.MeasureForm) -> model.Measure:
     return model.FailureFree(frozenset(chosen.failure_points), step=chosen.step, class_=chosen.class_)
 
 
-def _response_time(form: file.ResponseTimeForm) -> model.ResponseTimeWithin:
+def _response_time(form: forms.ResponseTimeForm) -> model.ResponseTimeWithin:
     return model.ResponseTimeWithin(
         within_us=form.within,
         step=form.step,
@@ -77,7 +78,7 @@ def _response_time(form: file.ResponseTimeForm) -> model.ResponseTimeWithin:
     )
 
 
-def _abandonment(form: file.AbandonedForm) -> model.Abandonment:
+def _abandonment(form: forms.AbandonedForm) -> model.Abandonment:
     short_us = form.short or 0
     if form.otherwise == "good-in-time":
         return model.Abandonment(model.Verdict.GOOD, model.Verdict.BAD, short_us)
@@ -85,7 +86,7 @@ def _abandonment(form: file.AbandonedForm) -> model.Abandonment:
     return model.Abandonment(verdict, verdict, short_us)
 
 
-def _availability(form: file.AvailabilityForm) -> model.Measure:
+def _availability(form: forms.AvailabilityForm) -> model.Measure:
     if form.by == "probe":
         return model.ProbeAvailability(step=form.step)
     return model.RequestAvailability(step=form.step, class_=form.class_)
@@ -95,7 +96,7 @@ def _title(title: Text | None, name: str) -> Text:
     return title or Text(name, name)
 
 
-def _calendar(form: file.CalendarForm, timezone: str) -> Calendar:
+def _calendar(form: forms.CalendarForm, timezone: str) -> Calendar:
     hours_of = {day: hours for name, hours in (form.__pydantic_extra__ or {}).items() for day in quantities.days(name)}
     return Calendar(
         zone=form.timezone or timezone,
@@ -109,11 +110,11 @@ def _flat(listed: Iterable[Iterable[date]]) -> frozenset[date]:
     return frozenset(day for days in listed for day in days)
 
 
-def _mapping(form: file.MappingBase) -> MappingSpec:
+def _mapping(form: forms.MappingBase) -> MappingSpec:
     return MappingSpec({name: _rule(rule) for name, rule in form.rules().items()}, tuple(form.drop_when))
 
 
-def _rule(form: file.RuleForm) -> Rule:
+def _rule(form: forms.RuleForm) -> Rule:
     if form.when is not None:
         return Choice(tuple((branch.if_, branch.then) for branch in form.when), form.otherwise)
     if form.path is None:

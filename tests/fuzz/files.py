@@ -8,8 +8,8 @@ from typing import Final
 
 from streams.engine import Engine
 from streams.mappings.mapping import compile_mapping
-from streams.standards.errors import MOST_PROBLEMS
 from streams.standards.load import StandardsError, load
+from streams.standards.problems.problems import MOST_PROBLEMS
 from tests.fuzz.choices import Choices, pick
 from tests.fuzz.mutation import worsened
 

@@ -22,9 +22,9 @@ from streams.events import control_records
 from streams.mappings.conditions import Path
 from streams.mappings.mapping import MappingSpec, Taken, compile_mapping
 from streams.rows import row_parts
-from streams.standards import locate
-from streams.standards.errors import MOST_PROBLEMS
 from streams.standards.load import StandardsError, load
+from streams.standards.problems import locate
+from streams.standards.problems.problems import MOST_PROBLEMS
 from streams.state import StateUnusable
 from streams.state import load as load_state
 from tests.fuzz import __main__ as command
@@ -77,7 +77,7 @@ def trusting(name: bytes, value: bytes) -> rows._Part:
         ("folding", "streams.engine.dead_letters", lambda _batch, _rejected: []),
         ("folding", "streams.saving._restore_slices", lambda *_: None),
         ("mappings", "streams.decoding.decode.from_document", lambda document: document["service"]),
-        ("standards", "streams.standards.errors.one_line", str),
+        ("standards", "streams.standards.problems.problems.one_line", str),
         ("endpoints", "agents.page.HEADERS", {}),
         ("floods", "streams.catalogue._Admissions.room", lambda *_: True),
     ],

@@ -7,8 +7,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.standards import locate
-from streams.standards.errors import Mark
+from streams.standards.problems import locate
+from streams.standards.problems.problems import Mark
 
 #: PyYAML reads with libyaml where it was built with it, and without it elsewhere; both have to agree.
 LOADERS = [yaml.SafeLoader, *([yaml.CSafeLoader] if yaml.__with_libyaml__ else [])]

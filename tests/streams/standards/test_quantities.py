@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.calendars.periods import Period, Window
-from streams.standards import quantities
-from streams.standards.errors import Unfit
+from streams.standards.form import quantities
+from streams.standards.problems.problems import Unfit
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from streams.calendars.periods import Window
 from streams.mappings import mapping
-from streams.standards import fields
-from streams.standards.errors import Unfit
+from streams.standards.form import fields
+from streams.standards.problems.problems import Unfit
 
 Blank = BeforeValidator(fields.blank)
 

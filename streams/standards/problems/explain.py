@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from streams.standards.errors import Finding, Path, Unfit, enumerate_names, show_text, suggest
-from streams.standards.fields import VERSION
+from streams.standards.form.fields import VERSION
+from streams.standards.problems.problems import Finding, Path, Unfit, enumerate_names, show_text, suggest
 
 if TYPE_CHECKING:
-    from streams.standards.locate import Document
+    from streams.standards.problems.locate import Document
 
 #: Step that pydantic appends to the place of a key that is wrong in itself.
 _KEY: Final = "[key]"

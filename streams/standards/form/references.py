@@ -13,9 +13,9 @@ from typing import Final, TypeVar
 from streams.events import event
 from streams.mappings import mapping
 from streams.mappings.conversions import SUMMABLE
-from streams.standards import quantities
-from streams.standards.errors import Finding, Path, Unfit, closest, enumerate_names, show_text, suggest
-from streams.standards.fields import MAX_DATES
+from streams.standards.form import quantities
+from streams.standards.form.fields import MAX_DATES
+from streams.standards.problems.problems import Finding, Path, Unfit, closest, enumerate_names, show_text, suggest
 
 T = TypeVar("T")
 

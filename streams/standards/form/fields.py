@@ -16,9 +16,9 @@ from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 from streams.calendars import local_time
 from streams.calendars.periods import Window
 from streams.mappings import condition_parser, conditions, mapping
-from streams.standards import quantities
-from streams.standards.errors import Unfit, closest, suggest
+from streams.standards.form import quantities
 from streams.standards.model import PokaYoke, Stage
+from streams.standards.problems.problems import Unfit, closest, suggest
 from streams.texts.phrase import Text
 
 #: Version of the form of the file.

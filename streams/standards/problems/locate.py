@@ -15,7 +15,7 @@ from typing import Final
 
 import yaml
 
-from streams.standards.errors import MOST_PROBLEMS, Finding, Mark, Path
+from streams.standards.problems.problems import MOST_PROBLEMS, Finding, Mark, Path
 
 #: Largest file, in bytes; how deep it nests; longest key, in characters.
 MAX_BYTES: Final = 1_048_576

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Final
 
 from streams.calendars.periods import Period, Window
-from streams.standards.errors import Unfit
+from streams.standards.problems.problems import Unfit
 
 Interval = tuple[int, int]
 
