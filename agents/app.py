@@ -28,7 +28,7 @@ from agents.upkeep import Upkeep
 from agents.watch import Watch
 from agents.web import address, mount
 from agents.worker import Worker
-from streams.texts import Warnings
+from streams.texts.warnings import Warnings
 from streams.watermark import TimePolicy
 
 if TYPE_CHECKING:

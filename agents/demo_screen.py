@@ -15,8 +15,10 @@ from rich.table import Table
 from rich.text import Text as Styled
 
 from streams.calendars.periods import Window
-from streams.texts import Language, States, Tables, in_language
 from streams.texts.figures import NOTHING, count, duration, share
+from streams.texts.phrase import Language, in_language
+from streams.texts.states import States
+from streams.texts.tables import Tables
 from streams.views import levels
 from streams.views.objectives import Verdict, standing
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from streams.ownership import RebuildLost
 from streams.standards_log import StandardsNeeded
-from streams.texts import States
+from streams.texts.states import States
 
 if TYPE_CHECKING:
     from agents.control import Control

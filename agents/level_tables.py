@@ -8,8 +8,8 @@ from typing import Final
 from rich.table import Table
 
 from streams.slices.ratio import Ratio, RatioUnit
-from streams.texts import Language, in_language
 from streams.texts.figures import NOTHING, amount, count, duration, share
+from streams.texts.phrase import Language, in_language
 from streams.texts.states import States
 from streams.texts.tables import Tables
 from streams.views.levels import ObjectiveLevel, StepLevel, pareto

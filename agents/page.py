@@ -21,7 +21,10 @@ import orjson
 
 from agents import snapshot
 from agents.readiness import ailments, obstacles
-from streams.texts import Language, Page, States, negotiate, say
+from streams.texts.catalogues import say
+from streams.texts.page import Page
+from streams.texts.phrase import Language, negotiate
+from streams.texts.states import States
 
 if TYPE_CHECKING:
     from agents.status import Observed

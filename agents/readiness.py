@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from agents.status import State
-from streams.texts import Language, Phrase, States
+from streams.texts.phrase import Language, Phrase
+from streams.texts.states import States
 
 if TYPE_CHECKING:
     from agents.status import PartitionStatus, WorkerStatus

@@ -14,7 +14,8 @@ from agents.cli import COMMANDS
 from agents.settings import SETTINGS
 from streams import conventions
 from streams.events.rejections import Reason
-from streams.texts import Language, in_language, say
+from streams.texts.catalogues import say
+from streams.texts.phrase import Language, in_language
 from streams.texts.reference import COMMANDS_ZH, SETTINGS_ZH, Reference
 from streams.texts.wire import ALL_KINDS, FIELDS
 

@@ -20,8 +20,9 @@ from streams.calendars.periods import STANDARD_WINDOWS
 from streams.events.event import Reason
 from streams.mappings.mapping import found_by_none
 from streams.standards.model import Service, Standards
-from streams.texts import Language, States, in_language, phrase, say
-from streams.texts.phrase import Text
+from streams.texts.catalogues import phrase, say
+from streams.texts.phrase import Language, Text, in_language
+from streams.texts.states import States
 from streams.views import levels, objectives
 from streams.views.objectives import Verdict
 

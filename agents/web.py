@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from agents.settings import Settings
     from agents.status import Observed
     from streams.engine import Engine
-    from streams.texts import Language
+    from streams.texts.phrase import Language
 
 
 #: While the same partitions are to be shown, an answer with figures is given again until it is so many times as old as

@@ -17,7 +17,7 @@ import orjson
 
 from dashboards import alertmanager, rules, service_levels
 from dashboards.layout import localise
-from streams.texts import Language
+from streams.texts.phrase import Language
 
 #: The command that makes stale files fresh again.
 REMEDY: Final = "slm generate"

@@ -8,8 +8,9 @@ from dashboards.layout import Row
 from dashboards.panels import Column, Panel, Query, by_query, graph, stat, states, table, thresholds, words
 from dashboards.queries import REJECTED, Expr, formula, max_by, rate, series, sum_by
 from streams import conventions
-from streams.texts import Reasons, Warnings
 from streams.texts.phrase import Text
+from streams.texts.reasons import Reasons
+from streams.texts.warnings import Warnings
 
 if TYPE_CHECKING:
     from streams.conventions.metric import Metric

@@ -16,8 +16,7 @@ from grafana_api.grafana_api import GrafanaClientError, GrafanaException, Grafan
 from grafana_api.grafana_face import GrafanaFace
 
 from dashboards import generate, service_levels
-from streams.texts import in_language
-from streams.texts.phrase import Text
+from streams.texts.phrase import Text, in_language
 
 #: Folders by language; the provisioning files in deploy/grafana name the same.
 FOLDER_UID: Final = Text("slm-en", "slm-zh")

@@ -8,8 +8,8 @@ from dashboards.layout import Row
 from dashboards.panels import Column, Panel, Query, graph, stat, states, table, thresholds, words
 from dashboards.queries import formula, max_by, rate, series, sum_by
 from streams import conventions
-from streams.texts import States
 from streams.texts.phrase import Text
+from streams.texts.states import States
 
 _SOURCE: Final = ("topic", "partition")
 _SOURCE_LEGEND: Final = "{{topic}} {{partition}}"

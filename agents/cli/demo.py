@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from agents.exits import Exit
     from agents.settings import Settings
-    from streams.texts import Language
+    from streams.texts.phrase import Language
 
 _BOUNDS: Final = "histogram_bounds"
 _KEEPS_NOTHING: Final = "the broker runs inside this process and keeps nothing: what you see ends with it"
@@ -60,7 +60,7 @@ def command(
     The broker is a small one inside this process, unless --broker names a Kafka; there the events go to the topic
     service-events-demo, which is created if it is missing. Everything else is the worker as `slm run` runs it.
     """
-    from streams.texts import Language
+    from streams.texts.phrase import Language
 
     with _broker(options, config, web_port) as (settings, ephemeral):
         code = _run(settings, seed, rate, seconds, Language(language), ephemeral=ephemeral)

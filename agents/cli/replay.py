@@ -10,7 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from agents.replay import Replay
-    from streams.texts import Language
+    from streams.texts.phrase import Language
 
 _WIDE = 200
 
@@ -52,7 +52,7 @@ def command(  # noqa: PLR0917 - the options of the command line
     from agents.progress import record_progress
     from agents.replay import replay
     from agents.topic_choice import topic_of_replay
-    from streams.texts import Language
+    from streams.texts.phrase import Language
     from streams.watermark import TimePolicy
 
     logs = [EventLog(name) for name in files]

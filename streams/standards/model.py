@@ -9,7 +9,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from streams.calendars.periods import STANDARD_WINDOWS, Window
 from streams.slices.ratio import RatioUnit
@@ -18,6 +18,9 @@ from streams.texts.phrase import Text
 if TYPE_CHECKING:
     from streams.calendars.business_hours import Calendar
     from streams.mappings.mapping import MappingSpec
+
+#: Version of the form of the file.
+VERSION: Final = 1
 
 
 class Stage(enum.StrEnum):

@@ -1,46 +1,5 @@
 """Every text that a user reads, in English and in Chinese: one source for pages, terminals and reports.
 
 A catalogue is an enumeration; its members are phrases. Code names a phrase by its member, `Page.TITLE`, so that a wrong
-name is found by the type checker. Data names it by its key, `"embedded-broker"`, and `phrase` finds the member.
+name is found by the type checker. Data names it by its key, `"embedded-broker"`; `catalogues` finds the member.
 """
-
-from __future__ import annotations
-
-from streams.texts.page import Page
-from streams.texts.phrase import Language, Phrase, in_language, negotiate
-from streams.texts.reasons import Reasons
-from streams.texts.states import States
-from streams.texts.tables import Tables
-from streams.texts.warnings import Warnings
-
-#: Every catalogue; no key is in two of them.
-CATALOGUES: tuple[type[Phrase], ...] = (Page, States, Warnings, Reasons, Tables)
-
-_BY_KEY: dict[str, Phrase] = {member.key: member for catalogue in CATALOGUES for member in catalogue}
-
-
-def phrase(key: str) -> Phrase | None:
-    """Find the phrase with ``key``; None where no catalogue has it."""
-    return _BY_KEY.get(key)
-
-
-def say(key: str, language: Language, **values: object) -> str:
-    """Text of the phrase with ``key``. A key that no catalogue has is returned as it is: better shown than lost."""
-    found = phrase(key)
-    return key if found is None else found.say(language, **values)
-
-
-__all__ = [
-    "CATALOGUES",
-    "Language",
-    "Page",
-    "Phrase",
-    "Reasons",
-    "States",
-    "Tables",
-    "Warnings",
-    "in_language",
-    "negotiate",
-    "phrase",
-    "say",
-]

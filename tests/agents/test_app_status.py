@@ -22,7 +22,7 @@ from streams.events.rejections import Reason
 from streams.standards.load import load
 from streams.standards.model import Standards
 from streams.standards_log import ProposedStandards
-from streams.texts import Warnings
+from streams.texts.warnings import Warnings
 from tests.agents.fakes import FakeKeeper, as_fake, fake_keeper
 
 if TYPE_CHECKING:

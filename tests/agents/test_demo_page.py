@@ -15,7 +15,7 @@ from streams.engine import Engine
 from streams.simulator.floor import events
 from streams.standards.load import load
 from streams.standards.model import FailureFree, ProbeAvailability, RequestAvailability
-from streams.texts import Language
+from streams.texts.phrase import Language
 from tests.agents import floor
 
 #: In the middle of a month, so that months and days have all of it.

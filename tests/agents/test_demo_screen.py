@@ -15,7 +15,7 @@ from agents.floor import TOPIC
 from streams.decoding.batch import Batch
 from streams.engine import Engine
 from streams.simulator.floor import events
-from streams.texts import Language
+from streams.texts.phrase import Language
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from agents import keeper as module
 from agents.exits import Exit, Fault
 from agents.keeper import LINGER_SECONDS
 from streams.events import control_records
-from streams.texts import States
+from streams.texts.states import States
 from tests.agents.clock import CLOCK, now, run
 from tests.agents.keeper_scene import JUNK, LONG, OTHERS, PREFIX, Scene, event, letters, slices
 

@@ -19,8 +19,9 @@ from streams.engine import Engine
 from streams.events.rejections import Reason
 from streams.slices.ratio import Ratio
 from streams.standards.model import ProbeAvailability, Service, Standards
-from streams.texts import Language, Page, States
-from streams.texts.phrase import Text
+from streams.texts.page import Page
+from streams.texts.phrase import Language, Text
+from streams.texts.states import States
 from streams.views.levels import ObjectiveLevel, StepLevel
 from tests.agents import floor
 from tests.agents.floor import ANSWERED, CHECKED_IN, NOW_MS, REACHABLE, FakeEngine, Floor

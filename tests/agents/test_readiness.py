@@ -10,7 +10,7 @@ import pytest
 from agents import page
 from agents.readiness import obstacles
 from agents.status import State
-from streams.texts import Language
+from streams.texts.phrase import Language
 from tests.agents import floor
 from tests.agents.floor import Floor
 

@@ -14,7 +14,7 @@ from agents.supervised import Told
 from agents.supervisor import Child, Together, _rekeying
 from streams.decoding.batch import Batch
 from streams.engine import Engine
-from streams.texts import Language
+from streams.texts.phrase import Language
 from tests.streams.logs import T0, rich_standards
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from agents import exposition, page
 from agents.status import Observed
-from streams.texts import Language
+from streams.texts.phrase import Language
 from tests.agents.floor import NOW_MS
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from streams.texts import Language, Page
+from streams.texts.page import Page
+from streams.texts.phrase import Language
 from tests.browser.devtools import Chromium
 from tests.services.parts import require
 

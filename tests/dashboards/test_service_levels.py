@@ -16,8 +16,7 @@ from dashboards import generate, service_levels
 from dashboards.layout import localise
 from dashboards.queries import label_values
 from streams import conventions
-from streams.texts import Language
-from streams.texts.phrase import Text
+from streams.texts.phrase import Language, Text
 
 if TYPE_CHECKING:
     from dashboards.panels import Tree

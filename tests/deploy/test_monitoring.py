@@ -16,7 +16,7 @@ from agents.settings import SETTINGS
 from dashboards import publish, service_levels
 from dashboards.alerts import Severity
 from streams import conventions
-from streams.texts import Language, in_language
+from streams.texts.phrase import Language, in_language
 from tests.services.parts import require
 from tests.services.waiting import wait_for
 

@@ -15,7 +15,7 @@ from streams.calendars.periods import DAY_MS
 from streams.catalogue import OTHER, Caps
 from streams.decoding.batch import Batch
 from streams.events import control_records
-from streams.texts import Language
+from streams.texts.phrase import Language
 from tests.fuzz.endpoints import Shown
 from tests.fuzz.floods import KINDS, SIZE, Flooded, is_within_bounds
 from tests.fuzz.folding import STANDARDS

@@ -6,12 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams import texts
 from streams.events.rejections import Reason
 from streams.slices.ratio import RatioUnit
 from streams.standards.model import Stage
-from streams.texts import CATALOGUES, Language, Page, Phrase, Reasons, States, Tables, Warnings, negotiate
+from streams.texts import catalogues
+from streams.texts.catalogues import CATALOGUES
 from streams.texts.figures import amount
+from streams.texts.page import Page
+from streams.texts.phrase import Language, Phrase, negotiate
+from streams.texts.reasons import Reasons
+from streams.texts.states import States
+from streams.texts.tables import Tables
+from streams.texts.warnings import Warnings
 from streams.views.objectives import Verdict
 
 PHRASES = [phrase for catalogue in CATALOGUES for phrase in catalogue]
@@ -55,10 +61,10 @@ def test_values_of_the_core_have_their_words(keys: set[str], catalogue: type[Phr
 
 
 def test_a_key_finds_its_phrase_and_an_unknown_one_is_shown_as_it_is() -> None:
-    assert texts.phrase("embedded-broker") is Warnings.EMBEDDED_BROKER
-    assert texts.phrase("no-such-key") is None
-    assert texts.say("met", Language.ZH) == "达标"
-    assert texts.say("no-such-key", Language.ZH) == "no-such-key"
+    assert catalogues.phrase("embedded-broker") is Warnings.EMBEDDED_BROKER
+    assert catalogues.phrase("no-such-key") is None
+    assert catalogues.say("met", Language.ZH) == "达标"
+    assert catalogues.say("no-such-key", Language.ZH) == "no-such-key"
 
 
 def test_placeholders_are_filled_in_or_left_for_others() -> None:

@@ -17,12 +17,10 @@ from streams.calendars import local_time
 from streams.calendars.periods import Window
 from streams.mappings import condition_parser, conditions, mapping
 from streams.standards.form import quantities
-from streams.standards.model import PokaYoke, Stage
+from streams.standards.model import VERSION, PokaYoke, Stage
 from streams.standards.problems.problems import Unfit, closest, suggest
 from streams.texts.phrase import Text
 
-#: Version of the form of the file.
-VERSION: Final = 1
 MAX_NAME: Final = 200
 MAX_DATES: Final = 500
 _TOPIC: Final = r"^[a-zA-Z0-9._-]{1,249}$"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from streams.standards.form.fields import VERSION
+from streams.standards.model import VERSION
 from streams.standards.problems.problems import Finding, Path, Unfit, enumerate_names, show_text, suggest
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from streams.engine import Engine
 from streams.mappings.mapping import compile_mapping
 from streams.slices.ratio import Ratio
 from streams.standards.model import Standards
-from streams.texts import Language
+from streams.texts.phrase import Language
 from streams.watermark import TimePolicy
 from tests.scenarios.logs.formats import (
     FORMATS,
