@@ -20,7 +20,7 @@ from streams.texts.phrase import Language, in_language
 from streams.texts.states import States
 from streams.texts.tables import Tables
 from streams.views import levels
-from streams.views.objectives import Verdict, standing
+from streams.views.objectives.standing import Standing, Verdict
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -170,4 +170,4 @@ def _verdict(level: ObjectiveLevel) -> Verdict:
     """Standing as decided: an open breach stays one until a slice end closes it."""
     if level.breached_since_ms is not None:
         return Verdict.BREACHED
-    return standing(level.objective, level.window).verdict
+    return Standing.of(level.objective, level.window).verdict

@@ -31,7 +31,7 @@ from streams.events.event import Reason
 from streams.slices.histogram import DEFAULT_BOUNDS_US
 from streams.slices.sparse_table import SATURATED
 from streams.standards.model import ProbeAvailability
-from streams.views import objectives
+from streams.views.objectives.standing import Standing
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric as MetricFamily
@@ -251,7 +251,7 @@ def _add_objectives(families: _Families, found: Iterable[ObjectiveLevel]) -> Non
         families.add(conventions.OBJECTIVE_ALERTS, at, int(level.objective.alert))
         if not level.cumulative.total:
             continue
-        standing = objectives.standing(level.objective, level.window)
+        standing = Standing.of(level.objective, level.window)
         by_time = isinstance(level.objective.measure, ProbeAvailability)
         unit, basis = (
             (_MILLISECONDS, conventions.OBJECTIVE_WINDOW_SECONDS)

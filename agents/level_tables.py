@@ -13,7 +13,7 @@ from streams.texts.phrase import Language, in_language
 from streams.texts.states import States
 from streams.texts.tables import Tables
 from streams.views.levels import ObjectiveLevel, StepLevel, pareto
-from streams.views.objectives import Verdict, standing
+from streams.views.objectives.standing import Standing, Verdict
 
 _MEDIAN: Final = Fraction(1, 2)
 _P95: Final = Fraction(95, 100)
@@ -100,7 +100,7 @@ def objectives_table(levels: tuple[ObjectiveLevel, ...], language: Language, *, 
 
 def _objective_row(level: ObjectiveLevel, language: Language) -> tuple[str, ...]:
     objective = level.objective
-    verdict = standing(objective, level.window).verdict
+    verdict = Standing.of(objective, level.window).verdict
     return (
         level.service,
         in_language(objective.title, language),

@@ -18,7 +18,7 @@ from streams.standards_log import BEGINNING_MS
 
 if TYPE_CHECKING:
     from agents.settings import Settings
-    from streams.decisions import Decision
+    from streams.decisions.breaches import Decision
     from streams.decoding.batch import Source
     from streams.ownership import Conclusions
     from streams.progress import Notice

@@ -11,13 +11,13 @@ from typing import Any, Final
 import msgspec
 
 from agents.event_logs import EventLog
-from streams.decisions import Change, Decision
+from streams.decisions.breaches import Change, Decision
 from streams.engine import DeadLetter, Engine, Progress
 from streams.events.rejections import Reason
 from streams.mappings.mapping import found_by_none
 from streams.standards.model import Standards
 from streams.views.levels import ObjectiveLevel, Reading, StepLevel, merge
-from streams.views.objectives import standing
+from streams.views.objectives.standing import Standing
 from streams.watermark import TimePolicy
 
 #: Version of the JSON document; it grows when a field changes its meaning or goes away.
@@ -176,7 +176,7 @@ def _objectives(windowed: Sequence[ObjectiveLevel], cumulative: Sequence[Objecti
             "unit": level.objective.unit,
             "good": level.window.good,
             "total": level.window.total,
-            "state": standing(level.objective, level.window).verdict,
+            "state": Standing.of(level.objective, level.window).verdict,
             "good_in_log": whole[level.service, level.objective.name].good,
             "total_in_log": whole[level.service, level.objective.name].total,
         }

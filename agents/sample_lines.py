@@ -11,7 +11,7 @@ from agents.files import count
 from streams.standards.problems.problems import one_line
 
 if TYPE_CHECKING:
-    from streams.samples import ConditionUse, PathUse, Sample, TableUse
+    from streams.sampling.sample import ConditionUse, PathUse, Sample, TableUse
 
 #: Unknown fields that are named.
 _MOST_FIELDS: Final = 20

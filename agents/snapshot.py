@@ -23,8 +23,8 @@ from streams.standards.model import Service, Standards
 from streams.texts.catalogues import phrase, say
 from streams.texts.phrase import Language, Text, in_language
 from streams.texts.states import States
-from streams.views import levels, objectives
-from streams.views.objectives import Verdict
+from streams.views import levels
+from streams.views.objectives.standing import Standing, Verdict
 
 if TYPE_CHECKING:
     from agents.status import Observed, PartitionStatus, WorkerStatus
@@ -256,7 +256,7 @@ def _ratio(ratio: Ratio) -> Document:
 
 def _objective(level: ObjectiveLevel, language: Language) -> Document:
     """One objective. A breach that is open says so, whatever the slices that are still open suggest."""
-    objective, standing = level.objective, objectives.standing(level.objective, level.window)
+    objective, standing = level.objective, Standing.of(level.objective, level.window)
     return {
         "name": objective.name,
         "title": in_language(objective.title, language),

@@ -16,8 +16,7 @@ from typing import Final
 from streams import saving
 from streams.admission import Admitted, admit
 from streams.calendars.periods import Window
-from streams.catalogue import Caps, Catalogue, Member
-from streams.decisions import Decision, Decisions
+from streams.decisions.breaches import Decision, Decisions
 from streams.decoding.batch import Batch, LastRecord
 from streams.decoding.columns import Content, read_batch
 from streams.decoding.dead_letters import DeadLetter, dead_letters
@@ -32,6 +31,7 @@ from streams.mappings.paths import Path
 from streams.open_slices import OpenSlice, contents
 from streams.progress import Notice, NoticeType, Progress, SavedPoint
 from streams.reading import Reader
+from streams.routing.series_catalogue import Caps, Catalogue, Member
 from streams.rows import Row
 from streams.slices import history
 from streams.slices.history import Grid, histories

@@ -14,15 +14,15 @@ from typing import Self
 
 import numpy as np
 
-from streams.catalogue import LATEST_OFFSET, Catalogue
 from streams.decoding.columns import Observations
 from streams.decoding.key_dictionary import Names
 from streams.derivers.timelines import DEFAULT_HOLD_MS, Probe, Timelines
 from streams.events.event import Event, Interaction
 from streams.events.key import RouteKey
-from streams.judging import identity
 from streams.open_slices import OpenSlice, OpenSlices
-from streams.router import Router
+from streams.routing.router import Router
+from streams.routing.series_catalogue import LATEST_OFFSET, Catalogue
+from streams.routing.verdicts import identity
 from streams.slices.slice import Counts, slice_start, slice_starts
 from streams.slices.sparse_table import IntArray, Table
 from streams.standards.model import Standards

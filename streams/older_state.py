@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from streams.catalogue import Member
-from streams.judging import identity
+from streams.routing.series_catalogue import Member
+from streams.routing.verdicts import identity
 from streams.standards.model import Standards
 from streams.standards_log import StandardsLog
 

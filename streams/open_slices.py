@@ -13,7 +13,7 @@ from streams.decoding.columns import ABSENT
 from streams.derivers.timelines import Probe
 from streams.duplicates import Seen
 from streams.events.identity import IdArray
-from streams.router import Router
+from streams.routing.router import Router
 from streams.slices.distribution import buckets_of
 from streams.slices.slice import BUCKET_BITS, LENGTH_MS, SUMMARIES, WEIGHTS, Counts, Distributions
 from streams.slices.sparse_table import (
@@ -62,7 +62,7 @@ class OpenSlice:
         self.transitions: list[Probe] = []
         self.pending: list[Observed] = []  # what is not counted yet
         self.waiting = 0  # how many observations that is
-        self.cells: list[Table] = []  # weights by cell id, one column; see `streams.router` for what cells mean
+        self.cells: list[Table] = []  # weights by cell id, one column; see `streams.routing.router` for what cells mean
         self.summaries: list[Table] = []  # as in `Distributions`
         self.buckets: list[Table] = []
         self._seen = Seen()

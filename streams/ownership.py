@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from streams.catalogue import Caps
-from streams.decisions import Decision
+from streams.decisions.breaches import Decision
 from streams.decoding.batch import Batch, LastRecord
 from streams.decoding.dead_letters import DeadLetter, encode_lines
 from streams.engine import Engine
 from streams.progress import Notice, NoticeType
+from streams.routing.series_catalogue import Caps
 from streams.rows import Row
 from streams.saving import rebuild, restore
 from streams.standards.model import Standards

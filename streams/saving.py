@@ -10,10 +10,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from streams.catalogue import Caps, Member
 from streams.decoding.batch import LastRecord
 from streams.older_state import Migrated, migrated
 from streams.progress import Notice, NoticeType, SavedPoint
+from streams.routing.series_catalogue import Caps, Member
 from streams.rows import Row, assemble
 from streams.slices.slice import Counts, Distributions, slice_start
 from streams.standards_log import Book, StandardsLog, StandardsLost

@@ -8,9 +8,9 @@ from typing import Final, NamedTuple, Self
 
 import msgspec
 
-from streams.catalogue import LATEST_OFFSET
 from streams.decoding.batch import LOWEST_MS, Batch
 from streams.mappings.mapping import Mapper, compile_mapping
+from streams.routing.series_catalogue import LATEST_OFFSET
 from streams.standards.model import Standards
 
 #: Where the standards hold that a partition began with.

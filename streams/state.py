@@ -12,9 +12,9 @@ from typing import Annotated, Final, Generic, TypeVar
 import msgspec
 import orjson
 
-from streams.catalogue import Member
 from streams.derivers.timelines import Held
 from streams.progress import ProgressRow
+from streams.routing.series_catalogue import Member
 from streams.rows import (
     Assembled,
     Block,

@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from agents.exits import Exit, Fault
-from streams.samples import Sample
+from streams.sampling.sample import Sample
 from streams.standards.model import Standards
 from streams.standards.problems.problems import Problem, StandardsError
 
@@ -106,7 +106,7 @@ def _sample(standards: Standards, log: str, topic: str | None, records: int) -> 
 
     from agents.event_logs import EventLog
     from agents.topic_choice import topic_of_sample
-    from streams.sampling import Sampler
+    from streams.sampling.sampler import Sampler
 
     chosen, source = topic_of_sample(standards, topic), EventLog(log)
     sampler = Sampler(standards.mappings.get(chosen))

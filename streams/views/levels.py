@@ -48,7 +48,7 @@ class StepLevel:
 
 @dataclass(frozen=True, slots=True)
 class ObjectiveLevel:
-    """How one objective of one service stands over its window. See `streams.views.objectives` for what follows."""
+    """How one objective of one service stands over its window. See `views.objectives` for what follows."""
 
     service: str
     objective: Objective

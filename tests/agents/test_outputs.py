@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from agents.outputs import Output, Place, state_prefix
 from agents.settings import Settings
-from streams.decisions import Cause, Change, Decision
+from streams.decisions.breaches import Cause, Change, Decision
 from streams.decoding.batch import Source
 from streams.decoding.dead_letters import DeadLetter, encode_lines
 from streams.events.rejections import Reason

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from streams.decisions import Decision
+from streams.decisions.breaches import Decision
 from streams.decoding.batch import Batch
 from streams.decoding.dead_letters import DeadLetter
 from streams.engine import Engine

@@ -6,9 +6,9 @@ import functools
 from collections.abc import Callable
 from typing import Final
 
-from streams.catalogue import Caps
 from streams.decoding.batch import Batch
 from streams.engine import Engine
+from streams.routing.series_catalogue import Caps
 from tests.fuzz.choices import Choices, pick
 from tests.fuzz.folding import STANDARDS
 from tests.streams.logs import T0

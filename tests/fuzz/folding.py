@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from streams.calendars.periods import DAY_MS
-from streams.catalogue import Caps
 from streams.decoding.batch import NO_TIMESTAMP, Batch
 from streams.engine import Engine
+from streams.routing.series_catalogue import Caps
 from streams.rows import Row
 from streams.saving import restore
 from tests.fuzz.choices import Choices, pick

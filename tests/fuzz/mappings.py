@@ -27,7 +27,7 @@ from streams.mappings.mapping import (
     Unit,
     compile_mapping,
 )
-from streams.sampling import Sampler
+from streams.sampling.sampler import Sampler
 from tests.fuzz.choices import Choices, pick
 from tests.fuzz.hostile_events import GOOD, VALUES, changed, event, written
 

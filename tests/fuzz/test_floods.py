@@ -12,9 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from agents import exposition, page
 from streams.calendars.periods import DAY_MS
-from streams.catalogue import OTHER, Caps
 from streams.decoding.batch import Batch
 from streams.events import control_records
+from streams.routing.series_catalogue import OTHER, Caps
 from streams.texts.phrase import Language
 from tests.fuzz.endpoints import Shown
 from tests.fuzz.floods import KINDS, SIZE, Flooded, is_within_bounds
@@ -37,7 +37,7 @@ def traced() -> Iterator[Callable[[], int]]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_flood_takes_no_more_memory_once_the_caps_are_reached(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.router._MOST_REMEMBERED", 1_024)
+    monkeypatch.setattr("streams.routing.router._MOST_REMEMBERED", 1_024)
     monkeypatch.setattr("streams.decoding.key_dictionary._MOST", 1_024)
     one = Flooded(FEW)
     with traced() as held:

@@ -79,7 +79,7 @@ def trusting(name: bytes, value: bytes) -> rows._Part:
         ("mappings", "streams.decoding.decode.from_document", lambda document: document["service"]),
         ("standards", "streams.standards.problems.problems.one_line", str),
         ("endpoints", "agents.page.HEADERS", {}),
-        ("floods", "streams.catalogue._Admissions.room", lambda *_: True),
+        ("floods", "streams.routing.series_catalogue._Admissions.room", lambda *_: True),
     ],
     ids=["checksums", "completeness", "dead letters", "saved slices", "a mapping", "one line", "headers", "caps"],
 )

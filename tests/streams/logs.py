@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from streams.calendars.periods import DAY_MS, Period, Window
-from streams.decisions import Decision
+from streams.decisions.breaches import Decision
 from streams.decoding.batch import Batch
 from streams.engine import Advanced, DeadLetter, Engine
 from streams.events.control_records import tick

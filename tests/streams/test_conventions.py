@@ -6,11 +6,11 @@ import re
 import pytest
 
 from streams import conventions
-from streams.catalogue import Caps
 from streams.conventions import METRICS
 from streams.conventions.metric import Metric, Type
 from streams.decoding.batch import Batch
 from streams.engine import Engine
+from streams.routing.series_catalogue import Caps
 from streams.standards.model import Standards
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -57,7 +57,7 @@ def test_family_and_unit_follow_from_the_name(metric: Metric, family: str, unit:
 
 
 def test_whatever_is_counted_under_other_has_its_kind() -> None:
-    """The kinds are the names that `streams.router` may replace; each is there before it first occurs."""
+    """The kinds are the names that `streams.routing.router` may replace; each is there before it first occurs."""
     caps = Caps(services=1, steps=1, failure_points=1, sources=1)
     engine = Engine(Standards(), source="t", partition=0, caps=caps)
     names = [("a", "x", "p"), ("a", "x", "q"), ("a", "y", "p"), ("b", "x", "p")]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from streams.calendars.periods import DAY_MS, Period
-from streams.decisions import Change, Decisions
+from streams.decisions.breaches import Change, Decisions
 from streams.slices.history import Grid, histories
 from streams.slices.slice import Counts
 from streams.slices.sparse_table import SATURATED, Table

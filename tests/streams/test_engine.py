@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.calendars.periods import DAY_MS
-from streams.decisions import Decision
+from streams.decisions.breaches import Decision
 from streams.decoding.batch import Batch
 from streams.engine import Engine
 from streams.slices.bucket_bounds import BOUNDS_US

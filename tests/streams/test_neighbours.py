@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from agents.event_logs import EventLog
 from agents.replay import document, replay
 from streams.calendars.periods import Window
-from streams.decisions import Decision
+from streams.decisions.breaches import Decision
 from streams.decoding.batch import Batch
 from streams.engine import Advanced, Engine
 from streams.events import control_records
@@ -31,7 +31,7 @@ from streams.standards.model import (
     Standards,
 )
 from streams.views.levels import ObjectiveLevel, Reading
-from streams.views.objectives import Verdict, standing
+from streams.views.objectives.standing import Standing, Verdict
 from streams.watermark import TimePolicy
 from tests.streams.drawn_standards import NAMES, WINDOWS, Promises, promises, standards_of
 from tests.streams.logs import EVENTS, HOUR, MINUTE, T0, Run, decided, logs, objective, raw, rolling
@@ -68,7 +68,7 @@ def test_objectives_on_one_measure_count_everything_once() -> None:
     for window in engine.standards.windows():
         for level in engine.read(window).objectives:
             assert level.window == Ratio(2, 3)
-            assert standing(level.objective, level.window).verdict is Verdict.NO_DATA
+            assert Standing.of(level.objective, level.window).verdict is Verdict.NO_DATA
     assert [level.cumulative for level in engine.cumulative().objectives] == [Ratio(2, 3)] * 2
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from streams.calendars.periods import Window
 from streams.slices.ratio import Ratio
 from streams.standards.model import RequestAvailability
-from streams.views.objectives import Verdict, judge, standing
+from streams.views.objectives.standing import Standing, Verdict, judge
 from tests.streams.logs import objective
 
 WEEK = Window("7d", 604_800_000)
@@ -37,7 +37,7 @@ NO_DATA, MET, BREACHED = Verdict.NO_DATA, Verdict.MET, Verdict.BREACHED
     ],
 )
 def test_standing(target: str, good: int, total: int, verdict: Verdict, budget: Fraction | None) -> None:
-    found = standing(objective("o", RequestAvailability(), WEEK, target), Ratio(good, total))
+    found = Standing.of(objective("o", RequestAvailability(), WEEK, target), Ratio(good, total))
     assert (found.verdict, found.budget_remaining) == (verdict, budget)
     assert found.attained == (Fraction(good, total) if total else None)
 
@@ -48,12 +48,12 @@ def test_standing(target: str, good: int, total: int, verdict: Verdict, budget: 
 def test_fewer_than_the_minimum_total_is_no_data(minimum: int, total: int, verdict: Verdict) -> None:
     strict = objective("o", RequestAvailability(), WEEK, "0.9", minimum)
     assert judge(strict, Ratio(0, total)) is verdict
-    assert standing(strict, Ratio(0, total)).verdict is verdict
+    assert Standing.of(strict, Ratio(0, total)).verdict is verdict
 
 
 @given(st.fractions(0, 1), st.integers(1, 2**62), st.data())
 def test_an_objective_is_met_exactly_while_budget_is_left(target: Fraction, total: int, data: st.DataObject) -> None:
     good = data.draw(st.integers(0, total))
-    found = standing(objective("o", RequestAvailability(), WEEK, str(target)), Ratio(good, total))
+    found = Standing.of(objective("o", RequestAvailability(), WEEK, str(target)), Ratio(good, total))
     assert (found.verdict is MET) == (Fraction(good, total) >= target)
     assert found.budget_remaining is None or (found.budget_remaining >= 0) == (found.verdict is MET)

@@ -10,7 +10,7 @@ import msgspec
 import orjson
 import pytest
 
-from streams.decisions import Cause, Change, Decision
+from streams.decisions.breaches import Cause, Change, Decision
 from streams.decoding.batch import Batch
 from streams.engine import Engine
 from streams.events import control_records

@@ -13,16 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.calendars.periods import Window
-from streams.catalogue import Catalogue
 from streams.decoding.columns import durations_us
 from streams.decoding.inferred_schema import floats
 from streams.decoding.key_dictionary import Names
 from streams.eras import Era
 from streams.events.event import Event
 from streams.events.key import RouteKey
-from streams.judging import judge
 from streams.open_slices import OpenSlices, contents
-from streams.router import Router
+from streams.routing.router import Router
+from streams.routing.series_catalogue import Catalogue
+from streams.routing.verdicts import judge
 from streams.slices.distribution import LONGEST_US
 from streams.slices.slice import Counts
 from streams.slices.sparse_table import IntArray
@@ -318,7 +318,7 @@ def test_what_no_series_depends_on_makes_no_routes() -> None:
 def test_forgetting_what_was_looked_up_changes_no_route(monkeypatch: pytest.MonkeyPatch) -> None:
     events = [event(service=f"s{i % 7}", step=f"t{i % 3}") for i in range(60)]
     expected = routed(new(standards()), events).tolist()
-    monkeypatch.setattr("streams.router._MOST_REMEMBERED", 2)
+    monkeypatch.setattr("streams.routing.router._MOST_REMEMBERED", 2)
     assert routed(new(standards()), events).tolist() == expected
 
 

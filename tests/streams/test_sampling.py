@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from streams.events.control_records import tick
-from streams.samples import Sample
-from streams.sampling import SHOWN, Sampler
+from streams.sampling.sample import Sample
+from streams.sampling.sampler import SHOWN, Sampler
 from streams.standards.load import load
 
 MAPPING = """

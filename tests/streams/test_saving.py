@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.calendars.periods import DAY_MS
-from streams.catalogue import Caps
 from streams.decoding.batch import Batch
 from streams.engine import Advanced, DeadLetter, Engine
 from streams.events import control_records
 from streams.ownership import RebuildLost, Start, take_over
 from streams.progress import Notice, NoticeType
+from streams.routing.series_catalogue import Caps
 from streams.rows import Row
 from streams.saving import rebuild, restore
 from streams.standards.model import Standards

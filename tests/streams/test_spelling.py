@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from streams.mappings.condition_parser import parse_path
-from streams.spelling import KnownPaths, meant_field
+from streams.sampling.spelling import KnownPaths, meant_field
 
 
 @pytest.mark.parametrize(

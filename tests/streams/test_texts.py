@@ -18,7 +18,7 @@ from streams.texts.reasons import Reasons
 from streams.texts.states import States
 from streams.texts.tables import Tables
 from streams.texts.warnings import Warnings
-from streams.views.objectives import Verdict
+from streams.views.objectives.standing import Verdict
 
 PHRASES = [phrase for catalogue in CATALOGUES for phrase in catalogue]
 CHINESE = re.compile(r"[\u4e00-\u9fff]")

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.admission import admit
-from streams.catalogue import Catalogue
 from streams.decoding.batch import NO_TIMESTAMP, Batch
 from streams.decoding.columns import Observations, read_batch
 from streams.decoding.key_dictionary import Names
 from streams.events.rejections import Reason
 from streams.open_slices import OpenSlices
-from streams.router import Router
+from streams.routing.router import Router
+from streams.routing.series_catalogue import Catalogue
 from streams.standards.model import Standards
 from streams.watermark import TimePolicy, Watermark
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from streams.decisions import Decision
+from streams.decisions.breaches import Decision
 from streams.decoding.batch import Batch, LastRecord
 from streams.decoding.dead_letters import DeadLetter
 from streams.ownership import Conclusions

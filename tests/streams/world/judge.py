@@ -11,7 +11,7 @@ from typing import Final, Protocol
 import msgspec
 
 from streams.calendars.periods import DAY_MS
-from streams.decisions import Decision
+from streams.decisions.breaches import Decision
 from streams.decoding.batch import Batch
 from streams.decoding.dead_letters import DeadLetter
 from streams.engine import Engine

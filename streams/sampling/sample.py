@@ -1,4 +1,4 @@
-"""What a sample of a log says of the way it is read: the report of `streams.sampling`, and of `slm check --sample`."""
+"""What a sample of a log says of the way it is read: the report of `sampler`, and of `slm check --sample`."""
 
 from __future__ import annotations
 

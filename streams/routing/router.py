@@ -15,13 +15,23 @@ from typing import Final
 import numpy as np
 
 from streams.calendars.periods import DAY_MS
-from streams.catalogue import LATEST_OFFSET, Catalogue
 from streams.decoding.columns import ABSENT
 from streams.decoding.key_dictionary import Names
 from streams.derivers.timelines import Observed
 from streams.events.event import Kind
 from streams.events.key import RouteKey
-from streams.judging import AVAILABLE, Feed, Judgement, bands, classes_told_apart, identity, judge, point_of, regardless
+from streams.routing.series_catalogue import LATEST_OFFSET, Catalogue
+from streams.routing.verdicts import (
+    AVAILABLE,
+    Feed,
+    Judgement,
+    bands,
+    classes_told_apart,
+    identity,
+    judge,
+    point_of,
+    regardless,
+)
 from streams.slices.slice import PAIRS
 from streams.slices.sparse_table import IntArray, Table, gather
 from streams.standards.model import Objective, ProbeAvailability, Standards, Verdict

@@ -25,10 +25,10 @@ from streams.events.event import (
     parse_document,
 )
 from streams.events.rejections import Reason, Unreadable
-from streams.mapping_use import MappingUse
 from streams.mappings.mapping import MappingSpec, compile_mapping
-from streams.samples import LeftOut, Refused, Sample, SampleEvent, UnknownField
-from streams.spelling import meant_field
+from streams.sampling.mapping_use import MappingUse
+from streams.sampling.sample import LeftOut, Refused, Sample, SampleEvent, UnknownField
+from streams.sampling.spelling import meant_field
 
 #: Events that are shown, and unknown fields that are told apart.
 SHOWN: Final = 5

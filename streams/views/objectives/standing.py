@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Self
 
 from streams.slices.ratio import Ratio
 from streams.standards.model import Objective
@@ -30,6 +31,15 @@ class Standing:
     attained: Fraction | None
     budget_remaining: Fraction | None
 
+    @classmethod
+    def of(cls, objective: Objective, ratio: Ratio) -> Self:
+        """How ``objective`` stands that attains ``ratio``."""
+        verdict = judge(objective, ratio)
+        if verdict is Verdict.NO_DATA:
+            return cls(verdict, None, None)
+        attained = Fraction(ratio.good, ratio.total)
+        return cls(verdict, attained, _budget_remaining(objective.target, attained))
+
 
 def judge(objective: Objective, ratio: Ratio) -> Verdict:
     """Whether ``ratio`` meets ``objective``. Fewer than its minimum total is no data: it pages nobody."""
@@ -38,15 +48,6 @@ def judge(objective: Objective, ratio: Ratio) -> Verdict:
     target = objective.target
     met = ratio.good * target.denominator >= target.numerator * ratio.total
     return Verdict.MET if met else Verdict.BREACHED
-
-
-def standing(objective: Objective, ratio: Ratio) -> Standing:
-    """What `judge` says of ``ratio``, with the figures behind it."""
-    verdict = judge(objective, ratio)
-    if verdict is Verdict.NO_DATA:
-        return Standing(verdict, None, None)
-    attained = Fraction(ratio.good, ratio.total)
-    return Standing(verdict, attained, _budget_remaining(objective.target, attained))
 
 
 def _budget_remaining(target: Fraction, attained: Fraction) -> Fraction | None:

@@ -16,7 +16,7 @@ from streams.slices.running_sum import RunningSum
 from streams.slices.slice import Counts
 from streams.slices.totals import RatioTotals
 from streams.standards.model import Objective, Standards
-from streams.views.objectives import Verdict, judge
+from streams.views.objectives.standing import Verdict, judge
 
 
 class Change(enum.StrEnum):

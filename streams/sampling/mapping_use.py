@@ -9,8 +9,8 @@ from typing import Final
 from streams.mappings.conditions import Condition, Incomparable, paths_in, predicate, reader, show
 from streams.mappings.mapping import Choice, MappingSpec, Table, key_of, paths_of
 from streams.mappings.paths import Document, Path
-from streams.samples import ConditionUse, MissingKey, PathUse, TableUse
-from streams.spelling import KnownPaths
+from streams.sampling.sample import ConditionUse, MissingKey, PathUse, TableUse
+from streams.sampling.spelling import KnownPaths
 
 #: Where a condition is about the record as a whole.
 DROP_WHEN: Final = "drop_when"

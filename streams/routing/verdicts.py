@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from streams.catalogue import UNSPECIFIED
 from streams.events.key import RouteKey
+from streams.routing.series_catalogue import UNSPECIFIED
 from streams.slices.distribution import LONGEST_US
 from streams.standards.digest import canonical
 from streams.standards.model import (

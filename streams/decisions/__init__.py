@@ -1,0 +1,1 @@
+"""Decisions at the end of a slice: breaches open and close."""

@@ -1,0 +1,1 @@
+"""A few records of a log, looked at before they count: what they say, and what a mapping makes of them."""

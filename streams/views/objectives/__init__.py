@@ -1,0 +1,1 @@
+"""What objectives attain, and how they stand."""
