@@ -28,8 +28,8 @@ from agents.upkeep import Upkeep
 from agents.watch import Watch
 from agents.web import address, mount
 from agents.worker import Worker
+from streams.engine.watermark import TimePolicy
 from streams.texts.warnings import Warnings
-from streams.watermark import TimePolicy
 
 if TYPE_CHECKING:
     from agents.files import StandardsFile
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from agents.rekey import Rekeyer
     from agents.settings import Settings
     from streams.decoding.batch import Source
-    from streams.engine import Engine
+    from streams.engine.engine import Engine
     from streams.standards.model import Standards
 
 log = logging.getLogger(__name__)

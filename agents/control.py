@@ -16,8 +16,8 @@ from aiokafka.errors import KafkaError
 
 from agents.exits import Exit, Fault
 from agents.log_reader import read_committed
+from streams.engine.standards_log import StandardsNeeded
 from streams.standards.load import StandardsError, load
-from streams.standards_log import StandardsNeeded
 
 if TYPE_CHECKING:
     from agents.appending import Appender

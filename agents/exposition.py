@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric as MetricFamily
 
     from agents.status import Observed, PartitionStatus, WorkerStatus
-    from streams.engine import Progress
+    from streams.engine.progress import Progress
     from streams.slices.distribution import Distribution
     from streams.slices.ratio import Ratio
     from streams.standards.model import Standards

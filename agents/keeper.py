@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from streams.ownership import RebuildLost
-from streams.standards_log import StandardsNeeded
+from streams.engine.standards_log import StandardsNeeded
+from streams.state.processor import RebuildLost
 from streams.texts.states import States
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from agents.outputs import Place
     from agents.transactions import Writer
     from streams.decoding.batch import Batch, Source
-    from streams.engine import Engine
-    from streams.ownership import Ownership
+    from streams.engine.engine import Engine
+    from streams.state.processor import Ownership
 
 log = logging.getLogger(__name__)
 

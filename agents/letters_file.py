@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 import orjson
 
 from agents.exits import Fault
-from streams.engine import DeadLetter
+from streams.decoding.dead_letters import DeadLetter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

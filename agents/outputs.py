@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import orjson
 
 from agents import dead_letters
-from streams.standards_log import BEGINNING_MS
+from streams.engine.standards_log import BEGINNING_MS
 
 if TYPE_CHECKING:
     from agents.settings import Settings
     from streams.decisions.breaches import Decision
     from streams.decoding.batch import Source
-    from streams.ownership import Conclusions
-    from streams.progress import Notice
-    from streams.rows import Row
+    from streams.engine.progress import Notice
+    from streams.state.framing import Row
+    from streams.state.processor import Conclusions
 
 VERSION: Final = 1
 #: Hexadecimal digits of an identifier: 128 bits.

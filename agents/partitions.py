@@ -17,7 +17,7 @@ from streams.decoding.batch import Source
 if TYPE_CHECKING:
     from agents.batches import Fetched
     from agents.keeper import Keeper
-    from streams.engine import Engine
+    from streams.engine.engine import Engine
 
 
 class Bounds(NamedTuple):

@@ -16,16 +16,16 @@ from agents.log_reader import read_committed, record_at
 from agents.outputs import state_prefix
 from agents.partitions import ANOTHER_GROUP, Bounds
 from streams.decoding.batch import NO_TIMESTAMP, LastRecord, Source, record_digest
-from streams.ownership import LogDiffers, Ownership, Start, take_over
-from streams.standards_log import StandardsNeeded
-from streams.state import StateUnusable
+from streams.engine.standards_log import StandardsNeeded
+from streams.state.processor import LogDiffers, Ownership, Start, take_over
+from streams.state.rows import StateUnusable
 
 if TYPE_CHECKING:
     from agents.control import Control
     from agents.settings import Settings
     from agents.transactions import Writer
+    from streams.engine.watermark import TimePolicy
     from streams.standards.model import Standards
-    from streams.watermark import TimePolicy
 
 log = logging.getLogger(__name__)
 

@@ -27,9 +27,9 @@ from agents.rekey_tails import NOTHING
 from agents.rekey_writer import TRANSACTION_SECONDS, RekeyWriter
 from streams.decoding.batch import NO_TIMESTAMP, Batch
 from streams.decoding.rekeying import Baseline, Mark, place_of, rekey
+from streams.engine.progress import Notice, NoticeType
 from streams.mappings.mapping import compile_mapping
-from streams.ownership import Conclusions
-from streams.progress import Notice, NoticeType
+from streams.state.processor import Conclusions
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, ConsumerRecord

@@ -12,13 +12,15 @@ import msgspec
 
 from agents.event_logs import EventLog
 from streams.decisions.breaches import Change, Decision
-from streams.engine import DeadLetter, Engine, Progress
+from streams.decoding.dead_letters import DeadLetter
+from streams.engine.engine import Engine
+from streams.engine.progress import Progress
+from streams.engine.watermark import TimePolicy
 from streams.events.rejections import Reason
 from streams.mappings.mapping import found_by_none
 from streams.standards.model import Standards
 from streams.views.levels import ObjectiveLevel, Reading, StepLevel, merge
 from streams.views.objectives.standing import Standing
-from streams.watermark import TimePolicy
 
 #: Version of the JSON document; it grows when a field changes its meaning or goes away.
 VERSION: Final = 1

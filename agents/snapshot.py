@@ -28,7 +28,7 @@ from streams.views.objectives.standing import Standing, Verdict
 
 if TYPE_CHECKING:
     from agents.status import Observed, PartitionStatus, WorkerStatus
-    from streams.engine import Progress
+    from streams.engine.progress import Progress
     from streams.slices.distribution import Distribution
     from streams.slices.ratio import Ratio
     from streams.views.levels import ObjectiveLevel, Reading, StepLevel

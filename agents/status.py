@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from streams.decoding.batch import Source
-    from streams.engine import Engine
+    from streams.engine.engine import Engine
     from streams.standards.model import Standards
 
 

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from streams.calendars.periods import Window
-from streams.progress import Progress
+from streams.engine.progress import Progress
 from streams.standards.model import Standards
 from streams.views.levels import Reading
 
 if TYPE_CHECKING:
     from agents.status import Observed, WorkerStatus
-    from streams.engine import Engine
+    from streams.engine.engine import Engine
 
 #: Environment variable that names the socket of a worker that has a supervisor.
 VARIABLE: Final = "SLM_SUPERVISED"

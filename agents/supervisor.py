@@ -27,7 +27,7 @@ from streams.mappings.mapping import found_by_none
 if TYPE_CHECKING:
     from agents.settings import Settings
     from agents.supervised import Told
-    from streams.engine import Engine
+    from streams.engine.engine import Engine
     from streams.standards.model import Standards
 
 log = logging.getLogger(__name__)

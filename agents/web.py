@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from agents.exposition import Exposition
     from agents.settings import Settings
     from agents.status import Observed
-    from streams.engine import Engine
+    from streams.engine.engine import Engine
     from streams.texts.phrase import Language
 
 

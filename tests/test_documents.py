@@ -16,12 +16,12 @@ from agents.event_logs import EventLog
 from agents.reference import DOCUMENTS, LOGS, RECORDED, SECTIONS, UnknownSectionError, filled
 from agents.replay import replay
 from agents.settings import SETTINGS
+from streams.engine.watermark import TimePolicy
 from streams.events.event import KNOWN_FIELDS, decode
 from streams.slices.ratio import Ratio, RatioUnit
 from streams.standards.load import load
 from streams.texts.reference import COMMANDS_ZH, SETTINGS_ZH
 from streams.texts.wire import FIELDS
-from streams.watermark import TimePolicy
 from tests.services.parts import ROOT
 
 READMES = [ROOT / name for name in DOCUMENTS]

@@ -52,8 +52,8 @@ def command(  # noqa: PLR0917 - the options of the command line
     from agents.progress import record_progress
     from agents.replay import replay
     from agents.topic_choice import topic_of_replay
+    from streams.engine.watermark import TimePolicy
     from streams.texts.phrase import Language
-    from streams.watermark import TimePolicy
 
     logs = [EventLog(name) for name in files]
     compiled = read_standards(standards)

@@ -20,7 +20,7 @@ OTHER: Final = "other"
 #: Label of failures that name no fail point.
 UNSPECIFIED: Final = "unspecified"
 
-#: A measure is what an objective was in the first form of state: see `streams.older_state`.
+#: A measure is what an objective was in the first form of state: see `streams.state.older_state`.
 Kind = Literal["step", "failure-point", "objective", "source", "measure"]
 #: Later than any record's.
 LATEST_OFFSET: Final = 1 << 62

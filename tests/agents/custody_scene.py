@@ -12,9 +12,9 @@ from agents.recovery import Recovered
 from agents.settings import Settings
 from agents.watch import Watch
 from streams.decoding.batch import Batch, Source
-from streams.ownership import Ownership, Start, take_over
+from streams.engine.watermark import TimePolicy
 from streams.standards.model import Standards
-from streams.watermark import TimePolicy
+from streams.state.processor import Ownership, Start, take_over
 from tests.agents.clock import now
 from tests.agents.fakes import FakeControl, FakeWriter
 

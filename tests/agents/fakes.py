@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, cast
 from agents.batches import Fetched
 from agents.partitions import Bounds, Partition, Partitions
 from streams.decoding.batch import Batch, LastRecord, Source
-from streams.engine import Advanced, DeadLetter, Progress
-from streams.progress import SavedPoint
+from streams.decoding.dead_letters import DeadLetter
+from streams.engine.engine import Advanced
+from streams.engine.progress import Progress, SavedPoint
+from streams.engine.standards_log import ProposedStandards, StandardsNeeded
 from streams.standards.model import Standards
-from streams.standards_log import ProposedStandards, StandardsNeeded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -12,7 +12,7 @@ import numpy as np
 
 from agents.status import PartitionStatus, Recoveries, RekeyStatus, State, Transactions, WorkerStatus
 from streams.calendars.periods import Period, Window
-from streams.engine import Progress
+from streams.engine.progress import Progress
 from streams.events.event import Reason
 from streams.slices.distribution import Distribution, buckets_of
 from streams.slices.ratio import Ratio
@@ -22,7 +22,7 @@ from streams.texts.phrase import Text
 from streams.views.levels import ObjectiveLevel, Reading, StepLevel
 
 if TYPE_CHECKING:
-    from streams.engine import Engine
+    from streams.engine.engine import Engine
 
 #: The moment of the floor: 2026-03-02 08:00:00 UTC, in milliseconds since 1970.
 NOW_MS = 1_772_438_400_000

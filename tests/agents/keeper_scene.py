@@ -10,9 +10,9 @@ from agents.keeper import Keeper, Tally
 from agents.outputs import Output, Place, state_prefix
 from agents.settings import Settings
 from streams.decoding.batch import Batch, Source
-from streams.ownership import Start, take_over
+from streams.engine.watermark import TimePolicy
 from streams.standards.model import Standards
-from streams.watermark import TimePolicy
+from streams.state.processor import Start, take_over
 from tests.agents.fakes import FakeControl, FakeWriter
 
 if TYPE_CHECKING:

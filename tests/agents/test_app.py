@@ -128,7 +128,7 @@ def test_an_internal_error_ends_it_with_code_4(
         await send(broker, *events(1))
         await build(settings(broker), NO_FILE, ephemeral=True).run()
 
-    monkeypatch.setattr("streams.engine.Engine.fold", broken)
+    monkeypatch.setattr("streams.engine.engine.Engine.fold", broken)
     with pytest.raises(Fault, match=r"internal error at events/\d, offsets 0 to 0: ZeroDivisionError") as caught:
         asyncio.run(scenario())
     assert caught.value.exit_code == Exit.STALLED

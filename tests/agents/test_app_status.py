@@ -18,10 +18,10 @@ from agents.partitions import Bounds, LogTruncated, Partition
 from agents.settings import Settings
 from agents.status import State
 from streams.decoding.batch import Source
+from streams.engine.standards_log import ProposedStandards
 from streams.events.rejections import Reason
 from streams.standards.load import load
 from streams.standards.model import Standards
-from streams.standards_log import ProposedStandards
 from streams.texts.warnings import Warnings
 from tests.agents.fakes import FakeKeeper, as_fake, fake_keeper
 

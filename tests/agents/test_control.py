@@ -14,8 +14,8 @@ from agents.control import Control
 from agents.exits import Exit, Fault
 from agents.files import NO_FILE, StandardsFile
 from agents.settings import Settings
+from streams.engine.standards_log import StandardsNeeded
 from streams.standards.load import load
-from streams.standards_log import StandardsNeeded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -11,7 +11,7 @@ import pytest
 
 from agents.snapshot import document
 from streams.decoding.batch import Batch
-from streams.engine import Engine
+from streams.engine.engine import Engine
 from streams.simulator.floor import events
 from streams.standards.load import load
 from streams.standards.model import FailureFree, ProbeAvailability, RequestAvailability

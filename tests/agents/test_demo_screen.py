@@ -13,7 +13,7 @@ from agents.demo import standards
 from agents.demo_screen import PLAIN_WIDTH, Screen
 from agents.floor import TOPIC
 from streams.decoding.batch import Batch
-from streams.engine import Engine
+from streams.engine.engine import Engine
 from streams.simulator.floor import events
 from streams.texts.phrase import Language
 

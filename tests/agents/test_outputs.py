@@ -19,12 +19,12 @@ from agents.settings import Settings
 from streams.decisions.breaches import Cause, Change, Decision
 from streams.decoding.batch import Source
 from streams.decoding.dead_letters import DeadLetter, encode_lines
+from streams.engine.progress import Notice, NoticeType
+from streams.engine.standards_log import BEGINNING_MS
 from streams.events.rejections import Reason
-from streams.ownership import Conclusions
-from streams.progress import Notice, NoticeType
-from streams.rows import Row
 from streams.slices.ratio import Ratio
-from streams.standards_log import BEGINNING_MS
+from streams.state.framing import Row
+from streams.state.processor import Conclusions
 
 SETTINGS: Final = Settings.resolve({"group": "monitor"})
 PLACE: Final = Place(Source("events", 3), SETTINGS)

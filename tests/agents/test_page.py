@@ -15,7 +15,7 @@ import pytest
 
 from agents import page
 from streams.decoding.batch import Batch
-from streams.engine import Engine
+from streams.engine.engine import Engine
 from streams.events.rejections import Reason
 from streams.slices.ratio import Ratio
 from streams.standards.model import ProbeAvailability, Service, Standards

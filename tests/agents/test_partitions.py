@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from agents.batches import Fetched
 from agents.partitions import Bounds, LogTruncated, Partition, Partitions
 from streams.decoding.batch import Source
-from streams.standards_log import ProposedStandards
+from streams.engine.standards_log import ProposedStandards
 from tests.agents.fakes import as_fake, fake_keeper, fetched, folded, partitions_of
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ from agents.partitions import ANOTHER_GROUP, Bounds
 from agents.recovery import Recovered, Recovery
 from agents.settings import Settings
 from streams.decoding.batch import NO_TIMESTAMP, Batch, Source
+from streams.engine.progress import NoticeType
+from streams.engine.watermark import TimePolicy
 from streams.events import control_records
-from streams.ownership import Start, take_over
-from streams.progress import NoticeType
 from streams.standards.model import Standards
-from streams.watermark import TimePolicy
+from streams.state.processor import Start, take_over
 from tests.agents.fakes import FakeControl, FakeWriter
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from agents.status import PartitionStatus, Recoveries, RekeyStatus, State, Trans
 from agents.supervised import Told
 from agents.supervisor import Child, Together, _rekeying
 from streams.decoding.batch import Batch
-from streams.engine import Engine
+from streams.engine.engine import Engine
 from streams.texts.phrase import Language
 from tests.streams.logs import T0, rich_standards
 

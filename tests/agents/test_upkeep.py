@@ -12,9 +12,9 @@ from agents.files import StandardsFile
 from agents.partitions import Bounds, Partition
 from agents.upkeep import Upkeep, is_idle, wants
 from streams.decoding.batch import Source
+from streams.engine.standards_log import ProposedStandards
 from streams.events import control_records
 from streams.standards.model import Standards
-from streams.standards_log import ProposedStandards
 from tests.agents.fakes import FakeControl, FakeEngine, as_fake, fake_keeper, partitions_of
 
 T0, T1 = Source("t", 0), Source("t", 1)

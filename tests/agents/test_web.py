@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from agents.status import State, WorkerStatus
 from agents.web import mount
-from streams.engine import Engine
+from streams.engine.engine import Engine
 from streams.standards.model import Standards
 
 if TYPE_CHECKING:

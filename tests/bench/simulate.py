@@ -18,7 +18,7 @@ import numpy as np
 
 from streams.decoding.batch import NO_TIMESTAMP, Batch
 from streams.decoding.columns import Content, Observations, read_batch
-from streams.engine import Engine
+from streams.engine.engine import Engine
 from streams.slices.sparse_table import IntArray
 from streams.standards.model import Standards
 
@@ -62,7 +62,7 @@ def simulate(steps: int, days: int, every_s: int) -> dict[int, float]:
     rng = np.random.default_rng(1)
     durations = np.round(rng.lognormal(7.0, 1.0, 4 * _BATCH)).astype(np.int64) * 1_000
     before, offset, sizes = 0, 0, {}
-    with mock.patch("streams.engine.read_batch", _content):
+    with mock.patch("streams.engine.engine.read_batch", _content):
         for hour in range(days * 24):
             seconds = np.arange(_BEGAN_S + hour * _HOUR_S, _BEGAN_S + (hour + 1) * _HOUR_S, every_s)
             for part in np.array_split(seconds, -(-len(seconds) * steps // _BATCH)):

@@ -24,7 +24,7 @@ from agents import exposition
 from dashboards import generate
 from streams import conventions
 from streams.decoding.batch import Batch
-from streams.engine import Engine
+from streams.engine.engine import Engine
 from streams.simulator.floor import events
 from streams.simulator.trades import STEPS
 from streams.slices.histogram import DEFAULT_BOUNDS_US

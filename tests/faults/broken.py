@@ -10,7 +10,7 @@ from typing import Final
 BROKEN: Final = {
     # A new owner reads on behind the last record folded, not from where open slices begin.
     "resume-behind-the-last-record": """
-import streams.saving as saving
+import streams.state.saving as saving
 _row = saving._partition_row
 def _broken(engine):
     row = _row(engine)

@@ -8,7 +8,7 @@ import pytest
 from streams.decisions.breaches import Decision
 from streams.decoding.batch import Batch
 from streams.decoding.dead_letters import DeadLetter
-from streams.engine import Engine
+from streams.engine.engine import Engine
 from streams.events import control_records
 from streams.standards.load import load
 from tests.faults.floor import MALFORMED, rows

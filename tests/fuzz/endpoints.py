@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from agents.web import mount
 from streams.decoding.batch import Batch
-from streams.engine import Engine
+from streams.engine.engine import Engine
 from tests.agents import floor
 from tests.fuzz.choices import Choices, pick
 from tests.fuzz.folding import CAPS, STANDARDS

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Final
 
-from streams.engine import Engine
+from streams.engine.engine import Engine
 from streams.mappings.mapping import compile_mapping
 from streams.standards.load import StandardsError, load
 from streams.standards.problems.problems import MOST_PROBLEMS

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from streams.decoding.batch import Batch
-from streams.engine import Engine
+from streams.engine.engine import Engine
 from streams.routing.series_catalogue import Caps
 from tests.fuzz.choices import Choices, pick
 from tests.fuzz.folding import STANDARDS

@@ -10,10 +10,10 @@ import numpy as np
 
 from streams.calendars.periods import DAY_MS
 from streams.decoding.batch import NO_TIMESTAMP, Batch
-from streams.engine import Engine
+from streams.engine.engine import Engine
 from streams.routing.series_catalogue import Caps
-from streams.rows import Row
-from streams.saving import restore
+from streams.state.framing import Row
+from streams.state.saving import restore
 from tests.fuzz.choices import Choices, pick
 from tests.fuzz.hostile_events import GOOD, Member, changed, event, written
 from tests.streams.logs import T0, rich_standards, rolling

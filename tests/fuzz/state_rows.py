@@ -10,11 +10,11 @@ from unittest import mock
 
 from streams.calendars.periods import DAY_MS
 from streams.decoding.batch import Batch
-from streams.engine import Engine
+from streams.engine.engine import Engine
 from streams.events import control_records
-from streams.rows import assemble, row_parts
-from streams.saving import restore
-from streams.state import Loaded, StateUnusable, load, peek
+from streams.state.framing import assemble, row_parts
+from streams.state.rows import Loaded, StateUnusable, load, peek
+from streams.state.saving import restore
 from tests.fuzz.choices import Choices, pick
 from tests.fuzz.folding import CAPS, STANDARDS, shown
 from tests.fuzz.mutation import worsened
@@ -104,7 +104,10 @@ def world() -> World:
     values[300], values[500] = control_records.standards("cn", 7), control_records.standards("ny", 8)
     batch = Batch.of("events", 0, values, 0, [record.stamp for record in records])
     saved: dict[bytes, bytes] = {}
-    with mock.patch("streams.rows.PART_BYTES", _PART_BYTES), mock.patch("streams.slices.history.RETENTION_MS", DAY_MS):
+    with (
+        mock.patch("streams.state.framing.PART_BYTES", _PART_BYTES),
+        mock.patch("streams.slices.history.RETENTION_MS", DAY_MS),
+    ):
         engine = Engine(STANDARDS["utc"], source="events", partition=0, book=STANDARDS.get, caps=CAPS)
         for first in range(0, 690, 230):
             engine.fold(batch.between(first, min(first + 230, 680)))
@@ -139,7 +142,7 @@ def _case(choices: Choices) -> Case:
         content = saved.contents[_row(name)]
         for _ in range(1 + choices.below(3)):
             content = (_renumbered if choices.below(2) else _worsened)(choices, content, saved.contents[_row(other)])
-        with mock.patch("streams.rows.PART_BYTES", _PART_BYTES):
+        with mock.patch("streams.state.framing.PART_BYTES", _PART_BYTES):
             changed = {part: bytes_ for part, bytes_ in row_parts(_row(name), content) if bytes_ is not None}
     elif how == 0:
         changed[name] = saved.records[other]

@@ -14,19 +14,19 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams import rows
 from streams.decoding.batch import Batch
 from streams.decoding.decode import decode_values
-from streams.engine import Engine
+from streams.engine.engine import Engine
 from streams.events import control_records
 from streams.mappings.conditions import Path
 from streams.mappings.mapping import MappingSpec, Taken, compile_mapping
-from streams.rows import row_parts
 from streams.standards.load import StandardsError, load
 from streams.standards.problems import locate
 from streams.standards.problems.problems import MOST_PROBLEMS
-from streams.state import StateUnusable
-from streams.state import load as load_state
+from streams.state import framing
+from streams.state.framing import row_parts
+from streams.state.rows import StateUnusable
+from streams.state.rows import load as load_state
 from tests.fuzz import __main__ as command
 from tests.fuzz import state_rows
 from tests.fuzz.choices import FromBytes, FromHypothesis
@@ -63,19 +63,19 @@ def test_a_target_deals_with_what_comes_at_random(name: str) -> None:
 # -- what targets notice ----------------------------------------------------------------------------------------------
 
 
-def trusting(name: bytes, value: bytes) -> rows._Part:
+def trusting(name: bytes, value: bytes) -> framing._Part:
     """A part is what its header says."""
-    _, _, number, count, _, whole = rows._HEADER.unpack_from(value.ljust(rows._HEADER.size))
-    return rows._Part(number, count, whole, value[rows._HEADER.size :])
+    _, _, number, count, _, whole = framing._HEADER.unpack_from(value.ljust(framing._HEADER.size))
+    return framing._Part(number, count, whole, value[framing._HEADER.size :])
 
 
 @pytest.mark.parametrize(
     ("name", "part", "instead"),
     [
-        ("rows", "streams.rows._open_part", trusting),
+        ("rows", "streams.state.framing._open_part", trusting),
         ("events", "streams.decoding.decode.require_complete", lambda _event: None),
-        ("folding", "streams.engine.dead_letters", lambda _batch, _rejected: []),
-        ("folding", "streams.saving._restore_slices", lambda *_: None),
+        ("folding", "streams.engine.engine.dead_letters", lambda _batch, _rejected: []),
+        ("folding", "streams.state.saving._restore_slices", lambda *_: None),
         ("mappings", "streams.decoding.decode.from_document", lambda document: document["service"]),
         ("standards", "streams.standards.problems.problems.one_line", str),
         ("endpoints", "agents.page.HEADERS", {}),

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from streams.calendars.periods import DAY_MS, Period, Window
 from streams.decisions.breaches import Decision
 from streams.decoding.batch import Batch
-from streams.engine import Advanced, DeadLetter, Engine
+from streams.decoding.dead_letters import DeadLetter
+from streams.engine.engine import Advanced, Engine
+from streams.engine.watermark import TimePolicy
 from streams.events.control_records import tick
 from streams.standards.model import (
     Abandonment,
@@ -28,7 +30,6 @@ from streams.standards.model import (
     Verdict,
 )
 from streams.texts.phrase import Text
-from streams.watermark import TimePolicy
 from tests.streams.oracle import Record
 
 S = 1_000

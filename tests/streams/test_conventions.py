@@ -9,7 +9,7 @@ from streams import conventions
 from streams.conventions import METRICS
 from streams.conventions.metric import Metric, Type
 from streams.decoding.batch import Batch
-from streams.engine import Engine
+from streams.engine.engine import Engine
 from streams.routing.series_catalogue import Caps
 from streams.standards.model import Standards
 

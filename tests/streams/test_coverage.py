@@ -8,12 +8,12 @@ import pytest
 
 from streams.calendars.periods import Window
 from streams.decoding.batch import Batch
-from streams.engine import Engine
+from streams.engine.engine import Engine
+from streams.engine.watermark import TimePolicy
 from streams.events.control_records import tick
 from streams.slices.ratio import Ratio
 from streams.standards.model import Standards
 from streams.views.levels import StepLevel
-from streams.watermark import TimePolicy
 from tests.streams.logs import MINUTE, T0, Run, S, raw, rolling
 from tests.streams.oracle import Record
 

@@ -7,11 +7,11 @@ import pytest
 
 from streams.calendars.periods import DAY_MS, Period
 from streams.decisions.breaches import Change, Decisions
+from streams.engine.watermark import TimePolicy
 from streams.slices.history import Grid, histories
 from streams.slices.slice import Counts
 from streams.slices.sparse_table import SATURATED, Table
 from streams.standards.model import Objective, ProbeAvailability, RequestAvailability
-from streams.watermark import TimePolicy
 from tests.streams.logs import HOUR, MINUTE, T0, Run, S, calendar, decided, objective, raw, rolling, standards
 from tests.streams.oracle import Oracle, Record
 

@@ -18,7 +18,7 @@ from streams.decoding.batch import Batch
 from streams.decoding.columns import durations_us, times_ms
 from streams.decoding.decode import decode_values
 from streams.decoding.inferred_schema import Shape, floats
-from streams.engine import Engine
+from streams.engine.engine import Engine
 from streams.events.event import (
     KNOWN_FIELDS,
     MAX_BYTES,

@@ -21,13 +21,13 @@ from hypothesis import strategies as st
 from streams.calendars.periods import DAY_MS
 from streams.decisions.breaches import Decision
 from streams.decoding.batch import Batch
-from streams.engine import Engine
+from streams.engine.engine import Engine
+from streams.engine.watermark import TimePolicy
 from streams.slices.bucket_bounds import BOUNDS_US
 from streams.slices.distribution import Distribution
 from streams.slices.slice import Counts, Distributions
 from streams.standards.model import RequestAvailability
 from streams.views.levels import Reading, StepLevel, merge
-from streams.watermark import TimePolicy
 from tests.streams.logs import (
     HOUR,
     MINUTE,

@@ -15,7 +15,7 @@ from streams.decoding.batch import Batch
 from streams.decoding.columns import ABSENT, durations_us, times_ms
 from streams.decoding.decode import decode_values
 from streams.decoding.inferred_schema import floats
-from streams.engine import Engine
+from streams.engine.engine import Engine
 from streams.events.event import KNOWN_FIELDS, MAX_BYTES, BadEvent, Event, Kind, Reason, decode, decode_counting
 from streams.mappings.conditions import Path
 from streams.mappings.mapping import Constant, MappingSpec, Table, Taken

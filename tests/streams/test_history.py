@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from streams.calendars.local_time import LocalTime, zone_names
 from streams.calendars.periods import DAY_MS, Period, Window
 from streams.decoding.batch import Batch
-from streams.engine import Engine
+from streams.engine.engine import Engine
 from streams.events import control_records
 from streams.slices.history import (
     COUNT_LEVELS,

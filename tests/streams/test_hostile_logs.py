@@ -6,7 +6,7 @@ import pytest
 
 from streams.calendars.periods import DAY_MS
 from streams.decoding.batch import Batch
-from streams.engine import Engine
+from streams.engine.engine import Engine
 from streams.standards.model import ProbeAvailability, ResponseTimeWithin
 from tests.streams.logs import HOUR, MINUTE, T0, Run, S, objective, raw, rich_standards, rolling, standards
 from tests.streams.oracle import Record

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from streams.calendars.periods import DAY_MS, Window
 from streams.decoding.batch import Batch
-from streams.engine import Engine
+from streams.engine.engine import Engine
 from streams.slices.distribution import Distribution
 from streams.slices.ratio import Ratio
 from streams.slices.sparse_table import Table

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from streams.calendars.periods import DAY_MS
 from streams.derivers.timelines import Timelines
-from streams.engine import Engine
+from streams.engine.engine import Engine
 from streams.events import control_records
 from streams.slices.ratio import Ratio
 from streams.standards.model import Measure, ProbeAvailability, RequestAvailability, Standards

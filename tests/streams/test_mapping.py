@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.decoding.batch import Batch
-from streams.engine import Engine
+from streams.engine.engine import Engine
 from streams.events import control_records
 from streams.events.event import KNOWN_FIELDS, BadEvent, Reason, from_document
 from streams.events.rejections import Unreadable

@@ -17,9 +17,9 @@ from agents.replay import document, replay
 from streams.calendars.periods import Window
 from streams.decisions.breaches import Decision
 from streams.decoding.batch import Batch
-from streams.engine import Advanced, Engine
+from streams.engine.engine import Advanced, Engine
+from streams.engine.watermark import TimePolicy
 from streams.events import control_records
-from streams.saving import restore
 from streams.slices.ratio import Ratio
 from streams.standards.load import load
 from streams.standards.model import (
@@ -30,9 +30,9 @@ from streams.standards.model import (
     ResponseTimeWithin,
     Standards,
 )
+from streams.state.saving import restore
 from streams.views.levels import ObjectiveLevel, Reading
 from streams.views.objectives.standing import Standing, Verdict
-from streams.watermark import TimePolicy
 from tests.streams.drawn_standards import NAMES, WINDOWS, Promises, promises, standards_of
 from tests.streams.logs import EVENTS, HOUR, MINUTE, T0, Run, decided, logs, objective, raw, rolling
 from tests.streams.oracle import Oracle, Record

@@ -12,14 +12,14 @@ import pytest
 
 from streams.decisions.breaches import Cause, Change, Decision
 from streams.decoding.batch import Batch
-from streams.engine import Engine
+from streams.engine.engine import Engine
+from streams.engine.progress import NoticeType
 from streams.events import control_records
-from streams.ownership import Ownership, Start, take_over
-from streams.progress import NoticeType
-from streams.rows import assemble, row_parts
 from streams.slices.ratio import Ratio
 from streams.standards.model import RequestAvailability, Standards
-from streams.state import PARTITION, peek
+from streams.state.framing import assemble, row_parts
+from streams.state.processor import Ownership, Start, take_over
+from streams.state.rows import PARTITION, peek
 from tests.streams.drawn_standards import standards_of
 from tests.streams.logs import HOUR, MINUTE, T0, objective, raw, rolling
 

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from streams.decoding.batch import Batch
 from streams.decoding.decode import decode_values
 from streams.decoding.rekeying import LARGEST, UNMAPPED, Baseline, Mark, Rekeyed, encode, origin_of, place_of, rekey
-from streams.engine import Engine
+from streams.engine.engine import Engine
+from streams.engine.progress import Progress
 from streams.events.event import MAX_BYTES, decode
 from streams.events.rejections import Reason
 from streams.mappings.condition_parser import parse_condition, parse_path
 from streams.mappings.mapping import Mapper, MappingSpec, Taken, Unit, compile_mapping
-from streams.progress import Progress
 from streams.standards.model import Standards
 
 HERE: Final = b"orders/3"

@@ -16,10 +16,10 @@ from streams.calendars.periods import Window
 from streams.decoding.columns import durations_us
 from streams.decoding.inferred_schema import floats
 from streams.decoding.key_dictionary import Names
-from streams.eras import Era
+from streams.engine.eras import Era
+from streams.engine.open_slices import OpenSlices, contents
 from streams.events.event import Event
 from streams.events.key import RouteKey
-from streams.open_slices import OpenSlices, contents
 from streams.routing.router import Router
 from streams.routing.series_catalogue import Catalogue
 from streams.routing.verdicts import judge

@@ -8,8 +8,8 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
-from streams.rows import Block, Damaged, decode_block, encode_block
 from streams.slices.sparse_table import SATURATED, Table
+from streams.state.framing import Block, Damaged, decode_block, encode_block
 
 WIDTHS: Final = {1: "<u1", 2: "<u2", 4: "<u4", 8: "<i8"}
 

@@ -12,17 +12,18 @@ from hypothesis import strategies as st
 
 from streams.calendars.periods import DAY_MS
 from streams.decoding.batch import Batch
-from streams.engine import Advanced, DeadLetter, Engine
+from streams.decoding.dead_letters import DeadLetter
+from streams.engine.engine import Advanced, Engine
+from streams.engine.progress import Notice, NoticeType
+from streams.engine.standards_log import StandardsNeeded
+from streams.engine.watermark import TimePolicy
 from streams.events import control_records
-from streams.ownership import RebuildLost, Start, take_over
-from streams.progress import Notice, NoticeType
 from streams.routing.series_catalogue import Caps
-from streams.rows import Row
-from streams.saving import rebuild, restore
 from streams.standards.model import Standards
-from streams.standards_log import StandardsNeeded
-from streams.state import StateUnusable, load
-from streams.watermark import TimePolicy
+from streams.state.framing import Row
+from streams.state.processor import RebuildLost, Start, take_over
+from streams.state.rows import StateUnusable, load
+from streams.state.saving import rebuild, restore
 from tests.streams.logs import HOUR, T0, S, logs, raw, rich_standards, rolling
 from tests.streams.oracle import Record
 

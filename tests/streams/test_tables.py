@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.open_slices import OpenSlice
+from streams.engine.open_slices import OpenSlice
 from streams.slices.slice import PAIRS, SUMMARIES, Counts, Distributions, slice_ceiling, slice_start, slice_starts
 from streams.slices.sparse_table import (
     SATURATED,

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.admission import admit
 from streams.decoding.batch import NO_TIMESTAMP, Batch
 from streams.decoding.columns import Observations, read_batch
 from streams.decoding.key_dictionary import Names
+from streams.engine.admission import admit
+from streams.engine.open_slices import OpenSlices
+from streams.engine.watermark import TimePolicy, Watermark
 from streams.events.rejections import Reason
-from streams.open_slices import OpenSlices
 from streams.routing.router import Router
 from streams.routing.series_catalogue import Catalogue
 from streams.standards.model import Standards
-from streams.watermark import TimePolicy, Watermark
 
 S = 1_000
 ORIGIN = 1_000_000  # seconds

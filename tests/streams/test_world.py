@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from streams.engine import Engine
-from streams.ownership import take_over
+from streams.engine.engine import Engine
+from streams.state.processor import take_over
 from tests.streams.world.judge import told_story, trial
 from tests.streams.world.play import play, prepare
 from tests.streams.world.schedule import schedule

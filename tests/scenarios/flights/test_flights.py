@@ -21,8 +21,8 @@ from agents.event_logs import EventLog
 from agents.files import read_standards
 from agents.replay import Replay, document, replay
 from streams import conventions
+from streams.engine.watermark import TimePolicy
 from streams.texts.phrase import Language
-from streams.watermark import TimePolicy
 from tests.scenarios.flights import table
 from tests.services.kafka import Kafka
 from tests.services.prometheus import Prometheus, Sample, scraping

@@ -16,7 +16,7 @@ from typing import Any, Final
 import yaml
 
 from agents.files import read_standards
-from streams.engine import Progress
+from streams.engine.progress import Progress
 from streams.standards.model import Standards
 
 FOLDER: Final = Path(__file__).parent

@@ -21,12 +21,12 @@ from agents.reference import LOGS
 from agents.replay import Replay, document, replay
 from streams.decoding.batch import Batch
 from streams.decoding.rekeying import rekey
-from streams.engine import Engine
+from streams.engine.engine import Engine
+from streams.engine.watermark import TimePolicy
 from streams.mappings.mapping import compile_mapping
 from streams.slices.ratio import Ratio
 from streams.standards.model import Standards
 from streams.texts.phrase import Language
-from streams.watermark import TimePolicy
 from tests.scenarios.logs.formats import (
     FORMATS,
     Figures,

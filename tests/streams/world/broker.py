@@ -11,9 +11,9 @@ import msgspec
 from streams.decisions.breaches import Decision
 from streams.decoding.batch import Batch, LastRecord
 from streams.decoding.dead_letters import DeadLetter
-from streams.ownership import Conclusions
-from streams.progress import Notice
-from streams.rows import Row
+from streams.engine.progress import Notice
+from streams.state.framing import Row
+from streams.state.processor import Conclusions
 from tests.streams.world.story import Story
 
 Write = DeadLetter | Decision | Notice | Row

@@ -14,10 +14,10 @@ from streams.calendars.periods import DAY_MS
 from streams.decisions.breaches import Decision
 from streams.decoding.batch import Batch
 from streams.decoding.dead_letters import DeadLetter
-from streams.engine import Engine
-from streams.ownership import Conclusions, take_over
-from streams.progress import Notice, NoticeType
-from streams.state import PARTITION, peek
+from streams.engine.engine import Engine
+from streams.engine.progress import Notice, NoticeType
+from streams.state.processor import Conclusions, take_over
+from streams.state.rows import PARTITION, peek
 from streams.views.levels import Reading
 from tests.streams.logs import decided, rolling
 from tests.streams.oracle import Oracle

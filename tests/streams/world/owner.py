@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from streams.decoding.batch import Batch
-from streams.ownership import Conclusions, Ownership, take_over
+from streams.engine.standards_log import StandardsNeeded
 from streams.standards.model import Standards
-from streams.standards_log import StandardsNeeded
+from streams.state.processor import Conclusions, Ownership, take_over
 from tests.streams.world.broker import Broker, Fenced, SourceLog, Transaction, Write, writes_of
 from tests.streams.world.schedule import Do
 from tests.streams.world.story import BOOK, FIRST

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from streams.engine import Engine
-from streams.progress import Notice, NoticeType
+from streams.engine.engine import Engine
+from streams.engine.progress import Notice, NoticeType
 from tests.streams.world.broker import Broker, SourceLog
 from tests.streams.world.owner import Owner
 from tests.streams.world.schedule import OWNERS, Do, Schedule, Step, schedule

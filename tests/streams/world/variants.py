@@ -11,19 +11,20 @@ from unittest import mock
 import msgspec
 import numpy as np
 
-from streams import admission, engine, ownership, rows, saving
-from streams.admission import Admitted
 from streams.decoding.batch import LOWEST_MS, Batch
 from streams.derivers.timelines import Held
-from streams.eras import Eras
-from streams.open_slices import OpenSlices
-from streams.ownership import Conclusions, Ownership
-from streams.rows import Row
+from streams.engine import admission, engine
+from streams.engine.admission import Admitted
+from streams.engine.eras import Eras
+from streams.engine.open_slices import OpenSlices
+from streams.engine.standards_log import Named
+from streams.engine.watermark import Watermark
 from streams.slices.slice import LENGTH_MS, slice_start
 from streams.slices.sparse_table import IntArray
-from streams.standards_log import Named
-from streams.state import PARTITION, PartitionRow, Writer
-from streams.watermark import Watermark
+from streams.state import framing, processor, saving
+from streams.state.framing import Row
+from streams.state.processor import Conclusions, Ownership
+from streams.state.rows import PARTITION, PartitionRow, Writer
 from tests.streams.world.broker import Broker, Fenced, Transaction, Write, writes_of
 from tests.streams.world.owner import Owner
 from tests.streams.world.schedule import Do, Schedule
@@ -214,17 +215,17 @@ def _forget_ids(*args: Any, again: bool = False) -> Admitted:
     return admitted
 
 
-def _trust(name: bytes, value: bytes) -> rows._Part:
+def _trust(name: bytes, value: bytes) -> framing._Part:
     """A part is what its header says."""
-    _, _, number, count, _, whole = rows._HEADER.unpack_from(value)
-    return rows._Part(number, count, whole, value[rows._HEADER.size :])
+    _, _, number, count, _, whole = framing._HEADER.unpack_from(value)
+    return framing._Part(number, count, whole, value[framing._HEADER.size :])
 
 
-def _join_trusting(row: bytes, parts: dict[int, rows._Part]) -> bytes:
+def _join_trusting(row: bytes, parts: dict[int, framing._Part]) -> bytes:
     return b"".join(parts[number].share for number in sorted(parts))
 
 
-_rebuild: Final = ownership._rebuilt
+_rebuild: Final = processor._rebuilt
 
 
 def _tell_again(*args: Any) -> Ownership:
@@ -406,13 +407,13 @@ VARIANTS: Final = (
     Variant(
         "no checksums",
         "rows that are not as they were written are left out",
-        ((rows, "_open_part", _trust), (rows, "_joined", _join_trusting)),
+        ((framing, "_open_part", _trust), (framing, "_joined", _join_trusting)),
         damages=True,
     ),
     Variant(
         "told while rebuilding",
         "what is rebuilt is not told again",
-        ((ownership, "_rebuilt", _tell_again),),
+        ((processor, "_rebuilt", _tell_again),),
         damages=True,
     ),
     Variant(

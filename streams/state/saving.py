@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from streams.decoding.batch import LastRecord
-from streams.older_state import Migrated, migrated
-from streams.progress import Notice, NoticeType, SavedPoint
+from streams.engine.progress import Notice, NoticeType, SavedPoint
+from streams.engine.standards_log import Book, StandardsLog, StandardsLost
+from streams.engine.watermark import Limit, Newest, TimePolicy
 from streams.routing.series_catalogue import Caps, Member
-from streams.rows import Row, assemble
 from streams.slices.slice import Counts, Distributions, slice_start
-from streams.standards_log import Book, StandardsLog, StandardsLost
-from streams.state import (
+from streams.state.framing import Row, assemble
+from streams.state.older_state import Migrated, migrated
+from streams.state.rows import (
     COUNTS,
     DISTRIBUTIONS,
     FORMAT,
@@ -29,10 +30,9 @@ from streams.state import (
     load,
     peek,
 )
-from streams.watermark import Limit, Newest, TimePolicy
 
 if TYPE_CHECKING:
-    from streams.engine import Engine
+    from streams.engine.engine import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ def _require_own(row: PartitionRow, source: str, partition: int) -> None:
 def _engine(
     log: StandardsLog, row: PartitionRow, policy: TimePolicy | None, caps: Caps | None, members: Sequence[Member] | None
 ) -> Engine:
-    from streams.engine import Engine  # noqa: PLC0415 - the engine saves itself by `rows`
+    from streams.engine.engine import Engine  # noqa: PLC0415 - the engine saves itself by `rows`
 
     try:
         return Engine(

@@ -17,9 +17,9 @@ import numpy as np
 from streams.decoding.columns import Observations
 from streams.decoding.key_dictionary import Names
 from streams.derivers.timelines import DEFAULT_HOLD_MS, Probe, Timelines
+from streams.engine.open_slices import OpenSlice, OpenSlices
 from streams.events.event import Event, Interaction
 from streams.events.key import RouteKey
-from streams.open_slices import OpenSlice, OpenSlices
 from streams.routing.router import Router
 from streams.routing.series_catalogue import LATEST_OFFSET, Catalogue
 from streams.routing.verdicts import identity

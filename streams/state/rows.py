@@ -13,9 +13,12 @@ import msgspec
 import orjson
 
 from streams.derivers.timelines import Held
-from streams.progress import ProgressRow
+from streams.engine.progress import ProgressRow
+from streams.engine.standards_log import Named
 from streams.routing.series_catalogue import Member
-from streams.rows import (
+from streams.slices.history import History, Kept, Place, Unit
+from streams.slices.slice import Counts, Distributions
+from streams.state.framing import (
     Assembled,
     Block,
     Damaged,
@@ -29,9 +32,6 @@ from streams.rows import (
     part_name,
     row_parts,
 )
-from streams.slices.history import History, Kept, Place, Unit
-from streams.slices.slice import Counts, Distributions
-from streams.standards_log import Named
 
 PARTITION: Final = b"p"
 #: Form of what is saved. It grows with every change after which older state means something else.

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from streams.decoding.columns import ABSENT
 from streams.derivers.timelines import Probe
-from streams.duplicates import Seen
+from streams.engine.duplicates import Seen
 from streams.events.identity import IdArray
 from streams.routing.router import Router
 from streams.slices.distribution import buckets_of

@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from streams.decisions.breaches import Decision
 from streams.decoding.batch import Batch, LastRecord
 from streams.decoding.dead_letters import DeadLetter, encode_lines
-from streams.engine import Engine
-from streams.progress import Notice, NoticeType
+from streams.engine.engine import Engine
+from streams.engine.progress import Notice, NoticeType
+from streams.engine.standards_log import Book
+from streams.engine.watermark import TimePolicy
 from streams.routing.series_catalogue import Caps
-from streams.rows import Row
-from streams.saving import rebuild, restore
 from streams.standards.model import Standards
-from streams.standards_log import Book
-from streams.state import FORMAT, PartitionRow, StateUnusable, peek
-from streams.watermark import TimePolicy
+from streams.state.framing import Row
+from streams.state.rows import FORMAT, PartitionRow, StateUnusable, peek
+from streams.state.saving import rebuild, restore
 
 
 class RebuildLost(Exception):  # noqa: N818 - says what became of it

@@ -2,7 +2,7 @@
 
 Everything it concludes is a function of the partition's log alone, in offset order, record timestamps included.
 Live agents, replay and tests call `Engine.fold` and `Engine.advance`, and nothing else in between; where state is
-saved, `Engine.take` follows, and `restore` of `streams.saving` begins.
+saved, `Engine.take` follows, and `restore` of `streams.state.saving` begins.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from streams import saving
-from streams.admission import Admitted, admit
 from streams.calendars.periods import Window
 from streams.decisions.breaches import Decision, Decisions
 from streams.decoding.batch import Batch, LastRecord
@@ -23,24 +21,26 @@ from streams.decoding.dead_letters import DeadLetter, dead_letters
 from streams.decoding.decode import Rejection
 from streams.decoding.key_dictionary import Names
 from streams.derivers.timelines import Timelines
-from streams.eras import Era, Eras
+from streams.engine.admission import Admitted, admit
+from streams.engine.eras import Era, Eras
+from streams.engine.open_slices import OpenSlice, contents
+from streams.engine.progress import Notice, NoticeType, Progress, SavedPoint
+from streams.engine.reader import Reader
+from streams.engine.standards_log import BEGINNING_MS, Book, Named, ProposedStandards, StandardsLog, StandardsNeeded
+from streams.engine.watermark import TimePolicy, Watermark
 from streams.events import control_records
 from streams.events.event import Control
 from streams.mappings.mapping import Mapper
 from streams.mappings.paths import Path
-from streams.open_slices import OpenSlice, contents
-from streams.progress import Notice, NoticeType, Progress, SavedPoint
-from streams.reading import Reader
 from streams.routing.series_catalogue import Caps, Catalogue, Member
-from streams.rows import Row
 from streams.slices import history
 from streams.slices.history import Grid, histories
 from streams.slices.slice import LENGTH_MS, Counts, Distributions, Slice, slice_ceiling, slice_start
 from streams.standards.model import Standards
-from streams.standards_log import BEGINNING_MS, Book, Named, ProposedStandards, StandardsLog, StandardsNeeded
-from streams.state import Writer
+from streams.state import saving
+from streams.state.framing import Row
+from streams.state.rows import Writer
 from streams.views.levels import Reading
-from streams.watermark import TimePolicy, Watermark
 
 __all__ = ["Advanced", "Caps", "DeadLetter", "Engine", "Notice", "NoticeType", "Progress", "StandardsNeeded"]
 

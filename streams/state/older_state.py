@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
+from streams.engine.standards_log import StandardsLog
 from streams.routing.series_catalogue import Member
 from streams.routing.verdicts import identity
 from streams.standards.model import Standards
-from streams.standards_log import StandardsLog
 
 
 class Migrated(NamedTuple):

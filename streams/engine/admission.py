@@ -10,12 +10,12 @@ import numpy as np
 from streams.decoding.batch import Batch
 from streams.decoding.columns import BoolArray, Observations
 from streams.decoding.decode import Rejection
+from streams.engine.open_slices import OpenSlice
+from streams.engine.watermark import Watermark
 from streams.events.identity import NO_ID
 from streams.events.rejections import Reason
-from streams.open_slices import OpenSlice
 from streams.slices.slice import LENGTH_MS, slice_starts
 from streams.slices.sparse_table import IntArray, run_ends, run_starts, sorting
-from streams.watermark import Watermark
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ import numpy as np
 
 from streams.calendars.periods import Window
 from streams.derivers.timelines import Timelines
-from streams.eras import Era, Eras
-from streams.open_slices import contents
+from streams.engine.eras import Era, Eras
+from streams.engine.open_slices import contents
 from streams.routing.series_catalogue import Catalogue, StepSeries
 from streams.slices.history import NEVER, History
 from streams.slices.ratio import Ratio

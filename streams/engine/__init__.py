@@ -1,0 +1,1 @@
+"""The engine of one source partition: fold and advance."""
