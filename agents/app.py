@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiokafka.errors import KafkaError
 
-from agents.appending import Appender
 from agents.control import Control
 from agents.custody import Custody, Reading
 from agents.endings import fault_of
 from agents.ingest import Ingest
+from agents.kafka.appender import Appender
 from agents.recovery import Recovery
 from agents.status import Recoveries, State, Transactions, WorkerStatus
 from agents.transactions import PlainWriter, TransactionalWriter
@@ -33,7 +33,8 @@ from streams.texts.warnings import Warnings
 
 if TYPE_CHECKING:
     from agents.files import StandardsFile
-    from agents.partitions import Bounds, Partition
+    from agents.kafka.bounds import Bounds
+    from agents.partitions import Partition
     from agents.rekey import Rekeyer
     from agents.settings import Settings
     from streams.decoding.batch import Source

@@ -23,56 +23,26 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from agents.fetching import fetch_columns
-from agents.partitions import Bounds
-from agents.security import client_options_aiokafka
+from agents.kafka.bounds import Bounds
+from agents.kafka.consumer import FETCH_WAIT_MS, consumer_options
+from agents.kafka.fetching import fetch_columns
 from streams.decoding.batch import Source
 
 if TYPE_CHECKING:
     from faust.types import Message
 
     from agents.partitions import Partitions
-    from agents.settings import Settings
     from agents.worker import Worker
 
 #: Not this module's name, under which Faust's services log.
 log = logging.getLogger("slm.consumer")
 
-#: How long the broker may wait for records before it answers a fetch. A partition with records waits so long for the
-#: others of its broker, since one request at a time is under way to each. That is too long for one that was recovered.
-_FETCH_WAIT_MS = 100
 _FETCH_WAIT_RECOVERING_MS = 20
-_REQUEST_TIMEOUT_MS = 10_000
 #: Most batches taken from aiokafka in one go. It reads on in a partition only once all that it has of that is taken.
 _MOST_BATCHES = 4
-#: A topic that was made anew, or has got more partitions, is noticed after so long.
-_METADATA_AGE_MS = 15_000
 _BOUNDS_SECONDS = 4.0
 _COMMIT_SECONDS = 2.0
 _STOP_SECONDS = 3.0
-
-
-def consumer_options(settings: Settings) -> dict[str, Any]:
-    """Keyword arguments of the aiokafka consumer that reads the source topics."""
-    return {
-        "bootstrap_servers": list(settings.bootstrap),
-        "client_id": "service-level-monitor",
-        "group_id": settings.group,
-        "enable_auto_commit": False,
-        # Only where a log has lost what was to be read next: the seek to the beginning is the partitions' own.
-        "auto_offset_reset": "earliest",
-        "isolation_level": "read_committed",
-        "max_poll_records": settings.batch_records,
-        "max_partition_fetch_bytes": settings.fetch_bytes,
-        "fetch_max_wait_ms": _FETCH_WAIT_MS,
-        "metadata_max_age_ms": _METADATA_AGE_MS,
-        "request_timeout_ms": max(_REQUEST_TIMEOUT_MS, round(settings.session_timeout * 1_000)),
-        "session_timeout_ms": round(settings.session_timeout * 1_000),
-        "heartbeat_interval_ms": round(settings.heartbeat * 1_000),
-        "rebalance_timeout_ms": round(settings.session_timeout * 3_000),
-        "max_poll_interval_ms": round(settings.stall_timeout * 2_000),
-        **client_options_aiokafka(settings),
-    }
 
 
 class _ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -140,7 +110,7 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = self._ensure_consumer()
         change = consumer.resume if wanted else consumer.pause
         change(*(tp for tp in consumer.assignment() if tp in sources))
-        wait_ms = _FETCH_WAIT_RECOVERING_MS if consumer.paused() else _FETCH_WAIT_MS
+        wait_ms = _FETCH_WAIT_RECOVERING_MS if consumer.paused() else FETCH_WAIT_MS
         consumer._fetcher._fetch_max_wait_ms = wait_ms  # noqa: SLF001 - it can be set at the start alone
 
     def verify_event_path(self, now: float, tp: TP) -> None:

@@ -15,13 +15,13 @@ import orjson
 from aiokafka.errors import KafkaError
 
 from agents.exits import Exit, Fault
-from agents.log_reader import read_committed
+from agents.kafka.log_reader import read_committed
 from streams.engine.standards_log import StandardsNeeded
 from streams.standards.load import StandardsError, load
 
 if TYPE_CHECKING:
-    from agents.appending import Appender
     from agents.files import StandardsFile
+    from agents.kafka.appender import Appender
     from agents.settings import Settings
     from streams.standards.model import Standards
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiokafka import AIOKafkaProducer
 
-from agents.security import client_options_aiokafka
+from agents.kafka.security import client_options_aiokafka
 from streams.simulator.floor import Emission, events
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 from agents.exits import Fault
 
 if TYPE_CHECKING:
-    from agents.batches import Fetched
+    from agents.kafka.batches import Fetched
     from agents.partitions import Partition, Partitions
     from agents.recovery import AskBounds
     from streams.decoding.batch import Source

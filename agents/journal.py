@@ -18,6 +18,8 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from agents.kafka.admin import Destination
+
 FOLDER: Final = Path("service-level-monitor", "send")
 
 
@@ -37,15 +39,6 @@ class Progress(msgspec.Struct, frozen=True):
     topic_id: str
     acknowledged: int
     lines: int
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """Where a log is sent to. ``cluster`` and ``topic_id`` are Kafka's; "" where a broker has no such thing."""
-
-    cluster: str
-    topic: str
-    topic_id: str
 
 
 @dataclass(frozen=True, slots=True)

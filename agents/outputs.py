@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import orjson
 
 from agents import dead_letters
+from agents.kafka.state_topic import state_prefix
 from streams.engine.standards_log import BEGINNING_MS
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 VERSION: Final = 1
 #: Hexadecimal digits of an identifier: 128 bits.
 _DIGITS: Final = 32
-#: Between the parts of a row's key; no topic has it in its name.
-_TAB: Final = b"\t"
 
 
 class Output(NamedTuple):
@@ -38,11 +37,6 @@ class Output(NamedTuple):
     partition: int | None
     key: bytes
     value: bytes | None
-
-
-def state_prefix(source: Source, group: str) -> bytes:
-    """What the keys of a source partition's rows begin with. Groups that share a topic do not share rows."""
-    return _TAB.join((source.topic.encode(), str(source.partition).encode(), group.encode(), b""))
 
 
 @dataclass(frozen=True, slots=True)

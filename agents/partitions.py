@@ -9,22 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+from agents.kafka.bounds import Bounds
 from agents.status import PartitionStatus
 from streams.decoding.batch import Source
 
 if TYPE_CHECKING:
-    from agents.batches import Fetched
+    from agents.kafka.batches import Fetched
     from agents.keeper import Keeper
     from streams.engine.engine import Engine
-
-
-class Bounds(NamedTuple):
-    """The offset of a log's first record, and the one after its last."""
-
-    beginning: int
-    end: int
 
 
 #: How to go on where a log is not the one that saved state was made of.

@@ -6,9 +6,9 @@ import errno
 import socket
 from typing import TYPE_CHECKING
 
-from agents.connections import Notice, administration, destination
 from agents.exits import Exit, Fault
-from agents.topics import Cluster
+from agents.kafka.admin import Notice, administration, destination
+from agents.kafka.topics import Cluster
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

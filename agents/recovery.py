@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from agents.exits import Exit, Fault
-from agents.log_reader import read_committed, record_at
-from agents.outputs import state_prefix
-from agents.partitions import ANOTHER_GROUP, Bounds
+from agents.kafka.bounds import Bounds
+from agents.kafka.log_reader import read_committed, record_at
+from agents.kafka.state_topic import state_prefix
+from agents.partitions import ANOTHER_GROUP
 from streams.decoding.batch import NO_TIMESTAMP, LastRecord, Source, record_digest
 from streams.engine.standards_log import StandardsNeeded
 from streams.state.processor import LogDiffers, Ownership, Start, take_over

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any, Final
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
-from agents.consumer import consumer_options as worker_options
 from agents.exits import Exit, Fault
+from agents.kafka.consumer import consumer_options as worker_options
 from agents.rekey_counts import TROUBLE, Counts, refusal_of
 from agents.rekey_lane import Lane, Shared
 from agents.rekey_offsets import Offsets, group_of

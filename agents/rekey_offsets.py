@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
 
-from agents.connections import client_options
+from agents.kafka.admin import client_options
 
 if TYPE_CHECKING:
     from agents.settings import Settings

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import TopicPartition
 
-from agents.log_reader import record_at
-from agents.partitions import Bounds
+from agents.kafka.bounds import Bounds
+from agents.kafka.log_reader import record_at
 from streams.decoding.batch import Batch, record_digest
 from streams.decoding.rekeying import Baseline, Mark, place_of, rekey
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from agents.log_reader import reader
+from agents.kafka.log_reader import reader
 from streams.decoding.batch import record_digest
 from streams.decoding.rekeying import SOURCE, origin_of, place_of
 

@@ -16,9 +16,9 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 from kafka.partitioner import murmur2
 
+from agents.kafka.producer import close_producer, producer_options, start_producer
 from agents.rekey_offsets import group_of
 from agents.rekey_tails import NOTHING
-from agents.transactions import close_producer, producer_options, start_producer
 
 if TYPE_CHECKING:
     from agents.outputs import Output

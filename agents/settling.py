@@ -30,8 +30,8 @@ from kafka.errors import (
     UnsupportedVersionError,
 )
 
-from agents.connections import AdminClient, client_options
-from agents.log_reader import read_range
+from agents.kafka.admin import AdminClient, client_options
+from agents.kafka.log_reader import read_range
 
 if TYPE_CHECKING:
     from aiokafka import ConsumerRecord

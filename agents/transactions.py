@@ -16,7 +16,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import InvalidProducerEpoch, KafkaConnectionError, KafkaError, KafkaTimeoutError, ProducerFenced
 from kafka import TopicPartition as Place
 
-from agents.security import client_options_aiokafka
+from agents.kafka.errors import describe, first_cause, is_final
+from agents.kafka.producer import close_producer, producer_options, start_producer
 from agents.settling import MARK, HalfCommitted, Questions, end_empty, half_committed, producer_id_of, settle
 
 if TYPE_CHECKING:
@@ -30,11 +31,6 @@ log = logging.getLogger(__name__)
 TRANSACTION_SECONDS: Final = 120
 #: Its owner gives it up before that: refused, he would take himself for evicted.
 _WRITE_SECONDS: Final = 90.0
-_REQUEST_TIMEOUT_MS: Final = 10_000
-#: Room for a part of a row, or for a record of dead letters, and what surrounds it.
-_MAX_REQUEST: Final = 2 * 1024 * 1024
-_MAX_BATCH: Final = 512 * 1024
-_CLOSE_SECONDS: Final = 2.0
 
 
 class Fenced(Exception):  # noqa: N818 - says how the writer is
@@ -65,56 +61,6 @@ class Writer(Protocol):
 def transactional_id(source: Source, group: str) -> str:
     """Application, source topic and partition: what makes a new owner the successor of the one before."""
     return f"{group}/{source.topic}/{source.partition}"
-
-
-def producer_options(settings: Settings) -> dict[str, Any]:
-    """Keyword arguments of every aiokafka producer of a worker."""
-    return {
-        "bootstrap_servers": list(settings.bootstrap),
-        "client_id": "service-level-monitor",
-        "acks": "all",
-        "enable_idempotence": True,
-        "request_timeout_ms": _REQUEST_TIMEOUT_MS,
-        "max_request_size": _MAX_REQUEST,
-        "max_batch_size": _MAX_BATCH,
-        "compression_type": "zstd",  # aiokafka would have lz4 try hardest: five times as long for half as much again
-        **client_options_aiokafka(settings),
-    }
-
-
-async def start_producer(producer: AIOKafkaProducer, seconds: float) -> None:
-    """Start ``producer`` within ``seconds``, or leave nothing of it behind.
-
-    Raises:
-        KafkaError, TimeoutError: it could not.
-    """
-    try:
-        await asyncio.wait_for(producer.start(), seconds)
-    except BaseException:
-        await close_producer(producer)
-        raise
-
-
-async def close_producer(producer: AIOKafkaProducer) -> None:
-    """End ``producer``, and give up what it has under way if that takes long."""
-    stopping = asyncio.ensure_future(producer.stop())
-    done, _ = await asyncio.wait({stopping}, timeout=_CLOSE_SECONDS)
-    if done:
-        _note_failure(stopping)
-        return
-    # aiokafka would go on trying for as long as the broker is away.
-    stopping.cancel()
-    sender = producer._sender.sender_task  # noqa: SLF001 - as said
-    if sender is not None:
-        sender.cancel()
-    with contextlib.suppress(KafkaError, TimeoutError):
-        await asyncio.wait_for(producer.client.close(), _CLOSE_SECONDS)
-
-
-def _note_failure(ended: asyncio.Future[None]) -> None:
-    error = ended.exception()
-    if error is not None:
-        log.info("A producer ended with %r.", error)
 
 
 class TransactionalWriter:
@@ -280,40 +226,9 @@ def _told() -> Iterator[None]:
     except ProducerFenced as error:
         raise Fenced from error
     except KafkaError as error:
-        cause = _first_cause(error)
+        cause = first_cause(error)
         if isinstance(cause, ProducerFenced | InvalidProducerEpoch):
             raise Fenced from error
-        if isinstance(cause, KafkaError) and _is_final(cause):
+        if isinstance(cause, KafkaError) and is_final(cause):
             raise Refused(describe(cause)) from error
         raise
-
-
-def _first_cause(error: BaseException) -> BaseException:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
-
-
-#: Refusals of what was written, or of who wrote it: they come again however often it is tried.
-_FINAL: Final = frozenset(
-    {
-        "ClusterAuthorizationFailedError",
-        "InvalidTopicError",
-        "MessageSizeTooLargeError",
-        "PolicyViolationError",
-        "RecordListTooLargeError",
-        "TopicAuthorizationFailedError",
-        "TransactionalIdAuthorizationFailed",
-        "UnsupportedVersionError",
-    }
-)
-
-
-def _is_final(error: KafkaError) -> bool:
-    return type(error).__name__ in _FINAL
-
-
-def describe(error: KafkaError) -> str:
-    """One line for people: what Kafka calls it, and what it says."""
-    message = str(error).removeprefix("[Error ").strip()
-    return f"{type(error).__name__}: {message}" if message else type(error).__name__

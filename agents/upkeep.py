@@ -16,9 +16,9 @@ from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from streams.events import control_records
 
 if TYPE_CHECKING:
-    from agents.appending import Appender
     from agents.control import Control
     from agents.files import StandardsFile
+    from agents.kafka.appender import Appender
     from agents.partitions import Partition
     from streams.decoding.batch import Source
 

@@ -98,8 +98,8 @@ def _meant_for_all(environ: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _create_topics(settings: Settings) -> None:
-    from agents import topics
-    from agents.connections import administration
+    from agents.kafka import topics
+    from agents.kafka.admin import administration
 
     with administration(settings, _say) as admin:
         cluster = topics.Cluster(admin)

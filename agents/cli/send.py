@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from agents.event_logs import EventLog
-    from agents.journal import Destination, Journal
+    from agents.journal import Journal
+    from agents.kafka.admin import Destination
     from agents.outgoing import BadLine, Prepare, Survey
     from agents.producers import Producer
     from agents.sending import Interruption, Sent
@@ -102,7 +103,7 @@ class Job:
                 return Exit.INTERRUPTED
 
     def _run(self, logs: list[EventLog], interruption: Interruption) -> Exit:
-        from agents.connections import administration, destination, producing
+        from agents.kafka.admin import administration, destination, producing
 
         try:
             surveys = {log.path: self._survey(log, interruption) for log in logs if not log.is_stdin}

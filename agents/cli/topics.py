@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from agents.topics import Cluster, Difference, Found, Plan, Topic
+    from agents.kafka.topics import Cluster, Difference, Found, Plan, Topic
 
 # A change takes a moment to reach every broker that may be asked.
 _SETTLING_SECONDS: Final = 5.0
@@ -59,8 +59,8 @@ def command(
     Without --create or --alter nothing is changed. Nothing is ever deleted, and a topic that has data keeps its number
     of partitions. The exit code is 0 when all is right and 1 when something differs.
     """
-    from agents import topics as wanted
-    from agents.connections import administration
+    from agents.kafka import topics as wanted
+    from agents.kafka.admin import administration
 
     settings = resolve({**options, "topics": topics}, config)
     with administration(settings, lambda line: click.echo(f"slm: {line}", err=True)) as admin:
@@ -118,13 +118,13 @@ class Check:
         self.found = self.cluster.find([topic.name for topic in self.topics])
 
     def _differences(self, topic: Topic) -> list[Difference]:
-        from agents.topics import differences
+        from agents.kafka.topics import differences
 
         return differences(topic, self.found.get(topic.name), self.plan, self._sources())
 
     def _sources(self) -> list[int]:
         """Partitions of the topics with events that exist."""
-        from agents.topics import Role
+        from agents.kafka.topics import Role
 
         sources = [topic.name for topic in self.topics if topic.role is Role.SOURCE]
         return [self.found[name].partitions for name in sources if name in self.found]
@@ -159,7 +159,7 @@ class Check:
         return captured.get() + "\n".join([*lines, verdict])
 
     def _sentence(self, one: Difference) -> str:
-        from agents.topics import MISSING
+        from agents.kafka.topics import MISSING
 
         what = MISSING if one.found == MISSING else f"{one.what}: found {one.found}, wanted {one.wanted}"
         remedy = f"{one.remedy}{self.given}" if one.remedy.startswith("slm ") else one.remedy

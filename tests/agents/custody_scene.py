@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from agents.custody import Custody, Reading
-from agents.partitions import Bounds
+from agents.kafka.bounds import Bounds
 from agents.recovery import Recovered
 from agents.settings import Settings
 from agents.watch import Watch

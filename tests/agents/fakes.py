@@ -6,8 +6,9 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from agents.batches import Fetched
-from agents.partitions import Bounds, Partition, Partitions
+from agents.kafka.batches import Fetched
+from agents.kafka.bounds import Bounds
+from agents.partitions import Partition, Partitions
 from streams.decoding.batch import Batch, LastRecord, Source
 from streams.decoding.dead_letters import DeadLetter
 from streams.engine.engine import Advanced

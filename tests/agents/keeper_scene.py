@@ -6,8 +6,9 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Final
 
+from agents.kafka.state_topic import state_prefix
 from agents.keeper import Keeper, Tally
-from agents.outputs import Output, Place, state_prefix
+from agents.outputs import Output, Place
 from agents.settings import Settings
 from streams.decoding.batch import Batch, Source
 from streams.engine.watermark import TimePolicy

@@ -14,7 +14,8 @@ from agents.endings import fault_of
 from agents.exits import Exit, Fault
 from agents.exposition import render
 from agents.files import NO_FILE, StandardsFile
-from agents.partitions import Bounds, LogTruncated, Partition
+from agents.kafka.bounds import Bounds
+from agents.partitions import LogTruncated, Partition
 from agents.settings import Settings
 from agents.status import State
 from streams.decoding.batch import Source

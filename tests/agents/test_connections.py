@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from kafka.errors import KafkaError
 
-from agents.connections import AdminClient
+from agents.kafka.admin import AdminClient
 from tests.services.loopback import free_ports
 from tests.services.waiting import wait_for
 

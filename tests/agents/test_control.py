@@ -20,7 +20,7 @@ from streams.standards.load import load
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from agents.fetching import Pair
+    from agents.kafka.fetching import Pair
     from streams.standards.model import Standards
 
 SCHEMA: Final = json.loads(files("agents").joinpath("schemas", "control.v1.schema.json").read_text("utf-8"))

@@ -17,8 +17,8 @@ from aiokafka.record.util import calc_crc32c
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.batches import Fetched
-from agents.fetching import PartitionColumns, PartitionPairs, fetch_columns, fetch_pairs
+from agents.kafka.batches import Fetched
+from agents.kafka.fetching import PartitionColumns, PartitionPairs, fetch_columns, fetch_pairs
 
 SOURCE: Final = TopicPartition("events", 3)
 _ABORT, _COMMIT = b"\0\0\0\0", b"\0\0\0\1"

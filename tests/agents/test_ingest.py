@@ -8,14 +8,14 @@ from aiokafka.errors import KafkaConnectionError
 
 from agents.exits import Exit, Fault
 from agents.ingest import FoldError, Ingest
-from agents.partitions import Bounds
+from agents.kafka.bounds import Bounds
 from streams.decoding.batch import Source
 from tests.agents.fakes import FakeKeeper, as_fake, fake_keeper, fetched, folded, partitions_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from agents.batches import Fetched
+    from agents.kafka.batches import Fetched
     from agents.keeper import Keeper
     from agents.partitions import Partition
 

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.outputs import Output, Place, state_prefix
+from agents.kafka.state_topic import state_prefix
+from agents.outputs import Output, Place
 from agents.settings import Settings
 from streams.decisions.breaches import Cause, Change, Decision
 from streams.decoding.batch import Source

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agents.batches import Fetched
-from agents.partitions import Bounds, LogTruncated, Partition, Partitions
+from agents.kafka.batches import Fetched
+from agents.kafka.bounds import Bounds
+from agents.partitions import LogTruncated, Partition, Partitions
 from streams.decoding.batch import Source
 from streams.engine.standards_log import ProposedStandards
 from tests.agents.fakes import as_fake, fake_keeper, fetched, folded, partitions_of

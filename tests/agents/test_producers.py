@@ -18,7 +18,8 @@ from kafka.partitioner import DefaultPartitioner
 from agents import producers
 from agents.event_logs import EventLog, Line
 from agents.exits import Exit, Fault
-from agents.journal import Destination, Journal, state_folder
+from agents.journal import Journal, state_folder
+from agents.kafka.admin import Destination
 from agents.outgoing import MAX_RECORD, Outgoing, as_it_is, checked, survey
 from agents.producers import Delivery, Pace, ServicePartitioner
 from streams.events.event import MAX_BYTES, BadEvent, Reason, decode

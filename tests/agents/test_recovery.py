@@ -12,8 +12,9 @@ from aiokafka.errors import KafkaConnectionError
 
 from agents import recovery as module
 from agents.exits import Exit, Fault
-from agents.outputs import state_prefix
-from agents.partitions import ANOTHER_GROUP, Bounds
+from agents.kafka.bounds import Bounds
+from agents.kafka.state_topic import state_prefix
+from agents.partitions import ANOTHER_GROUP
 from agents.recovery import Recovered, Recovery
 from agents.settings import Settings
 from streams.decoding.batch import NO_TIMESTAMP, Batch, Source
@@ -27,7 +28,7 @@ from tests.agents.fakes import FakeControl, FakeWriter
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from agents.fetching import Pair
+    from agents.kafka.fetching import Pair
 
 SOURCE: Final = Source("events", 2)
 SETTINGS: Final = Settings.resolve({"group": "g"})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agents.exits import Fault
-from agents.security import client_options_aiokafka, client_options_kafka_python
+from agents.kafka.security import client_options_aiokafka, client_options_kafka_python
 from agents.settings import Settings
 
 if TYPE_CHECKING:

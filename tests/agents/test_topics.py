@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from agents.settings import Settings
-from agents.topics import (
+from agents.kafka.topics import (
     BREACHES,
     OWN,
     STATE,
@@ -20,6 +19,7 @@ from agents.topics import (
     source,
     table,
 )
+from agents.settings import Settings
 
 EVENTS = source("service-events")
 

@@ -9,7 +9,8 @@ import pytest
 from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 
 from agents.files import StandardsFile
-from agents.partitions import Bounds, Partition
+from agents.kafka.bounds import Bounds
+from agents.partitions import Partition
 from agents.upkeep import Upkeep, is_idle, wants
 from streams.decoding.batch import Source
 from streams.engine.standards_log import ProposedStandards

@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Self
 
-from agents import topics
+from agents.kafka import topics
 from tests.faults.promises import PARTITIONS
 
 if TYPE_CHECKING:

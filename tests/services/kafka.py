@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from agents.topics import OWN, Role
+from agents.kafka.topics import OWN, Role
 from tests.services.loopback import HOST, free_ports, listening
 from tests.services.parts import KAFKA_LIBS, ROOT
 from tests.services.process import Service

@@ -15,10 +15,11 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from kafka import TopicPartition as Place
 from kafka.admin._transactions import AbortTransactionSpec
 
-from agents.log_reader import read_committed, read_range
+from agents.kafka.log_reader import read_committed, read_range
+from agents.kafka.producer import close_producer, producer_options
 from agents.outputs import Output
 from agents.settings import Settings
-from agents.transactions import TransactionalWriter, close_producer, producer_options, transactional_id
+from agents.transactions import TransactionalWriter, transactional_id
 from streams.decoding.batch import Source
 from tests.services.kafka import KafkaCluster
 from tests.services.parts import require

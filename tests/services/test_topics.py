@@ -12,9 +12,9 @@ from click.testing import CliRunner, Result
 from kafka import KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from agents import topics
 from agents.cli import main
 from agents.exits import Exit
+from agents.kafka import topics
 
 if TYPE_CHECKING:
     from tests.services.kafka import Kafka, KafkaCluster

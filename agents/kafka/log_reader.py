@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from agents.fetching import fetch_pairs
-from agents.security import client_options_aiokafka
+from agents.kafka.fetching import fetch_pairs
+from agents.kafka.security import client_options_aiokafka
 
 if TYPE_CHECKING:
     from aiokafka import ConsumerRecord
 
-    from agents.fetching import Pair
+    from agents.kafka.fetching import Pair
     from agents.settings import Settings
 
 _REQUEST_TIMEOUT_MS: Final = 10_000

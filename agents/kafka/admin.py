@@ -7,15 +7,15 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError, NoError, UnknownTopicOrPartitionError, for_code
 
 from agents.exits import Exit, Fault
-from agents.journal import Destination
+from agents.kafka.security import client_options_kafka_python
 from agents.producers import open_producer
-from agents.security import client_options_kafka_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +32,15 @@ _CLOSE_SECONDS: Final = 5.0
 
 #: Takes one line for the user.
 Notice = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a log is sent to. ``cluster`` and ``topic_id`` are Kafka's; "" where a broker has no such thing."""
+
+    cluster: str
+    topic: str
+    topic_id: str
 
 
 class AdminClient(KafkaAdminClient):  # type: ignore[misc]  # kafka-python is not typed here

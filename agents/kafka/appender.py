@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiokafka import AIOKafkaProducer
 
-from agents.transactions import close_producer, producer_options, start_producer
+from agents.kafka.producer import close_producer, producer_options, start_producer
 
 if TYPE_CHECKING:
     from agents.settings import Settings

@@ -16,7 +16,7 @@ import numpy as np
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
 from aiokafka.errors import CorruptRecordException
 
-from agents.batches import Fetched
+from agents.kafka.batches import Fetched
 from streams.decoding.batch import NO_TIMESTAMP, Batch
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Kafka's clients, topics and logs, as everything else here uses them."""

@@ -1,0 +1,40 @@
+"""Options of the aiokafka consumer that reads the source topics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from agents.kafka.security import client_options_aiokafka
+
+if TYPE_CHECKING:
+    from agents.settings import Settings
+
+#: How long the broker may wait for records before it answers a fetch. A partition with records waits so long for the
+#: others of its broker, since one request at a time is under way to each. That is too long for one that was recovered.
+FETCH_WAIT_MS = 100
+_REQUEST_TIMEOUT_MS = 10_000
+#: A topic that was made anew, or has got more partitions, is noticed after so long.
+_METADATA_AGE_MS = 15_000
+
+
+def consumer_options(settings: Settings) -> dict[str, Any]:
+    """Keyword arguments of the aiokafka consumer that reads the source topics."""
+    return {
+        "bootstrap_servers": list(settings.bootstrap),
+        "client_id": "service-level-monitor",
+        "group_id": settings.group,
+        "enable_auto_commit": False,
+        # Only where a log has lost what was to be read next: the seek to the beginning is the partitions' own.
+        "auto_offset_reset": "earliest",
+        "isolation_level": "read_committed",
+        "max_poll_records": settings.batch_records,
+        "max_partition_fetch_bytes": settings.fetch_bytes,
+        "fetch_max_wait_ms": FETCH_WAIT_MS,
+        "metadata_max_age_ms": _METADATA_AGE_MS,
+        "request_timeout_ms": max(_REQUEST_TIMEOUT_MS, round(settings.session_timeout * 1_000)),
+        "session_timeout_ms": round(settings.session_timeout * 1_000),
+        "heartbeat_interval_ms": round(settings.heartbeat * 1_000),
+        "rebalance_timeout_ms": round(settings.session_timeout * 3_000),
+        "max_poll_interval_ms": round(settings.stall_timeout * 2_000),
+        **client_options_aiokafka(settings),
+    }

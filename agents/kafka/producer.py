@@ -1,0 +1,74 @@
+"""The aiokafka producers of a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from agents.kafka.security import client_options_aiokafka
+
+if TYPE_CHECKING:
+    from agents.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_REQUEST_TIMEOUT_MS: Final = 10_000
+#: Room for a part of a row, or for a record of dead letters, and what surrounds it.
+_MAX_REQUEST: Final = 2 * 1024 * 1024
+_MAX_BATCH: Final = 512 * 1024
+_CLOSE_SECONDS: Final = 2.0
+
+
+def producer_options(settings: Settings) -> dict[str, Any]:
+    """Keyword arguments of every aiokafka producer of a worker."""
+    return {
+        "bootstrap_servers": list(settings.bootstrap),
+        "client_id": "service-level-monitor",
+        "acks": "all",
+        "enable_idempotence": True,
+        "request_timeout_ms": _REQUEST_TIMEOUT_MS,
+        "max_request_size": _MAX_REQUEST,
+        "max_batch_size": _MAX_BATCH,
+        "compression_type": "zstd",  # aiokafka would have lz4 try hardest: five times as long for half as much again
+        **client_options_aiokafka(settings),
+    }
+
+
+async def start_producer(producer: AIOKafkaProducer, seconds: float) -> None:
+    """Start ``producer`` within ``seconds``, or leave nothing of it behind.
+
+    Raises:
+        KafkaError, TimeoutError: it could not.
+    """
+    try:
+        await asyncio.wait_for(producer.start(), seconds)
+    except BaseException:
+        await close_producer(producer)
+        raise
+
+
+async def close_producer(producer: AIOKafkaProducer) -> None:
+    """End ``producer``, and give up what it has under way if that takes long."""
+    stopping = asyncio.ensure_future(producer.stop())
+    done, _ = await asyncio.wait({stopping}, timeout=_CLOSE_SECONDS)
+    if done:
+        _note_failure(stopping)
+        return
+    # aiokafka would go on trying for as long as the broker is away.
+    stopping.cancel()
+    sender = producer._sender.sender_task  # noqa: SLF001 - as said
+    if sender is not None:
+        sender.cancel()
+    with contextlib.suppress(KafkaError, TimeoutError):
+        await asyncio.wait_for(producer.client.close(), _CLOSE_SECONDS)
+
+
+def _note_failure(ended: asyncio.Future[None]) -> None:
+    error = ended.exception()
+    if error is not None:
+        log.info("A producer ended with %r.", error)
