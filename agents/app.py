@@ -16,27 +16,27 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiokafka.errors import KafkaError
 
-from agents.control import Control
+from agents.control.topic import Control
 from agents.custody import Custody, Reading
 from agents.endings import fault_of
 from agents.ingest import Ingest
 from agents.kafka.appender import Appender
 from agents.recovery import Recovery
-from agents.status import Recoveries, State, Transactions, WorkerStatus
+from agents.status.worker import Recoveries, State, Transactions, WorkerStatus
 from agents.transactions import PlainWriter, TransactionalWriter
 from agents.upkeep import Upkeep
 from agents.watch import Watch
-from agents.web import address, mount
+from agents.web.routes import address, mount
 from agents.worker import Worker
 from streams.engine.watermark import TimePolicy
 from streams.texts.warnings import Warnings
 
 if TYPE_CHECKING:
-    from agents.files import StandardsFile
+    from agents.files.standards_file import StandardsFile
     from agents.kafka.bounds import Bounds
     from agents.partitions import Partition
     from agents.rekey import Rekeyer
-    from agents.settings import Settings
+    from agents.settings.settings import Settings
     from streams.decoding.batch import Source
     from streams.engine.engine import Engine
     from streams.standards.model import Standards
@@ -68,7 +68,7 @@ def _new_rekeyer(settings: Settings, standards: Standards) -> Rekeyer:
 
 
 class MonitorApp:
-    """One worker; it implements `agents.status.Observed`."""
+    """One worker; it implements `agents.status.worker.Observed`."""
 
     def __init__(self, settings: Settings, file: StandardsFile, *, ephemeral: bool = False) -> None:
         self.settings = settings

@@ -15,16 +15,16 @@ from agents.exits import Exit, Fault
 from agents.keeper import Keeper, Tally
 from agents.outputs import Place
 from agents.partitions import Partitions
-from agents.status import PartitionStatus
+from agents.status.worker import PartitionStatus
 from agents.takeovers import Takeovers
 from agents.transactions import Fenced, Refused
 from agents.watch import Moving, Watch
 from streams.decoding.batch import Source
 
 if TYPE_CHECKING:
-    from agents.control import Control
+    from agents.control.topic import Control
     from agents.recovery import Recovered, Recovery
-    from agents.settings import Settings
+    from agents.settings.settings import Settings
 
 log = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from streams.views.objectives.standing import Standing, Verdict
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from agents.status import Observed
+    from agents.status.worker import Observed
     from streams.views.levels import ObjectiveLevel, StepLevel
 
 #: The last seconds, so that rush, outage and recovery are seen as they happen.

@@ -19,7 +19,7 @@ from streams.state.processor import RebuildLost
 from streams.texts.states import States
 
 if TYPE_CHECKING:
-    from agents.control import Control
+    from agents.control.topic import Control
     from agents.outputs import Place
     from agents.transactions import Writer
     from streams.decoding.batch import Batch, Source

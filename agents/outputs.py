@@ -18,7 +18,7 @@ from agents.kafka.state_topic import state_prefix
 from streams.engine.standards_log import BEGINNING_MS
 
 if TYPE_CHECKING:
-    from agents.settings import Settings
+    from agents.settings.settings import Settings
     from streams.decisions.breaches import Decision
     from streams.decoding.batch import Source
     from streams.engine.progress import Notice

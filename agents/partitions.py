@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from agents.kafka.bounds import Bounds
-from agents.status import PartitionStatus
+from agents.status.worker import PartitionStatus
 from streams.decoding.batch import Source
 
 if TYPE_CHECKING:

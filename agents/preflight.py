@@ -13,7 +13,7 @@ from agents.kafka.topics import Cluster
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from agents.settings import Settings
+    from agents.settings.settings import Settings
 
 
 def check_port(settings: Settings) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, TextIO
 
-from agents.event_logs import EventLog
+from agents.files.event_log import EventLog
 
 #: Moving a bar costs more than folding a batch does; records between two moves.
 _STEP: Final = 10_000

@@ -22,8 +22,8 @@ from streams.state.processor import LogDiffers, Ownership, Start, take_over
 from streams.state.rows import StateUnusable
 
 if TYPE_CHECKING:
-    from agents.control import Control
-    from agents.settings import Settings
+    from agents.control.topic import Control
+    from agents.settings.settings import Settings
     from agents.transactions import Writer
     from streams.engine.watermark import TimePolicy
     from streams.standards.model import Standards

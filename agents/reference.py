@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from agents.cli import COMMANDS
-from agents.settings import SETTINGS
+from agents.settings.settings import SETTINGS
 from streams import conventions
 from streams.events.rejections import Reason
 from streams.texts.catalogues import say

@@ -31,11 +31,11 @@ from agents.rekey_offsets import Offsets, group_of
 from agents.rekey_pace import Pace
 from agents.rekey_position import Finder
 from agents.rekey_tails import StableEnds, Tails
-from agents.status import RekeyStatus
+from agents.status.rekeying import RekeyStatus
 from streams.decoding.batch import Source
 
 if TYPE_CHECKING:
-    from agents.settings import Settings
+    from agents.settings.settings import Settings
     from streams.standards.model import Standards
 
 log = logging.getLogger(__name__)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from agents.rekey_pace import Pace
     from agents.rekey_position import Finder, Position
     from agents.rekey_tails import StableEnds
-    from agents.settings import Settings
+    from agents.settings.settings import Settings
     from streams.decoding.batch import Source
     from streams.decoding.rekeying import Rekeyed, Rekeying
     from streams.mappings.mapping import Mapper

@@ -11,7 +11,7 @@ from kafka import KafkaConsumer, TopicPartition
 from agents.kafka.admin import client_options
 
 if TYPE_CHECKING:
-    from agents.settings import Settings
+    from agents.settings.settings import Settings
     from streams.decoding.batch import Source
 
 _ANSWER_MS: Final = 10_000

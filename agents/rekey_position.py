@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from agents.rekey_offsets import Offsets
     from agents.rekey_tails import Newest, Tail, Tails
-    from agents.settings import Settings
+    from agents.settings.settings import Settings
     from streams.decoding.batch import Source
     from streams.mappings.mapping import Mapper
 

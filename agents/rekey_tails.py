@@ -24,7 +24,7 @@ from streams.decoding.rekeying import SOURCE, origin_of, place_of
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
-    from agents.settings import Settings
+    from agents.settings.settings import Settings
     from streams.decoding.batch import Source
 
 _WAIT_MS: Final = 200

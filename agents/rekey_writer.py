@@ -22,7 +22,7 @@ from agents.rekey_tails import NOTHING
 
 if TYPE_CHECKING:
     from agents.outputs import Output
-    from agents.settings import Settings
+    from agents.settings.settings import Settings
     from streams.decoding.batch import Source
     from streams.decoding.rekeying import Mark, Rekeyed
 

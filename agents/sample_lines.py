@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from agents.files import count
+from agents.files.standards_file import count
 from streams.standards.problems.problems import one_line
 
 if TYPE_CHECKING:

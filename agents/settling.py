@@ -36,7 +36,7 @@ from agents.kafka.log_reader import read_range
 if TYPE_CHECKING:
     from aiokafka import ConsumerRecord
 
-    from agents.settings import Settings
+    from agents.settings.settings import Settings
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from streams.standards.model import Standards
 from streams.views.levels import Reading
 
 if TYPE_CHECKING:
-    from agents.status import Observed, WorkerStatus
+    from agents.status.worker import Observed, WorkerStatus
     from streams.engine.engine import Engine
 
 #: Environment variable that names the socket of a worker that has a supervisor.

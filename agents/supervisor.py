@@ -18,14 +18,16 @@ from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp import web
 
-from agents import page, supervised
+from agents import supervised
 from agents.exits import Exit
-from agents.status import Recoveries, RekeyStatus, State, Transactions, WorkerStatus
-from agents.web import address, handler, language_of, respond
+from agents.status.rekeying import RekeyStatus
+from agents.status.worker import Recoveries, State, Transactions, WorkerStatus
+from agents.web import page
+from agents.web.routes import address, handler, language_of, respond
 from streams.mappings.mapping import found_by_none
 
 if TYPE_CHECKING:
-    from agents.settings import Settings
+    from agents.settings.settings import Settings
     from agents.supervised import Told
     from streams.engine.engine import Engine
     from streams.standards.model import Standards
@@ -69,7 +71,7 @@ class Child:
 
 
 class Together:
-    """All workers as one; it implements `agents.status.Observed`.
+    """All workers as one; it implements `agents.status.worker.Observed`.
 
     Args:
         children: that are asked.

@@ -22,7 +22,7 @@ from agents.settling import MARK, HalfCommitted, Questions, end_empty, half_comm
 
 if TYPE_CHECKING:
     from agents.outputs import Output
-    from agents.settings import Settings
+    from agents.settings.settings import Settings
     from streams.decoding.batch import Source
 
 log = logging.getLogger(__name__)

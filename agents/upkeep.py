@@ -16,8 +16,8 @@ from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from streams.events import control_records
 
 if TYPE_CHECKING:
-    from agents.control import Control
-    from agents.files import StandardsFile
+    from agents.control.topic import Control
+    from agents.files.standards_file import StandardsFile
     from agents.kafka.appender import Appender
     from agents.partitions import Partition
     from streams.decoding.batch import Source

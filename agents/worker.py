@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from faust.types.web import Web
 
     from agents.partitions import Partitions
-    from agents.settings import Settings
+    from agents.settings.settings import Settings
     from streams.decoding.batch import Source
 
 #: Fetched batches that wait for the agent; with those in aiokafka's buffers they bound memory.

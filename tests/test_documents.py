@@ -12,10 +12,10 @@ import click
 import pytest
 
 from agents.cli import COMMANDS, main
-from agents.event_logs import EventLog
+from agents.files.event_log import EventLog
 from agents.reference import DOCUMENTS, LOGS, RECORDED, SECTIONS, UnknownSectionError, filled
-from agents.replay import replay
-from agents.settings import SETTINGS
+from agents.replay.replay import replay
+from agents.settings.settings import SETTINGS
 from streams.engine.watermark import TimePolicy
 from streams.events.event import KNOWN_FIELDS, decode
 from streams.slices.ratio import Ratio, RatioUnit

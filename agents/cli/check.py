@@ -104,7 +104,7 @@ def _sample(standards: Standards, log: str, topic: str | None, records: int) -> 
     """Look at the first records of ``log``. Raises `Fault` where it cannot be read, or its topic is not known."""
     from itertools import islice
 
-    from agents.event_logs import EventLog
+    from agents.files.event_log import EventLog
     from agents.topic_choice import topic_of_sample
     from streams.sampling.sampler import Sampler
 
@@ -126,7 +126,7 @@ def _write_sample(sample: Sample) -> None:
 
 def _check(path: Path) -> tuple[FileReport, Standards | None]:
     """What came of the file at ``path``, and its standards if it is good."""
-    from agents.files import display_name, read_bytes
+    from agents.files.standards_file import display_name, read_bytes
     from streams.standards.load import load
 
     file = display_name(path)
@@ -163,14 +163,14 @@ def _write_lines(reports: Sequence[FileReport]) -> None:
             click.echo(report.unreadable, err=True)
         for problem in report.problems:
             click.echo(str(problem), err=True)
-    from agents.files import count
+    from agents.files.standards_file import count
 
     if problems := sum(len(report.problems) for report in reports):
         click.echo(count(problems, "problem"), err=True)
 
 
 def _good(report: FileReport) -> str:
-    from agents.files import count
+    from agents.files.standards_file import count
 
     counts = (
         count(report.services or 0, "service"),

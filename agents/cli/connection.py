@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from agents.settings import CONFIG_VARIABLE, SETTINGS, Kind, Setting, Settings
+from agents.settings.settings import CONFIG_VARIABLE, SETTINGS, Kind, Setting, Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 

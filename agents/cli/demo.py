@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agents.exits import Exit
-    from agents.settings import Settings
+    from agents.settings.settings import Settings
     from streams.texts.phrase import Language
 
 _BOUNDS: Final = "histogram_bounds"
@@ -72,10 +72,10 @@ def _broker(
     options: Mapping[str, object], config: Path | None, web_port: int | None
 ) -> Iterator[tuple[Settings, bool]]:
     """Settings for the Kafka that ``options`` name, or for a broker that lives as long as the body."""
-    from agents.broker import EmbeddedBroker
-    from agents.demo import GROUP, TOPICS
-    from agents.floor import TOPIC
-    from agents.settings import Settings
+    from agents.demo.demonstration import GROUP, TOPICS
+    from agents.demo.embedded_broker import EmbeddedBroker
+    from agents.demo.publisher import TOPIC
+    from agents.settings.settings import Settings
 
     own = {"topics": TOPIC, "group": GROUP, **TOPICS}
     if options["broker"]:
@@ -91,7 +91,7 @@ def _broker(
 
 def _meant_for_all(environ: Mapping[str, str]) -> Mapping[str, str]:
     """What the environment says about /metrics, which concerns the demonstration too; a broker there does not."""
-    from agents.settings import PREFIX
+    from agents.settings.settings import PREFIX
 
     variable = PREFIX + _BOUNDS.upper()
     return {variable: environ[variable]} if variable in environ else {}
@@ -117,7 +117,7 @@ def _create_topics(settings: Settings) -> None:
 def _with_free_port(settings: Settings, web_port: int | None) -> Settings:
     from dataclasses import replace
 
-    from agents.demo import free_port
+    from agents.demo.demonstration import free_port
 
     wanted = web_port or settings.web_port
     port = free_port(settings.web_host, wanted)
@@ -132,7 +132,7 @@ def _run(
     from rich.console import Console
 
     from agents import log
-    from agents.demo import Demonstration
+    from agents.demo.demonstration import Demonstration
     from agents.demo_screen import PLAIN_WIDTH, Screen
 
     log.configure()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from agents.replay import Replay
+    from agents.replay.replay import Replay
     from streams.texts.phrase import Language
 
 _WIDE = 200
@@ -46,11 +46,11 @@ def command(  # noqa: PLR0917 - the options of the command line
 
     garbage.begin()
 
-    from agents.event_logs import EventLog
-    from agents.files import read_standards
-    from agents.letters_file import LettersFile
+    from agents.files.dead_letter_file import LettersFile
+    from agents.files.event_log import EventLog
+    from agents.files.standards_file import read_standards
     from agents.progress import record_progress
-    from agents.replay import replay
+    from agents.replay.replay import replay
     from agents.topic_choice import topic_of_replay
     from streams.engine.watermark import TimePolicy
     from streams.texts.phrase import Language
@@ -78,7 +78,7 @@ def command(  # noqa: PLR0917 - the options of the command line
 def _print_json(result: Replay) -> None:
     import orjson
 
-    from agents.replay import document
+    from agents.replay.replay import document
 
     sys.stdout.buffer.write(orjson.dumps(document(result), option=orjson.OPT_APPEND_NEWLINE))
     sys.stdout.buffer.flush()

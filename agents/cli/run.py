@@ -19,12 +19,12 @@ import click
 from agents import garbage
 from agents.cli.connection import connection_options, resolve
 from agents.exits import Exit
-from agents.settings import SETTINGS, Kind, Setting
+from agents.settings.settings import SETTINGS, Kind, Setting
 
 if TYPE_CHECKING:
     from agents.app import MonitorApp
-    from agents.files import StandardsFile
-    from agents.settings import Settings
+    from agents.files.standards_file import StandardsFile
+    from agents.settings.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -86,7 +86,7 @@ def _end_at_once(number: int, _: object) -> NoReturn:
 def _prepare(settings: Settings) -> StandardsFile:
     """Check everything that a user can have got wrong, the quickest first."""
     from agents import preflight
-    from agents.files import read_standards_file
+    from agents.files.standards_file import read_standards_file
 
     file = read_standards_file(settings.standards)
     for port in settings.ports:
@@ -145,7 +145,7 @@ def _supervise(settings: Settings, file: StandardsFile) -> int:
 
 def _read_again(settings: Settings) -> StandardsFile | str:
     """The standards file as it is now, written now for whoever asks; or what is wrong with it."""
-    from agents.files import read_standards_file
+    from agents.files.standards_file import read_standards_file
 
     try:
         file = read_standards_file(settings.standards)

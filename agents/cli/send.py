@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress
 
-    from agents.event_logs import EventLog
-    from agents.journal import Journal
+    from agents.files.event_log import EventLog
     from agents.kafka.admin import Destination
-    from agents.outgoing import BadLine, Prepare, Survey
-    from agents.producers import Producer
-    from agents.sending import Interruption, Sent
-    from agents.settings import Settings
+    from agents.sending.delivery import Producer
+    from agents.sending.journal import Journal
+    from agents.sending.records import BadLine, Prepare, Survey
+    from agents.sending.sender import Interruption, Sent
+    from agents.settings.settings import Settings
 
 # Moving a progress bar costs more than sending an event does.
 _LINES_PER_STEP: Final = 2_000
@@ -93,7 +93,7 @@ class Job:
         Raises:
             Fault: a log cannot be read or is bad, or Kafka is not there or does not take the records.
         """
-        from agents.sending import Interruption
+        from agents.sending.sender import Interruption
 
         with Interruption() as interruption:
             try:
@@ -103,7 +103,8 @@ class Job:
                 return Exit.INTERRUPTED
 
     def _run(self, logs: list[EventLog], interruption: Interruption) -> Exit:
-        from agents.kafka.admin import administration, destination, producing
+        from agents.kafka.admin import administration, destination
+        from agents.sending.producer import producing
 
         try:
             surveys = {log.path: self._survey(log, interruption) for log in logs if not log.is_stdin}
@@ -125,12 +126,12 @@ class Job:
         return Exit.NEGATIVE if any(sent.bad for sent in self.logs) else Exit.DONE
 
     def _prepare(self, survey: Survey | None) -> Prepare:
-        from agents.outgoing import as_it_is, checked
+        from agents.sending.records import as_it_is, checked
 
         return as_it_is if self.as_is else checked(survey.mark if survey else None)
 
     def _survey(self, log: EventLog, interruption: Interruption) -> Survey:
-        from agents.outgoing import survey
+        from agents.sending.records import survey
 
         with _progress(f"reading {log.name}", None) as moved, interruption.waiting():
             return survey(log, self._prepare(None), moved)
@@ -143,8 +144,8 @@ class Job:
         producer: Producer,
         interruption: Interruption,
     ) -> None:
-        from agents.producers import Delivery, Pace
-        from agents.sending import Sending, Sent, keep
+        from agents.sending.delivery import Delivery, Pace
+        from agents.sending.sender import Sending, Sent, keep
 
         journal = None if survey is None else self._journal(log, survey, where)
         if journal and self.restart:
@@ -168,7 +169,7 @@ class Job:
             _check_unchanged(log, survey)
 
     def _journal(self, log: EventLog, survey: Survey, where: Destination) -> Journal:
-        from agents.journal import Journal, state_folder
+        from agents.sending.journal import Journal, state_folder
 
         variant = "as-is" if self.as_is else ""
         return Journal(state_folder(os.environ), log.name, survey.content, where, survey.lines, variant)
@@ -194,7 +195,7 @@ class Job:
 
     def summary(self) -> str:
         """One line for people."""
-        from agents.files import count
+        from agents.files.standards_file import count
 
         what = count(self.sent, "line" if self.as_is else "event")
         speed = f" ({self.sent / self.seconds:,.0f}/s)" if self.seconds and self.sent else ""
@@ -219,7 +220,7 @@ class Job:
 
 
 def _logs(files: Sequence[str]) -> list[EventLog]:
-    from agents.event_logs import STDIN, EventLog
+    from agents.files.event_log import STDIN, EventLog
 
     if files.count(STDIN) > 1:
         message = f"{STDIN} is named {files.count(STDIN)} times; standard input can be read only once"
@@ -229,7 +230,7 @@ def _logs(files: Sequence[str]) -> list[EventLog]:
 
 def _refuse(surveys: Sequence[Survey], *, as_is: bool) -> None:
     """Name every bad line and end, if there is one."""
-    from agents.files import count
+    from agents.files.standards_file import count
 
     bad = sum(survey.bad for survey in surveys)
     if not bad:

@@ -6,21 +6,20 @@ import logging
 import socket
 import time
 from collections.abc import Callable
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from kafka import KafkaAdminClient, KafkaProducer
-from kafka.errors import KafkaError, KafkaTimeoutError, NoError, UnknownTopicOrPartitionError, for_code
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError, NoError, UnknownTopicOrPartitionError, for_code
 
 from agents.exits import Exit, Fault
 from agents.kafka.security import client_options_kafka_python
-from agents.producers import open_producer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agents.settings import Settings
+    from agents.settings.settings import Settings
 
 T = TypeVar("T")
 
@@ -28,7 +27,6 @@ CLIENT_ID: Final = "slm"
 _ATTEMPT_SECONDS: Final = 2.0
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 5.0
-_CLOSE_SECONDS: Final = 5.0
 
 #: Takes one line for the user.
 Notice = Callable[[str], None]
@@ -72,7 +70,7 @@ def administration(settings: Settings, notice: Notice) -> Iterator[KafkaAdminCli
         Fault: no broker answered within the start time-out, or Kafka refused what was asked of it.
     """
     options = client_options(settings)
-    client = _patiently(lambda timeout: AdminClient(bootstrap_timeout_ms=timeout, **options), settings, notice)
+    client = patiently(lambda timeout: AdminClient(bootstrap_timeout_ms=timeout, **options), settings, notice)
     try:
         yield client
     except KafkaError as error:
@@ -81,33 +79,7 @@ def administration(settings: Settings, notice: Notice) -> Iterator[KafkaAdminCli
         client.close()
 
 
-@contextmanager
-def producing(settings: Settings, notice: Notice) -> Iterator[KafkaProducer]:
-    """An idempotent producer. It is closed without waiting: what must arrive has been awaited by then.
-
-    Raises:
-        Fault: no broker answered within the start time-out.
-    """
-    options = client_options(settings)
-    producer = _patiently(lambda timeout: open_producer({**options, "bootstrap_timeout_ms": timeout}), settings, notice)
-    try:
-        yield producer
-    finally:
-        _close(producer)
-
-
-def _close(producer: KafkaProducer) -> None:
-    try:
-        producer.close(timeout=0)
-    except KafkaTimeoutError:
-        # Records are left that no broker takes. kafka-python has no public way to give them up, and would wait for
-        # them in its finaliser too.
-        producer._sender.force_close()  # noqa: SLF001 - as said
-        with suppress(KafkaTimeoutError):
-            producer.close(timeout=_CLOSE_SECONDS)
-
-
-def _patiently(connect: Callable[[int], T], settings: Settings, notice: Notice) -> T:
+def patiently(connect: Callable[[int], T], settings: Settings, notice: Notice) -> T:
     """Connect, again and again until the start time-out, with growing pauses."""
     # kafka-python logs each failed attempt at several levels; what the user must know is said here, once.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)

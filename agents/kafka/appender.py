@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 from agents.kafka.producer import close_producer, producer_options, start_producer
 
 if TYPE_CHECKING:
-    from agents.settings import Settings
+    from agents.settings.settings import Settings
 
 _START_SECONDS: Final = 20.0
 _SEND_SECONDS: Final = 20.0

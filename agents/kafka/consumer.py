@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from agents.kafka.security import client_options_aiokafka
 
 if TYPE_CHECKING:
-    from agents.settings import Settings
+    from agents.settings.settings import Settings
 
 #: How long the broker may wait for records before it answers a fetch. A partition with records waits so long for the
 #: others of its broker, since one request at a time is under way to each. That is too long for one that was recovered.

@@ -22,12 +22,14 @@ _FINAL: Final = frozenset(
 
 
 def first_cause(error: BaseException) -> BaseException:
+    """The error at the bottom of ``error``."""
     while error.__cause__ is not None:
         error = error.__cause__
     return error
 
 
 def is_final(error: KafkaError) -> bool:
+    """Whether ``error`` comes again however often it is tried."""
     return type(error).__name__ in _FINAL
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aiokafka import ConsumerRecord
 
     from agents.kafka.fetching import Pair
-    from agents.settings import Settings
+    from agents.settings.settings import Settings
 
 _REQUEST_TIMEOUT_MS: Final = 10_000
 _FETCH_BYTES: Final = 4 * 1024 * 1024

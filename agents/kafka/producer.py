@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 from agents.kafka.security import client_options_aiokafka
 
 if TYPE_CHECKING:
-    from agents.settings import Settings
+    from agents.settings.settings import Settings
 
 log = logging.getLogger(__name__)
 

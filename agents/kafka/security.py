@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from agents.exits import Fault
 
 if TYPE_CHECKING:
-    from agents.settings import Settings
+    from agents.settings.settings import Settings
 
 
 def client_options_aiokafka(settings: Settings) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from kafka.errors import KafkaError, NoError, UnknownTopicOrPartitionError, for_
 if TYPE_CHECKING:
     from kafka import KafkaAdminClient
 
-    from agents.settings import Settings
+    from agents.settings.settings import Settings
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from agents.custody import Custody, Reading
 from agents.kafka.bounds import Bounds
 from agents.recovery import Recovered
-from agents.settings import Settings
+from agents.settings.settings import Settings
 from agents.watch import Watch
 from streams.decoding.batch import Batch, Source
 from streams.engine.watermark import TimePolicy

@@ -19,8 +19,8 @@ from streams.standards.model import Standards
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from agents.control import Control
-    from agents.files import StandardsFile
+    from agents.control.topic import Control
+    from agents.files.standards_file import StandardsFile
     from agents.keeper import Keeper
     from agents.outputs import Output
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from agents.status import PartitionStatus, Recoveries, RekeyStatus, State, Transactions, WorkerStatus
+from agents.status.rekeying import RekeyStatus
+from agents.status.worker import PartitionStatus, Recoveries, State, Transactions, WorkerStatus
 from streams.calendars.periods import Period, Window
 from streams.engine.progress import Progress
 from streams.events.event import Reason

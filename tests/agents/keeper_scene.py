@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from agents.kafka.state_topic import state_prefix
 from agents.keeper import Keeper, Tally
 from agents.outputs import Output, Place
-from agents.settings import Settings
+from agents.settings.settings import Settings
 from streams.decoding.batch import Batch, Source
 from streams.engine.watermark import TimePolicy
 from streams.standards.model import Standards

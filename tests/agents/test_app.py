@@ -12,11 +12,11 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from agents.app import MonitorApp, build
-from agents.broker import EmbeddedBroker
+from agents.demo.embedded_broker import EmbeddedBroker
 from agents.exits import Exit, Fault
-from agents.files import NO_FILE
-from agents.settings import Settings
-from agents.status import State
+from agents.files.standards_file import NO_FILE
+from agents.settings.settings import Settings
+from agents.status.worker import State
 from tests.services.loopback import free_ports
 from tests.services.waiting import wait_for_async
 

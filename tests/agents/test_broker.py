@@ -8,10 +8,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from kafka import KafkaProducer
 
-from agents.broker import PARTITIONS, EmbeddedBroker
+from agents.demo.embedded_broker import PARTITIONS, EmbeddedBroker
 from agents.exits import Exit, Fault
-from agents.outgoing import Outgoing
-from agents.producers import Delivery, open_producer
+from agents.sending.delivery import Delivery, open_producer
+from agents.sending.records import Outgoing
 from tests.services.waiting import wait_for
 
 

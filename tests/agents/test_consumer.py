@@ -10,7 +10,7 @@ from aiokafka import TopicPartition
 from faust.types import TP
 
 from agents.partitions import Partitions
-from agents.settings import Settings
+from agents.settings.settings import Settings
 from agents.worker import Worker
 from streams.decoding.batch import Source
 

@@ -9,11 +9,11 @@ import jsonschema
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from agents import control as module
-from agents.control import Control
+from agents.control import topic as module
+from agents.control.topic import Control
 from agents.exits import Exit, Fault
-from agents.files import NO_FILE, StandardsFile
-from agents.settings import Settings
+from agents.files.standards_file import NO_FILE, StandardsFile
+from agents.settings.settings import Settings
 from streams.engine.standards_log import StandardsNeeded
 from streams.standards.load import load
 

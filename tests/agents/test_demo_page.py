@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from agents.snapshot import document
+from agents.web.status_document import document
 from streams.decoding.batch import Batch
 from streams.engine.engine import Engine
 from streams.simulator.floor import events

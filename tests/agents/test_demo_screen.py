@@ -9,9 +9,9 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from agents.demo import standards
+from agents.demo.demonstration import standards
+from agents.demo.publisher import TOPIC
 from agents.demo_screen import PLAIN_WIDTH, Screen
-from agents.floor import TOPIC
 from streams.decoding.batch import Batch
 from streams.engine.engine import Engine
 from streams.simulator.floor import events
@@ -20,7 +20,7 @@ from streams.texts.phrase import Language
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agents.status import WorkerStatus
+    from agents.status.worker import WorkerStatus
     from streams.standards.model import Standards
 
 START_MS = 1_763_900_000_000

@@ -18,8 +18,8 @@ from prometheus_client.core import (
 )
 from prometheus_client.exposition import choose_encoder
 
-from agents.encoding import Encoder
-from agents.exposition import ServiceLevelCollector
+from agents.web.exposition import ServiceLevelCollector
+from agents.web.sample_encoder import Encoder
 from streams.views.levels import StepLevel
 from tests.agents import floor
 from tests.agents.floor import FakeEngine, Floor

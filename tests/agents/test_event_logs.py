@@ -12,9 +12,9 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents import event_logs
-from agents.event_logs import MAX_LINE, EventLog, Line
 from agents.exits import Fault
+from agents.files import event_log
+from agents.files.event_log import MAX_LINE, EventLog, Line
 from streams.decoding.batch import NO_TIMESTAMP
 
 if TYPE_CHECKING:
@@ -95,8 +95,8 @@ def test_lines_do_not_depend_on_how_the_bytes_arrive(content: bytes, cuts: list[
         size = cuts[turn % len(cuts)]
         pieces.append(rest[:size])
         rest, turn = rest[size:], turn + 1
-    whole = list(event_logs._whole_lines(iter([content] if content else []), None))
-    parts = list(event_logs._whole_lines(iter(pieces), None))
+    whole = list(event_log._whole_lines(iter([content] if content else []), None))
+    parts = list(event_log._whole_lines(iter(pieces), None))
     assert b"".join(parts) == b"".join(whole)
     assert all(part.endswith(b"\n") for part in parts[:-1])
 

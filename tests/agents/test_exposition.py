@@ -13,8 +13,8 @@ from prometheus_client import parser as text_parser
 from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.samples import Sample
 
-from agents import exposition
-from agents.status import PartitionStatus, State
+from agents.status.worker import PartitionStatus, State
+from agents.web import exposition
 from streams import conventions
 from streams.conventions import METRICS
 from streams.conventions.metric import Metric

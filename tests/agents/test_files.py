@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from agents.exits import Exit, Fault
-from agents.files import NO_FILE, STDIN, read_standards, read_standards_file
+from agents.files.standards_file import NO_FILE, STDIN, read_standards, read_standards_file
 from streams.standards.load import DEFAULT, load
 
 TEXT: Final = "version: 1\ntimezone: Asia/Shanghai\n"

@@ -8,10 +8,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
-from agents import floor as agents_floor
-from agents.broker import EmbeddedBroker
-from agents.floor import TOPIC, Floor
-from agents.settings import Settings
+from agents.demo import publisher as agents_floor
+from agents.demo.embedded_broker import EmbeddedBroker
+from agents.demo.publisher import TOPIC, Floor
+from agents.settings.settings import Settings
 from streams.simulator.floor import Emission, events
 
 START = 1_763_900_000

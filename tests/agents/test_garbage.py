@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from agents import garbage
 from agents.cli import main
 from agents.cli.run import _serve, _supervise
-from agents.files import NO_FILE
-from agents.settings import Settings
+from agents.files.standards_file import NO_FILE
+from agents.settings.settings import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def test_a_replay_is_collected_while_it_reads(tmp_path: Path) -> None:
         seen.append(gc.isenabled())
         raise KeyboardInterrupt
 
-    with mock.patch("agents.replay.replay", read):
+    with mock.patch("agents.replay.replay.replay", read):
         CliRunner().invoke(main, ["replay", str(log)])
     assert seen == [True]
 

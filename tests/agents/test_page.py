@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from agents import page
+from agents.web import page
 from streams.decoding.batch import Batch
 from streams.engine.engine import Engine
 from streams.events.rejections import Reason
@@ -324,7 +324,7 @@ def test_its_policy_admits_its_own_style_and_script_and_nothing_else(language: L
 
 
 def test_the_script_asks_only_for_texts_that_there_are_and_no_text_is_left_unused() -> None:
-    assets = files("agents").joinpath("assets")
+    assets = files("agents.web").joinpath("assets")
     sources = {item.name: item.read_text("utf-8") for item in assets.iterdir()}
     script = "\n".join(source for name, source in sources.items() if name.endswith(".js"))
     known = {phrase.key for catalogue in (Page, States) for phrase in catalogue}

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError, TopicAuthorizationFailedError
 from kafka.partitioner import DefaultPartitioner
 
-from agents import producers
-from agents.event_logs import EventLog, Line
 from agents.exits import Exit, Fault
-from agents.journal import Journal, state_folder
+from agents.files.event_log import EventLog, Line
 from agents.kafka.admin import Destination
-from agents.outgoing import MAX_RECORD, Outgoing, as_it_is, checked, survey
-from agents.producers import Delivery, Pace, ServicePartitioner
+from agents.sending import delivery
+from agents.sending.delivery import Delivery, Pace, ServicePartitioner
+from agents.sending.journal import Journal, state_folder
+from agents.sending.records import MAX_RECORD, Outgoing, as_it_is, checked, survey
 from streams.events.event import MAX_BYTES, BadEvent, Reason, decode
 
 EVENT = b'{"time":1763900000,"service":"hotline"}'
@@ -131,8 +131,8 @@ class FakeProducer:
 
 @pytest.fixture
 def windows_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(producers, "_WINDOW_RECORDS", 2)
-    monkeypatch.setattr(producers, "_WINDOW_SECONDS", 3600)
+    monkeypatch.setattr(delivery, "_WINDOW_RECORDS", 2)
+    monkeypatch.setattr(delivery, "_WINDOW_SECONDS", 3600)
 
 
 def deliver(delivery: Delivery, lines: range) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from agents import page
-from agents.readiness import obstacles
-from agents.status import State
+from agents.status.readiness import obstacles
+from agents.status.worker import State
+from agents.web import page
 from streams.texts.phrase import Language
 from tests.agents import floor
 from tests.agents.floor import Floor

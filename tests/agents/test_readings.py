@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from agents.readings import read, standards_in_force
+from agents.status.readings import read, standards_in_force
 from streams.calendars.periods import Window
 from streams.slices.ratio import Ratio
 from streams.standards.model import Objective, Service, Standards

@@ -16,7 +16,7 @@ from agents.kafka.bounds import Bounds
 from agents.kafka.state_topic import state_prefix
 from agents.partitions import ANOTHER_GROUP
 from agents.recovery import Recovered, Recovery
-from agents.settings import Settings
+from agents.settings.settings import Settings
 from streams.decoding.batch import NO_TIMESTAMP, Batch, Source
 from streams.engine.progress import NoticeType
 from streams.engine.watermark import TimePolicy

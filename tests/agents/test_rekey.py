@@ -19,7 +19,6 @@ from kafka.errors import GroupAuthorizationFailedError, UnstableOffsetCommitErro
 
 from agents import rekey_position, rekey_tails
 from agents.exits import Exit, Fault
-from agents.producers import ServicePartitioner
 from agents.rekey import Rekeyer, consumer_options
 from agents.rekey_counts import Counts, refusal_of
 from agents.rekey_offsets import Committed, Offsets, group_of
@@ -27,7 +26,8 @@ from agents.rekey_pace import PATIENCE_SECONDS, Pace
 from agents.rekey_position import Finder, NoWay, Position
 from agents.rekey_tails import NOTHING, Newest, StableEnds, Tail, Tails
 from agents.rekey_writer import Placement, transactional_id
-from agents.settings import Settings
+from agents.sending.delivery import ServicePartitioner
+from agents.settings.settings import Settings
 from streams.decoding.batch import Source, record_digest
 from streams.decoding.rekeying import Baseline, Mark
 from streams.standards.load import DEFAULT

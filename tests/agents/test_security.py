@@ -7,7 +7,7 @@ import pytest
 
 from agents.exits import Fault
 from agents.kafka.security import client_options_aiokafka, client_options_kafka_python
-from agents.settings import Settings
+from agents.settings.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agents.sending import Interruption
+from agents.sending.sender import Interruption
 
 if TYPE_CHECKING:
     from types import FrameType

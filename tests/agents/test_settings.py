@@ -6,7 +6,7 @@ import pytest
 
 from agents.cli.run import command
 from agents.exits import Fault
-from agents.settings import SETTINGS, SaslMechanism, SecurityProtocol, Settings
+from agents.settings.settings import SETTINGS, SaslMechanism, SecurityProtocol, Settings
 from streams.slices.histogram import DEFAULT_BOUNDS_US
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agents.status import Recoveries, State, Transactions
+from agents.status.worker import Recoveries, State, Transactions
 from streams import conventions
 from streams.standards.model import Standards
 from streams.views.levels import StepLevel

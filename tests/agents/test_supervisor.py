@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
-from agents import page, supervised
-from agents.status import PartitionStatus, Recoveries, RekeyStatus, State, Transactions, WorkerStatus
+from agents import supervised
+from agents.status.rekeying import RekeyStatus
+from agents.status.worker import PartitionStatus, Recoveries, State, Transactions, WorkerStatus
 from agents.supervised import Told
 from agents.supervisor import Child, Together, _rekeying
+from agents.web import page
 from streams.decoding.batch import Batch
 from streams.engine.engine import Engine
 from streams.texts.phrase import Language

@@ -19,7 +19,7 @@ from agents.kafka.topics import (
     source,
     table,
 )
-from agents.settings import Settings
+from agents.settings.settings import Settings
 
 EVENTS = source("service-events")
 

@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 import pytest
 from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 
-from agents.files import StandardsFile
+from agents.files.standards_file import StandardsFile
 from agents.kafka.bounds import Bounds
 from agents.partitions import Partition
 from agents.upkeep import Upkeep, is_idle, wants

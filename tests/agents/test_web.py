@@ -9,15 +9,15 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from agents.status import State, WorkerStatus
-from agents.web import mount
+from agents.status.worker import State, WorkerStatus
+from agents.web.routes import mount
 from streams.engine.engine import Engine
 from streams.standards.model import Standards
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from agents.status import Observed
+    from agents.status.worker import Observed
 
 RUNNING = WorkerStatus(State.RUNNING, 0.0, "127.0.0.1:9092", (), (), 0.0)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from agents import exposition, page
-from agents.status import Observed
+from agents.status.worker import Observed
+from agents.web import exposition, page
 from streams.texts.phrase import Language
 from tests.agents.floor import NOW_MS
 

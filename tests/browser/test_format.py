@@ -28,7 +28,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
 def formatted(chromium: Chromium, calls: list[str], language: Language = Language.EN) -> list[str]:
     """What each call of the page's functions returns, with plain spaces."""
     texts = json.dumps({phrase.key: phrase.say(language) for phrase in Page})
-    source = files("agents").joinpath("assets/format.js").read_text("utf-8")
+    source = files("agents.web").joinpath("assets/format.js").read_text("utf-8")
     script = f'(() => {{ const LANGUAGE = "{language}", TEXTS = {texts};\n{source}\nreturn [{", ".join(calls)}]; }})()'
 
     async def run() -> Any:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agents.status import PartitionStatus, State
+from agents.status.worker import PartitionStatus, State
 from tests.agents import floor
 from tests.agents.floor import FakeEngine, Floor
 from tests.browser.devtools import BrowserPage, Chromium

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agents.status import State
+from agents.status.worker import State
 from streams.standards.model import Standards
 from tests.agents import floor
 from tests.agents.floor import FakeEngine, Floor

@@ -12,9 +12,9 @@ import orjson
 import pytest
 from click.testing import CliRunner, Result
 
-from agents import files as agents_files
 from agents.cli.check import command, report_schema
 from agents.exits import Fault
+from agents.files import standards_file as agents_files
 from streams.standards.load import DEFAULT
 
 FILES = Path(__file__).parents[1] / "streams" / "standards" / "files"

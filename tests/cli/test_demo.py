@@ -16,9 +16,9 @@ from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
 from agents.cli import main
-from agents.demo import TOPICS, free_port
+from agents.demo.demonstration import TOPICS, free_port
+from agents.demo.publisher import TOPIC
 from agents.exits import Exit, Fault
-from agents.floor import TOPIC
 from tests.services.loopback import HOST, fetch, fetch_json, free_ports
 from tests.services.waiting import wait_for
 from tests.services.worker import SLM

@@ -17,8 +17,8 @@ from click.testing import CliRunner
 from agents.cli import main
 from agents.cli.run import _no_authorities, _read_again
 from agents.exits import Exit
-from agents.files import NO_FILE, StandardsFile
-from agents.settings import Settings
+from agents.files.standards_file import NO_FILE, StandardsFile
+from agents.settings.settings import Settings
 from streams.standards.load import load
 from tests.services.loopback import HOST, free_ports
 

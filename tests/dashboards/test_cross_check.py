@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from agents import exposition
+from agents.web import exposition
 from dashboards import generate
 from streams import conventions
 from streams.decoding.batch import Batch

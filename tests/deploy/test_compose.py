@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from agents.cli import main
-from agents.settings import SETTINGS
+from agents.settings.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agents.cli import COMMANDS
-from agents.settings import SETTINGS
+from agents.settings.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text("utf-8")

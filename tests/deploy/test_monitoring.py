@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from agents.settings import SETTINGS
+from agents.settings.settings import SETTINGS
 from dashboards import publish, service_levels
 from dashboards.alerts import Severity
 from streams import conventions

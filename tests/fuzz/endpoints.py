@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client.parser import text_string_to_metric_families
 
-from agents.web import mount
+from agents.web.routes import mount
 from streams.decoding.batch import Batch
 from streams.engine.engine import Engine
 from tests.agents import floor
@@ -24,7 +24,7 @@ from tests.fuzz.hostile_events import batch
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from agents.status import Observed, WorkerStatus
+    from agents.status.worker import Observed, WorkerStatus
     from streams.standards.model import Standards
 
 _PATHS: Final = ("/", "/api/status", "/metrics", "/health", "/ready")

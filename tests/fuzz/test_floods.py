@@ -10,7 +10,7 @@ import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from agents import exposition, page
+from agents.web import exposition, page
 from streams.calendars.periods import DAY_MS
 from streams.decoding.batch import Batch
 from streams.events import control_records

@@ -78,7 +78,7 @@ def trusting(name: bytes, value: bytes) -> framing._Part:
         ("folding", "streams.state.saving._restore_slices", lambda *_: None),
         ("mappings", "streams.decoding.decode.from_document", lambda document: document["service"]),
         ("standards", "streams.standards.problems.problems.one_line", str),
-        ("endpoints", "agents.page.HEADERS", {}),
+        ("endpoints", "agents.web.page.HEADERS", {}),
         ("floods", "streams.routing.series_catalogue._Admissions.room", lambda *_: True),
     ],
     ids=["checksums", "completeness", "dead letters", "saved slices", "a mapping", "one line", "headers", "caps"],

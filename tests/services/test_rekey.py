@@ -23,7 +23,7 @@ from kafka.partitioner import murmur2
 
 from agents.rekey_offsets import Offsets, group_of
 from agents.rekey_writer import RekeyWriter
-from agents.settings import Settings
+from agents.settings.settings import Settings
 from streams.decoding.batch import Batch, Source
 from streams.decoding.rekeying import Baseline, Mark, rekey
 from tests.services.kafka import Kafka, KafkaCluster
@@ -41,9 +41,9 @@ import asyncio, os, signal, sys
 sys.path.append({str(ROOT)!r})
 from agents import log
 from agents.exits import Fault
-from agents.files import read_standards
+from agents.files.standards_file import read_standards
 from agents.rekey import Rekeyer
-from agents.settings import Settings
+from agents.settings.settings import Settings
 
 async def rekey():
     settings = Settings.resolve(environ=os.environ)

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.event_logs import EventLog
-from agents.replay import document, replay
+from agents.files.event_log import EventLog
+from agents.replay.replay import document, replay
 from streams.calendars.periods import Window
 from streams.decisions.breaches import Decision
 from streams.decoding.batch import Batch

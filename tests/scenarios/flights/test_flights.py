@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from agents.cli.replay import print_tables
-from agents.event_logs import EventLog
-from agents.files import read_standards
-from agents.replay import Replay, document, replay
+from agents.files.event_log import EventLog
+from agents.files.standards_file import read_standards
+from agents.replay.replay import Replay, document, replay
 from streams import conventions
 from streams.engine.watermark import TimePolicy
 from streams.texts.phrase import Language

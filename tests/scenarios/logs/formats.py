@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import yaml
 
-from agents.files import read_standards
+from agents.files.standards_file import read_standards
 from streams.engine.progress import Progress
 from streams.standards.model import Standards
 

@@ -16,9 +16,9 @@ from click.testing import CliRunner
 from agents.cli.check import command as check_command
 from agents.cli.replay import command as replay_command
 from agents.cli.replay import print_tables
-from agents.event_logs import EventLog
+from agents.files.event_log import EventLog
 from agents.reference import LOGS
-from agents.replay import Replay, document, replay
+from agents.replay.replay import Replay, document, replay
 from streams.decoding.batch import Batch
 from streams.decoding.rekeying import rekey
 from streams.engine.engine import Engine

@@ -19,11 +19,11 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector, CollectorRegistry
 from prometheus_client.utils import floatToGoString
 
-from agents.encoding import Encoder
-from agents.readiness import obstacles
-from agents.readings import read as readings_of
-from agents.readings import standards_in_force
-from agents.status import State
+from agents.status.readiness import obstacles
+from agents.status.readings import read as readings_of
+from agents.status.readings import standards_in_force
+from agents.status.worker import State
+from agents.web.sample_encoder import Encoder
 from streams import conventions
 from streams.conventions.labels import Result
 from streams.conventions.metric import Metric, Type
@@ -36,7 +36,7 @@ from streams.views.objectives.standing import Standing
 if TYPE_CHECKING:
     from prometheus_client.core import Metric as MetricFamily
 
-    from agents.status import Observed, PartitionStatus, WorkerStatus
+    from agents.status.worker import Observed, PartitionStatus, WorkerStatus
     from streams.engine.progress import Progress
     from streams.slices.distribution import Distribution
     from streams.slices.ratio import Ratio

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Final
 from aiokafka.errors import KafkaError
 
 from agents.app import build
+from agents.demo.publisher import Floor
 from agents.exits import Exit, Fault
-from agents.files import StandardsFile
-from agents.floor import Floor
+from agents.files.standards_file import StandardsFile
 from streams.standards.load import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agents.app import MonitorApp
-    from agents.settings import Settings
+    from agents.settings.settings import Settings
 
 #: The group of demonstrations; a worker in production on the same Kafka is left alone.
 GROUP: Final = "service-level-monitor-demo"

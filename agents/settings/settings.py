@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agents.exits import Fault
-from agents.setting import LAST_PORT, PREFIX, Kind, Setting, parse
+from agents.settings.setting import LAST_PORT, PREFIX, Kind, Setting, parse
 from streams.slices import histogram
 
 # ruff: noqa: RUF009 - the calls are the rows of the table; what they give is immutable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from streams.views.levels import ObjectiveLevel, Reading, merge
 
 if TYPE_CHECKING:
-    from agents.status import Observed
+    from agents.status.worker import Observed
     from streams.standards.model import Standards
 
 

@@ -20,9 +20,9 @@ from streams.engine.standards_log import StandardsNeeded
 from streams.standards.load import StandardsError, load
 
 if TYPE_CHECKING:
-    from agents.files import StandardsFile
+    from agents.files.standards_file import StandardsFile
     from agents.kafka.appender import Appender
-    from agents.settings import Settings
+    from agents.settings.settings import Settings
     from streams.standards.model import Standards
 
 log = logging.getLogger(__name__)

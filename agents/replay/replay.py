@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from agents.event_logs import EventLog
+from agents.files.event_log import EventLog
 from streams.decisions.breaches import Change, Decision
 from streams.decoding.dead_letters import DeadLetter
 from streams.engine.engine import Engine

@@ -9,16 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from agents.outgoing import BadLine, Outgoing, Prepare
+from agents.sending.records import BadLine, Outgoing, Prepare
 from streams.events.event import BadEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-    from agents.event_logs import EventLog, Line
-    from agents.journal import Journal
-    from agents.producers import Delivery, Pace
+    from agents.files.event_log import EventLog, Line
+    from agents.sending.delivery import Delivery, Pace
+    from agents.sending.journal import Journal
 
 
 class Interruption:

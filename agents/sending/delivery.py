@@ -16,7 +16,7 @@ from agents.exits import Exit, Fault
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agents.outgoing import Outgoing
+    from agents.sending.records import Outgoing
 
 # A window of records is sent while the one before it waits for acknowledgement: at most two are in memory.
 _WINDOWS: Final = 2

@@ -16,9 +16,9 @@ from streams.slices.histogram import DEFAULT_BOUNDS_US
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from agents.exposition import Exposition
-    from agents.settings import Settings
-    from agents.status import Observed
+    from agents.settings.settings import Settings
+    from agents.status.worker import Observed
+    from agents.web.exposition import Exposition
     from streams.engine.engine import Engine
     from streams.texts.phrase import Language
 
@@ -55,7 +55,7 @@ def handler(
     answer: Callable[[web.Request], web.Response], before: Callable[[], Awaitable[None]] | None = None
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     """A handler that gives ``answer`` with the headers that all have; ``before`` is waited for first."""
-    from agents import page  # noqa: PLC0415 - so that a worker without a web server does not load it
+    from agents.web import page  # noqa: PLC0415 - so that a worker without a web server does not load it
 
     async def handle(request: web.Request) -> web.Response:
         if before is not None:
@@ -89,14 +89,14 @@ class Figures:
 
     def status(self, request: web.Request) -> web.Response:
         """The status document."""
-        from agents import page  # noqa: PLC0415
+        from agents.web import page  # noqa: PLC0415
 
         language = language_of(request)
         return self._answer(language, lambda: (page.status_json(self._observed, language), page.JSON))
 
     def metrics(self, request: web.Request) -> web.Response:
         """The exposition, in the format that is asked for."""
-        from agents import exposition  # noqa: PLC0415
+        from agents.web import exposition  # noqa: PLC0415
 
         shown = self._exposition = self._exposition or exposition.Exposition(self._observed, self._bounds_us)
         preferred = exposition.preference(request.headers.get("Accept"))
@@ -133,26 +133,26 @@ def respond(body: bytes, content_type: str, status: int = 200) -> web.Response:
 
 def language_of(request: web.Request) -> Language:
     """The language that a request asks for."""
-    from agents import page  # noqa: PLC0415
+    from agents.web import page  # noqa: PLC0415
 
     return page.choose_language(request.query.get("lang"), request.headers.get("Accept-Language"))
 
 
 def _page(request: web.Request) -> web.Response:
-    from agents import page  # noqa: PLC0415
+    from agents.web import page  # noqa: PLC0415
 
     return respond(page.html(language_of(request)), page.HTML)
 
 
 def _health(observed: Observed, request: web.Request) -> web.Response:
-    from agents import page  # noqa: PLC0415
+    from agents.web import page  # noqa: PLC0415
 
     status, body = page.health(observed, language_of(request))
     return respond(body, page.JSON, status)
 
 
 def _ready(observed: Observed, request: web.Request) -> web.Response:
-    from agents import page  # noqa: PLC0415
+    from agents.web import page  # noqa: PLC0415
 
     status, body = page.ready(observed, language_of(request))
     return respond(body, page.JSON, status)

@@ -14,7 +14,7 @@ from typing import Final
 
 import orjson
 
-from agents.event_logs import EventLog, Line
+from agents.files.event_log import EventLog, Line
 from streams.events.event import MAX_BYTES, BadEvent, Reason, decode
 
 #: Largest record that is sent as it is, in bytes: what brokers take by default, less room for key and headers.

@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from agents import snapshot
-from agents.readiness import ailments, obstacles
+from agents.status.readiness import ailments, obstacles
+from agents.web import status_document
 from streams.texts.catalogues import say
 from streams.texts.page import Page
 from streams.texts.phrase import Language, negotiate
 from streams.texts.states import States
 
 if TYPE_CHECKING:
-    from agents.status import Observed
+    from agents.status.worker import Observed
 
 #: Content type of `/`.
 HTML: Final = "text/html; charset=utf-8"
@@ -66,7 +66,7 @@ def status_json(observed: Observed, language: Language, *, now: float | None = N
 
     ``now`` is in seconds since 1970; without it, the clock is read.
     """
-    return orjson.dumps(snapshot.document(observed, language, time.time() if now is None else now))
+    return orjson.dumps(status_document.document(observed, language, time.time() if now is None else now))
 
 
 def health(observed: Observed, language: Language = Language.EN) -> tuple[int, bytes]:
@@ -98,7 +98,7 @@ def _answer(*, fine: bool, document: dict[str, object]) -> tuple[int, bytes]:
 
 
 def _asset(name: str) -> str:
-    return files("agents").joinpath("assets", name).read_text("utf-8")
+    return files("agents.web").joinpath("assets", name).read_text("utf-8")
 
 
 def _script(language: Language) -> str:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from agents.status import State
+from agents.status.worker import State
 from streams.texts.phrase import Language, Phrase
 from streams.texts.states import States
 
 if TYPE_CHECKING:
-    from agents.status import PartitionStatus, WorkerStatus
+    from agents.status.worker import PartitionStatus, WorkerStatus
 
 _OF_STATES: Final = {
     State.STARTING: States.WORKER_STARTING,

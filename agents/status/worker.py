@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from agents.status.rekeying import RekeyStatus
+
 if TYPE_CHECKING:
-    from streams.decoding.batch import Source
     from streams.engine.engine import Engine
     from streams.standards.model import Standards
 
@@ -90,35 +91,6 @@ class Recoveries:
     count: int = 0
     last_seconds: float | None = None
     last_rows: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RekeyStatus:
-    """What a rekeyer has done since it was started, and how it is.
-
-    Args:
-        partitions: source partitions that it owns.
-        records: written to the rekeyed topic, those that are no events among them.
-        rejected: of these, no events; whoever monitors the topic makes dead letters of them.
-        dropped: not written: records that a mapping drops, and control records.
-        missing: lost by the sources before they were rekeyed.
-        transactions: committed.
-        retries: failures after which something was tried again.
-        lag: records of the owned partitions that are still to be rekeyed; None: not known yet.
-        last_error: what is in its way; None: nothing is.
-        never_found: by topic, paths of its mapping that no record has had since.
-    """
-
-    partitions: tuple[Source, ...] = ()
-    records: int = 0
-    rejected: int = 0
-    dropped: int = 0
-    missing: int = 0
-    transactions: int = 0
-    retries: int = 0
-    lag: int | None = None
-    last_error: str | None = None
-    never_found: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from fractions import Fraction
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from agents.readiness import obstacles
-from agents.readings import Readings, standards_in_force
-from agents.readings import read as readings_of
+from agents.status.readiness import obstacles
+from agents.status.readings import Readings, standards_in_force
+from agents.status.readings import read as readings_of
 from streams.calendars.periods import STANDARD_WINDOWS
 from streams.events.event import Reason
 from streams.mappings.mapping import found_by_none
@@ -27,7 +27,7 @@ from streams.views import levels
 from streams.views.objectives.standing import Standing, Verdict
 
 if TYPE_CHECKING:
-    from agents.status import Observed, PartitionStatus, WorkerStatus
+    from agents.status.worker import Observed, PartitionStatus, WorkerStatus
     from streams.engine.progress import Progress
     from streams.slices.distribution import Distribution
     from streams.slices.ratio import Ratio

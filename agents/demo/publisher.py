@@ -13,7 +13,7 @@ from agents.kafka.security import client_options_aiokafka
 from streams.simulator.floor import Emission, events
 
 if TYPE_CHECKING:
-    from agents.settings import Settings
+    from agents.settings.settings import Settings
 
 #: Where the floor publishes.
 TOPIC: Final = "service-events-demo"

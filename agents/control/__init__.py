@@ -1,0 +1,1 @@
+"""The control topic, which keeps standards and what else the log names."""

@@ -1,0 +1,1 @@
+"""The demonstration: an embedded broker, a simulated floor, and a worker."""

@@ -1,0 +1,1 @@
+"""Files that users write and read: standards, event logs, dead letters."""

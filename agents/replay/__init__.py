@@ -1,0 +1,1 @@
+"""The engine over event logs, without a worker."""

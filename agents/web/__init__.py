@@ -1,0 +1,1 @@
+"""The status page, /metrics, and the rest of what is served over HTTP."""
