@@ -12,8 +12,8 @@ import click
 import pytest
 
 from agents.cli import COMMANDS, main
+from agents.cli.reference import DOCUMENTS, LOGS, RECORDED, SECTIONS, UnknownSectionError, filled
 from agents.files.event_log import EventLog
-from agents.reference import DOCUMENTS, LOGS, RECORDED, SECTIONS, UnknownSectionError, filled
 from agents.replay.replay import replay
 from agents.settings.settings import SETTINGS
 from streams.engine.watermark import TimePolicy

@@ -13,13 +13,13 @@ from agents.exits import Exit
 
 #: Command -> (its module, which has a `command`, and the line shown in the overview). In the order of a user's day.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
-    "run": ("agents.cli.run", "Read events from Kafka and expose service levels."),
-    "demo": ("agents.cli.demo", "See it work: a simulated service floor on a broker inside the process."),
-    "send": ("agents.cli.send", "Publish events from JSON Lines to Kafka."),
-    "topics": ("agents.cli.topics", "Create the topics, or say how they differ from what is needed."),
-    "check": ("agents.cli.check", "Read a standards file, report every error in it, and try it on a log."),
-    "generate": ("agents.cli.generate", "Write dashboards, alert rules and schemas."),
-    "replay": ("agents.cli.replay", "Compute service levels from event logs, without a broker."),
+    "run": ("agents.cli.commands.run", "Read events from Kafka and expose service levels."),
+    "demo": ("agents.cli.commands.demo", "See it work: a simulated service floor on a broker inside the process."),
+    "send": ("agents.cli.commands.send", "Publish events from JSON Lines to Kafka."),
+    "topics": ("agents.cli.commands.topics", "Create the topics, or say how they differ from what is needed."),
+    "check": ("agents.cli.commands.check", "Read a standards file, report every error in it, and try it on a log."),
+    "generate": ("agents.cli.commands.generate", "Write dashboards, alert rules and schemas."),
+    "replay": ("agents.cli.commands.replay", "Compute service levels from event logs, without a broker."),
 }
 
 

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Final
 
 from aiokafka.errors import KafkaError
 
-from agents.app import build
 from agents.demo.publisher import Floor
 from agents.exits import Exit, Fault
 from agents.files.standards_file import StandardsFile
+from agents.worker.monitor import build
 from streams.standards.load import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agents.app import MonitorApp
     from agents.settings.settings import Settings
+    from agents.worker.monitor import MonitorApp
 
 #: The group of demonstrations; a worker in production on the same Kafka is left alone.
 GROUP: Final = "service-level-monitor-demo"

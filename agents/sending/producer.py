@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from kafka import KafkaProducer
 from kafka.errors import KafkaTimeoutError
 
-from agents.kafka.admin import Notice, patiently, client_options
+from agents.kafka.admin import Notice, client_options, patiently
 from agents.sending.delivery import open_producer
 
 if TYPE_CHECKING:

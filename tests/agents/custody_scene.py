@@ -6,11 +6,11 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from agents.custody import Custody, Reading
 from agents.kafka.bounds import Bounds
-from agents.recovery import Recovered
 from agents.settings.settings import Settings
-from agents.watch import Watch
+from agents.worker.partitions.assignment import Custody, Reading
+from agents.worker.partitions.liveness import Watch
+from agents.worker.partitions.recovery import Recovered
 from streams.decoding.batch import Batch, Source
 from streams.engine.watermark import TimePolicy
 from streams.standards.model import Standards
@@ -19,7 +19,7 @@ from tests.agents.clock import now
 from tests.agents.fakes import FakeControl, FakeWriter
 
 if TYPE_CHECKING:
-    from agents.keeper import Keeper
+    from agents.worker.partitions.task import Keeper
 
 T0, T1 = Source("t", 0), Source("t", 1)
 SETTINGS: Final = Settings.resolve({"session_timeout": "10s"})

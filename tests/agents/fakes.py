@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from agents.kafka.batches import Fetched
 from agents.kafka.bounds import Bounds
-from agents.partitions import Partition, Partitions
+from agents.worker.partitions.owned import Partition, Partitions
 from streams.decoding.batch import Batch, LastRecord, Source
 from streams.decoding.dead_letters import DeadLetter
 from streams.engine.engine import Advanced
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from agents.control.topic import Control
     from agents.files.standards_file import StandardsFile
-    from agents.keeper import Keeper
-    from agents.outputs import Output
+    from agents.worker.partitions.task import Keeper
+    from agents.worker.transactions.outputs import Output
 
 
 @dataclass(eq=False)

@@ -7,9 +7,9 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from agents.kafka.state_topic import state_prefix
-from agents.keeper import Keeper, Tally
-from agents.outputs import Output, Place
 from agents.settings.settings import Settings
+from agents.worker.partitions.task import Keeper, Tally
+from agents.worker.transactions.outputs import Output, Place
 from streams.decoding.batch import Batch, Source
 from streams.engine.watermark import TimePolicy
 from streams.standards.model import Standards

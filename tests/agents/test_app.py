@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from agents.app import MonitorApp, build
 from agents.demo.embedded_broker import EmbeddedBroker
 from agents.exits import Exit, Fault
 from agents.files.standards_file import NO_FILE
 from agents.settings.settings import Settings
 from agents.status.worker import State
+from agents.worker.monitor import MonitorApp, build
 from tests.services.loopback import free_ports
 from tests.services.waiting import wait_for_async
 
@@ -148,7 +148,7 @@ def test_a_worker_that_makes_no_progress_says_so_and_ends_with_code_4(
         await until(lambda: monitor.status().state is State.STALLED, "the worker to be stalled")
         await run
 
-    monkeypatch.setattr("agents.ingest.Ingest.take", never)
+    monkeypatch.setattr("agents.worker.partitions.ingest.Ingest.take", never)
     with pytest.raises(Fault, match=r"events/\d has had unread records, or an .*no progress for \d s") as caught:
         asyncio.run(scenario())
     assert caught.value.exit_code == Exit.STALLED

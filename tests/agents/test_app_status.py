@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 
-from agents.app import MonitorApp, build
-from agents.endings import fault_of
 from agents.exits import Exit, Fault
 from agents.files.standards_file import NO_FILE, StandardsFile
 from agents.kafka.bounds import Bounds
-from agents.partitions import LogTruncated, Partition
 from agents.settings.settings import Settings
 from agents.status.worker import State
 from agents.web.exposition import render
+from agents.worker.faults import fault_of
+from agents.worker.monitor import MonitorApp, build
+from agents.worker.partitions.owned import LogTruncated, Partition
 from streams.decoding.batch import Source
 from streams.engine.standards_log import ProposedStandards
 from streams.events.rejections import Reason

@@ -8,7 +8,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
-from agents.batches import BatchSchema
+from agents.worker.faust.schema import BatchSchema
 from tests.agents.fakes import fetched
 
 

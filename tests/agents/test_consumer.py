@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from aiokafka import TopicPartition
 from faust.types import TP
 
-from agents.partitions import Partitions
 from agents.settings.settings import Settings
-from agents.worker import Worker
+from agents.worker.faust.app import Worker
+from agents.worker.partitions.owned import Partitions
 from streams.decoding.batch import Source
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from agents.consumer import Consumer
+    from agents.worker.faust.consumer import Consumer
 
 FIRST, SECOND = TP("events", 0), TP("events", 1)
 #: Longer than a test waits where nothing has to be waited for.

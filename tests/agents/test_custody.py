@@ -7,9 +7,9 @@ import asyncio
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from agents import custody as custody_module
-from agents import keeper as keeper_module
-from agents import takeovers as takeovers_module
+from agents.worker.partitions import assignment as custody_module
+from agents.worker.partitions import recoveries as takeovers_module
+from agents.worker.partitions import task as keeper_module
 from streams.decoding.batch import Batch
 from tests.agents.clock import CLOCK, now, run
 from tests.agents.custody_scene import LONG, SESSION, T0, T0_MS, T1, Scene

@@ -7,11 +7,11 @@ import asyncio
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from agents import custody as custody_module
-from agents import keeper as keeper_module
-from agents import takeovers as takeovers_module
 from agents.exits import Exit, Fault
-from agents.transactions import Fenced, Refused
+from agents.worker.partitions import assignment as custody_module
+from agents.worker.partitions import recoveries as takeovers_module
+from agents.worker.partitions import task as keeper_module
+from agents.worker.transactions.writer import Fenced, Refused
 from tests.agents.clock import CLOCK, now, run
 from tests.agents.custody_scene import LONG, SESSION, T0, T1, Scene
 

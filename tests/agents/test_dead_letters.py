@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.dead_letters import records
 from streams.decoding.dead_letters import RAW_BYTES, DeadLetter, encode_lines
 from streams.events.rejections import Reason
+from streams.records.dead_letters import records
 
 SCHEMA = json.loads(files("agents").joinpath("schemas", "dead-letters.v1.schema.json").read_text("utf-8"))
 
@@ -76,7 +76,7 @@ def test_records_are_bounded_and_hold_every_letter_in_order(
 ) -> None:
     letters = [letter(number, detail=count * sign) for number, (count, sign) in enumerate(details)]
     most = data.draw(st.integers(1, 600))
-    with mock.patch("agents.dead_letters.RECORD_BYTES", most):
+    with mock.patch("streams.records.dead_letters.RECORD_BYTES", most):
         made = list(records(encode_lines(letters)))
     found = [decode(record)["letters"] for record in made]
     assert [one["offset"] for run in found for one in run] == list(range(len(letters)))

@@ -9,9 +9,9 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from agents.cli.terminal.screen import PLAIN_WIDTH, Screen
 from agents.demo.demonstration import standards
 from agents.demo.publisher import TOPIC
-from agents.demo_screen import PLAIN_WIDTH, Screen
 from streams.decoding.batch import Batch
 from streams.engine.engine import Engine
 from streams.simulator.floor import events

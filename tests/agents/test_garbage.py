@@ -11,9 +11,8 @@ from unittest import mock
 import pytest
 from click.testing import CliRunner
 
-from agents import garbage
-from agents.cli import main
-from agents.cli.run import _serve, _supervise
+from agents.cli import garbage, main
+from agents.cli.commands.run import _serve, _supervise
 from agents.files.standards_file import NO_FILE
 from agents.settings.settings import Settings
 
@@ -57,7 +56,7 @@ def test_a_worker_is_collected_while_it_reads() -> None:
         seen.append(gc.isenabled())
 
     garbage.begin()
-    with mock.patch("agents.app.build", return_value=mock.Mock(run=run)):
+    with mock.patch("agents.worker.monitor.build", return_value=mock.Mock(run=run)):
         asyncio.run(_serve(Settings.resolve({}), NO_FILE))
     assert seen == [True]
 
@@ -71,8 +70,8 @@ def test_a_supervisor_is_collected_while_it_watches() -> None:
 
     garbage.begin()
     with (
-        mock.patch("agents.supervisor.Supervisor", return_value=mock.Mock(run=run)),
-        mock.patch("agents.log.configure"),
+        mock.patch("agents.worker.supervision.supervisor.Supervisor", return_value=mock.Mock(run=run)),
+        mock.patch("agents.cli.log.configure"),
     ):
         _supervise(Settings.resolve({}), NO_FILE)
     assert seen == [True]

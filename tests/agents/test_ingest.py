@@ -7,8 +7,8 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from agents.exits import Exit, Fault
-from agents.ingest import FoldError, Ingest
 from agents.kafka.bounds import Bounds
+from agents.worker.partitions.ingest import FoldError, Ingest
 from streams.decoding.batch import Source
 from tests.agents.fakes import FakeKeeper, as_fake, fake_keeper, fetched, folded, partitions_of
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from agents.kafka.batches import Fetched
-    from agents.keeper import Keeper
-    from agents.partitions import Partition
+    from agents.worker.partitions.owned import Partition
+    from agents.worker.partitions.task import Keeper
 
 T0 = Source("t", 0)
 

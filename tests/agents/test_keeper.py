@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from agents import keeper as module
 from agents.exits import Exit, Fault
-from agents.keeper import LINGER_SECONDS
+from agents.worker.partitions import task as module
+from agents.worker.partitions.task import LINGER_SECONDS
 from streams.events import control_records
 from streams.texts.states import States
 from tests.agents.clock import CLOCK, now, run

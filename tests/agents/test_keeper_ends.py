@@ -9,9 +9,9 @@ from typing import Final
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from agents import keeper as module
-from agents.keeper import LINGER_SECONDS, Keeper
-from agents.transactions import Fenced, Refused
+from agents.worker.partitions import task as module
+from agents.worker.partitions.task import LINGER_SECONDS, Keeper
+from agents.worker.transactions.writer import Fenced, Refused
 from tests.agents.clock import CLOCK, now, run
 from tests.agents.keeper_scene import JUNK, LONG, SETTINGS, Scene, event, letters, rows, slices
 

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from agents import log
+from agents.cli import log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

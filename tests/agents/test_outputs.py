@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.kafka.state_topic import state_prefix
-from agents.outputs import Output, Place
 from agents.settings.settings import Settings
+from agents.worker.transactions.outputs import Output, Place
 from streams.decisions.breaches import Cause, Change, Decision
 from streams.decoding.batch import Source
 from streams.decoding.dead_letters import DeadLetter, encode_lines

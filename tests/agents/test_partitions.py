@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from agents.kafka.batches import Fetched
 from agents.kafka.bounds import Bounds
-from agents.partitions import LogTruncated, Partition, Partitions
+from agents.worker.partitions.owned import LogTruncated, Partition, Partitions
 from streams.decoding.batch import Source
 from streams.engine.standards_log import ProposedStandards
 from tests.agents.fakes import as_fake, fake_keeper, fetched, folded, partitions_of
 
 if TYPE_CHECKING:
-    from agents.keeper import Keeper
+    from agents.worker.partitions.task import Keeper
 
 T0, T1 = Source("t", 0), Source("t", 1)
 

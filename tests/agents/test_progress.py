@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from agents.progress import is_terminal, record_progress
+from agents.cli.terminal.progress import is_terminal, record_progress
 
 
 class Terminal(io.StringIO):

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from agents import recovery as module
 from agents.exits import Exit, Fault
 from agents.kafka.bounds import Bounds
 from agents.kafka.state_topic import state_prefix
-from agents.partitions import ANOTHER_GROUP
-from agents.recovery import Recovered, Recovery
 from agents.settings.settings import Settings
+from agents.worker.partitions import recovery as module
+from agents.worker.partitions.owned import ANOTHER_GROUP
+from agents.worker.partitions.recovery import Recovered, Recovery
 from streams.decoding.batch import NO_TIMESTAMP, Batch, Source
 from streams.engine.progress import NoticeType
 from streams.engine.watermark import TimePolicy

@@ -17,17 +17,17 @@ from aiokafka.errors import (
 )
 from kafka.errors import GroupAuthorizationFailedError, UnstableOffsetCommitError
 
-from agents import rekey_position, rekey_tails
 from agents.exits import Exit, Fault
-from agents.rekey import Rekeyer, consumer_options
-from agents.rekey_counts import Counts, refusal_of
-from agents.rekey_offsets import Committed, Offsets, group_of
-from agents.rekey_pace import PATIENCE_SECONDS, Pace
-from agents.rekey_position import Finder, NoWay, Position
-from agents.rekey_tails import NOTHING, Newest, StableEnds, Tail, Tails
-from agents.rekey_writer import Placement, transactional_id
 from agents.sending.delivery import ServicePartitioner
 from agents.settings.settings import Settings
+from agents.worker.rekey import position, tails
+from agents.worker.rekey.counts import Counts, refusal_of
+from agents.worker.rekey.offsets import Committed, Offsets, group_of
+from agents.worker.rekey.pace import PATIENCE_SECONDS, Pace
+from agents.worker.rekey.position import Finder, NoWay, Position
+from agents.worker.rekey.rekeyer import Rekeyer, consumer_options
+from agents.worker.rekey.tails import NOTHING, Newest, StableEnds, Tail, Tails
+from agents.worker.rekey.writer import Placement, transactional_id
 from streams.decoding.batch import Source, record_digest
 from streams.decoding.rekeying import Baseline, Mark
 from streams.standards.load import DEFAULT
@@ -213,7 +213,7 @@ class Log:
         return Record(topic, partition, offset, offset, value_at(offset))
 
     def find(self, monkeypatch: pytest.MonkeyPatch, partitions: int = 2) -> Position:
-        monkeypatch.setattr(rekey_position, "record_at", self.record_at)
+        monkeypatch.setattr(position, "record_at", self.record_at)
         offsets = Offsets(SETTINGS)
         monkeypatch.setattr(offsets, "committed", self.committed_offset)
         finder = Finder(SETTINGS, self, offsets, cast("Tails", self))
@@ -308,7 +308,7 @@ def test_one_reading_of_the_rekeyed_topic_serves_all_who_called_before_it_began(
     async def second_began() -> bool:
         return len(readings) == 2
 
-    monkeypatch.setattr(rekey_tails.Tails, "_read", read)
+    monkeypatch.setattr(tails.Tails, "_read", read)
     assert asyncio.run(scene()) == [1, 2, 2, 2]
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agents.cli.run import command
+from agents.cli.commands.run import command
 from agents.exits import Fault
 from agents.settings.settings import SETTINGS, SaslMechanism, SecurityProtocol, Settings
 from streams.slices.histogram import DEFAULT_BOUNDS_US

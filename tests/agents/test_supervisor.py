@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
-from agents import supervised
 from agents.status.rekeying import RekeyStatus
 from agents.status.worker import PartitionStatus, Recoveries, State, Transactions, WorkerStatus
-from agents.supervised import Told
-from agents.supervisor import Child, Together, _rekeying
 from agents.web import page
+from agents.worker.supervision import supervised
+from agents.worker.supervision.supervised import Told
+from agents.worker.supervision.supervisor import Child, Together, _rekeying
 from streams.decoding.batch import Batch
 from streams.engine.engine import Engine
 from streams.texts.phrase import Language

@@ -6,9 +6,9 @@ from typing import Any, Final
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from agents import takeovers as module
 from agents.exits import Exit, Fault
-from agents.takeovers import Takeovers
+from agents.worker.partitions import recoveries as module
+from agents.worker.partitions.recoveries import Takeovers
 from streams.decoding.batch import Source
 from tests.agents.clock import CLOCK, run
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from agents.cli.topic_choice import topic_of_replay, topic_of_sample
 from agents.exits import Fault
-from agents.topic_choice import topic_of_replay, topic_of_sample
 from streams.standards.load import load
 
 MAPPING = "{service: {value: a}, time: {path: t}}"

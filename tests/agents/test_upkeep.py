@@ -10,8 +10,8 @@ from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 
 from agents.files.standards_file import StandardsFile
 from agents.kafka.bounds import Bounds
-from agents.partitions import Partition
-from agents.upkeep import Upkeep, is_idle, wants
+from agents.worker.partitions.control_records import Upkeep, is_idle, wants
+from agents.worker.partitions.owned import Partition
 from streams.decoding.batch import Source
 from streams.engine.standards_log import ProposedStandards
 from streams.events import control_records

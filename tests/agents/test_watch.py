@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.watch import Moving, Stuck, Watch
+from agents.worker.partitions.liveness import Moving, Stuck, Watch
 from streams.decoding.batch import Source
 
 STALL, SESSION = 60.0, 10.0

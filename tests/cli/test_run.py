@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from agents.cli import main
-from agents.cli.run import _no_authorities, _read_again
+from agents.cli.commands.run import _no_authorities, _read_again
 from agents.exits import Exit
 from agents.files.standards_file import NO_FILE, StandardsFile
 from agents.settings.settings import Settings
@@ -121,7 +121,7 @@ def told(*words):
     read(*words)
 ssl.SSLContext.load_default_certs = told
 run._configure_log()
-import agents.app, agents.supervisor
+import agents.worker.monitor, agents.worker.supervision.supervisor
 """
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ran.stdout.split() == [os.devnull]

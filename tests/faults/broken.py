@@ -21,7 +21,7 @@ saving._partition_row = _broken
     # Dead letters go out in a transaction of their own, before the one that carries the state.
     "letters-apart": """
 import asyncio
-import agents.transactions as transactions
+import agents.worker.transactions.writer as transactions
 async def _write(self, outputs):
     letters = [output for output in outputs if output.topic.endswith("dead-letters")]
     others = [output for output in outputs if not output.topic.endswith("dead-letters")]
@@ -35,7 +35,7 @@ transactions.TransactionalWriter.write = _write
 """,
     # State is written without a transaction around it and what goes with it.
     "no-transactions": """
-import agents.transactions as transactions
+import agents.worker.transactions.writer as transactions
 transactions.TransactionalWriter = transactions.PlainWriter
 """,
 }

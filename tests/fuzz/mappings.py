@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
-from agents.sample_lines import lines
+from agents.cli.terminal.sample import lines
 from streams.decoding.decode import decode_values
 from streams.events.event import BadEvent, Reason, parse_document
 from streams.events.rejections import Unreadable

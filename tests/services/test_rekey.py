@@ -21,9 +21,9 @@ from kafka import TopicPartition as Partition
 from kafka.errors import RetriableError
 from kafka.partitioner import murmur2
 
-from agents.rekey_offsets import Offsets, group_of
-from agents.rekey_writer import RekeyWriter
 from agents.settings.settings import Settings
+from agents.worker.rekey.offsets import Offsets, group_of
+from agents.worker.rekey.writer import RekeyWriter
 from streams.decoding.batch import Batch, Source
 from streams.decoding.rekeying import Baseline, Mark, rekey
 from tests.services.kafka import Kafka, KafkaCluster
@@ -42,7 +42,7 @@ sys.path.append({str(ROOT)!r})
 from agents import log
 from agents.exits import Fault
 from agents.files.standards_file import read_standards
-from agents.rekey import Rekeyer
+from agents.worker.rekey.rekeyer import Rekeyer
 from agents.settings.settings import Settings
 
 async def rekey():

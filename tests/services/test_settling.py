@@ -17,9 +17,9 @@ from kafka.admin._transactions import AbortTransactionSpec
 
 from agents.kafka.log_reader import read_committed, read_range
 from agents.kafka.producer import close_producer, producer_options
-from agents.outputs import Output
 from agents.settings.settings import Settings
-from agents.transactions import TransactionalWriter, transactional_id
+from agents.worker.transactions.outputs import Output
+from agents.worker.transactions.writer import TransactionalWriter, transactional_id
 from streams.decoding.batch import Source
 from tests.services.kafka import KafkaCluster
 from tests.services.parts import require

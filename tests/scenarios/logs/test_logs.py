@@ -13,11 +13,11 @@ from collections.abc import Sequence
 import pytest
 from click.testing import CliRunner
 
-from agents.cli.check import command as check_command
-from agents.cli.replay import command as replay_command
-from agents.cli.replay import print_tables
+from agents.cli.commands.check import command as check_command
+from agents.cli.commands.replay import command as replay_command
+from agents.cli.commands.replay import print_tables
+from agents.cli.reference import LOGS
 from agents.files.event_log import EventLog
-from agents.reference import LOGS
 from agents.replay.replay import Replay, document, replay
 from streams.decoding.batch import Batch
 from streams.decoding.rekeying import rekey

@@ -1,0 +1,180 @@
+"""`slm check`: read standards files and report every problem in them, and what they make of a log; for all readers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import msgspec
+
+from agents.exits import Exit, Fault
+from streams.sampling.sample import Sample
+from streams.standards.model import Standards
+from streams.standards.problems.problems import Problem, StandardsError
+
+#: Version of the report, and characters of the digest that people are shown.
+VERSION: Final = 1
+_SHORT: Final = 12
+
+
+class FileReport(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What came of one file: counts and digest where `ok`, else its `problems`, or why it is `unreadable`."""
+
+    file: str
+    ok: bool
+    digest: str | None = None
+    services: int | None = None
+    steps: int | None = None
+    objectives: int | None = None
+    problems: tuple[Problem, ...] = ()
+    unreadable: str | None = None
+
+
+class Report(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Outcome of `slm check --json`: the files in the order in which they were given, and a log if one was sampled.
+
+    ``ok`` is about the files alone; a sample says for itself whether it is.
+    """
+
+    version: int
+    ok: bool
+    files: tuple[FileReport, ...]
+    sample: Sample | None = None
+
+
+def report_schema() -> dict[str, Any]:
+    """JSON Schema of `Report`, committed as agents/schemas/check.v1.schema.json."""
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Report of slm check --json, version 1"}
+    schema: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(Report)))
+    return {**head, **schema}
+
+
+@click.command
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--sample", "log", metavar="LOG", help="Show what the one FILE makes of the first records of this log.")
+@click.option("--topic", help="Topic that the sample is of. Default: the one that is mapped, or else service-events.")
+@click.option(
+    "--records", default=10_000, show_default=True, metavar="N", type=click.IntRange(1), help="Records to sample."
+)
+@click.option("--json", "as_json", is_flag=True, help="Report on standard output as JSON, by check.v1.schema.json.")
+def command(files: tuple[Path, ...], log: str | None, topic: str | None, records: int, *, as_json: bool) -> None:
+    """Read standards files and report every problem in them.
+
+    FILE is YAML; - is standard input. Each problem is one line on standard error: where, what was found, the rule that
+    it breaks, what to write instead. The JSON Schema of the report is written by `slm generate schema`.
+
+    With --sample it shows the events that the first records of a log become, what does not become one and why, which
+    values are left out, and how often each path, condition and table of the topic's mapping finds something. LOG is
+    JSON Lines, plain, gzip or zstd; - is standard input.
+
+    Exit codes: 0 every file is good; 1 nothing in the sample is an event, or no record of it has one of the mapping's
+    paths; 2 a file has problems or cannot be read.
+    """
+    _refuse_mixture(files, log, topic)
+    checked = [_check(path) for path in files]
+    reports = [report for report, _ in checked]
+    standards = checked[0][1]
+    if not as_json:
+        _write_lines(reports)
+    sample = None if log is None or standards is None else _sample(standards, log, topic, records)
+    if as_json:
+        _write_json(reports, sample)
+    elif sample is not None:
+        _write_sample(sample)
+    if not all(report.ok for report in reports):
+        sys.exit(Exit.USAGE)
+    if sample is not None and not sample.ok:
+        sys.exit(Exit.NEGATIVE)
+
+
+def _refuse_mixture(files: Sequence[Path], log: str | None, topic: str | None) -> None:
+    """Raise what click raises for arguments that do not go together."""
+    if log is None and topic is not None:
+        raise click.UsageError("--topic says what a sample is of; give the log with --sample.")
+    if log is not None and len(files) > 1:
+        raise click.UsageError("--sample takes one FILE, whose mapping it shows.")
+    if log == "-" and str(files[0]) == "-":
+        raise click.UsageError("standard input is either FILE or the sample; give a path for one of them.")
+
+
+def _sample(standards: Standards, log: str, topic: str | None, records: int) -> Sample:
+    """Look at the first records of ``log``. Raises `Fault` where it cannot be read, or its topic is not known."""
+    from itertools import islice
+
+    from agents.cli.topic_choice import topic_of_sample
+    from agents.files.event_log import EventLog
+    from streams.sampling.sampler import Sampler
+
+    chosen, source = topic_of_sample(standards, topic), EventLog(log)
+    sampler = Sampler(standards.mappings.get(chosen))
+    for line in islice(source.lines(), records):
+        sampler.add(line.number, line.raw)
+    return sampler.sample(source.name, chosen)
+
+
+def _write_sample(sample: Sample) -> None:
+    from agents.cli.terminal.sample import complaint, lines
+
+    for line in lines(sample):
+        click.echo(line)
+    if said := complaint(sample):
+        click.echo(f"slm: {said}", err=True)
+
+
+def _check(path: Path) -> tuple[FileReport, Standards | None]:
+    """What came of the file at ``path``, and its standards if it is good."""
+    from agents.files.standards_file import display_name, read_bytes
+    from streams.standards.load import load
+
+    file = display_name(path)
+    try:
+        standards = load(read_bytes(path), file=file)
+    except Fault as fault:
+        return FileReport(file, ok=False, unreadable=fault.message), None
+    except StandardsError as error:
+        return FileReport(file, ok=False, problems=error.problems), None
+    services = standards.services.values()
+    report = FileReport(
+        file,
+        ok=True,
+        digest=standards.digest,
+        services=len(services),
+        steps=sum(len(service.steps) for service in services),
+        objectives=sum(len(service.objectives) for service in services),
+    )
+    return report, standards
+
+
+def _write_json(reports: Sequence[FileReport], sample: Sample | None) -> None:
+    import orjson
+
+    report = Report(VERSION, ok=all(each.ok for each in reports), files=tuple(reports), sample=sample)
+    click.echo(orjson.dumps(msgspec.to_builtins(report), option=orjson.OPT_INDENT_2))
+
+
+def _write_lines(reports: Sequence[FileReport]) -> None:
+    for report in reports:
+        if report.ok:
+            click.echo(_good(report))
+        elif report.unreadable is not None:
+            click.echo(report.unreadable, err=True)
+        for problem in report.problems:
+            click.echo(str(problem), err=True)
+    from agents.files.standards_file import count
+
+    if problems := sum(len(report.problems) for report in reports):
+        click.echo(count(problems, "problem"), err=True)
+
+
+def _good(report: FileReport) -> str:
+    from agents.files.standards_file import count
+
+    counts = (
+        count(report.services or 0, "service"),
+        count(report.steps or 0, "step"),
+        count(report.objectives or 0, "objective"),
+    )
+    return f"{report.file}: good: {', '.join(counts)}, digest {(report.digest or '')[:_SHORT]}"

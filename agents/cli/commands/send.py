@@ -1,0 +1,310 @@
+"""`slm send`: publish event logs to Kafka, and go on where an interrupted attempt stopped."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from agents.cli.options import connection_options, resolve
+from agents.exits import Exit, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from rich.progress import Progress
+
+    from agents.files.event_log import EventLog
+    from agents.kafka.admin import Destination
+    from agents.sending.delivery import Producer
+    from agents.sending.journal import Journal
+    from agents.sending.records import BadLine, Prepare, Survey
+    from agents.sending.sender import Interruption, Sent
+    from agents.settings.settings import Settings
+
+# Moving a progress bar costs more than sending an event does.
+_LINES_PER_STEP: Final = 2_000
+_FIRST_NOTICE_SECONDS: Final = 5.0
+
+
+@click.command("send")
+@click.argument("files", metavar="FILE…|-", nargs=-1, required=True)
+@click.option("--topic", metavar="NAME", help="Topic to send to. [default: the one that the settings name]")
+@click.option("--rate", metavar="N", type=click.FloatRange(min=0, min_open=True), help="At most N events a second.")
+@click.option("--restart", is_flag=True, help="Send everything, whatever an earlier attempt has sent.")
+@click.option("--as-is", is_flag=True, help="Send every line unchecked and unchanged, without adding ids.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@connection_options
+def command(
+    files: tuple[str, ...],
+    topic: str | None,
+    rate: float | None,
+    *,
+    restart: bool,
+    as_is: bool,
+    as_json: bool,
+    config: Path | None,
+    **options: object,
+) -> None:
+    """Publish the events of JSON Lines files (plain, .gz or .zst), or of standard input (-).
+
+    Files are read to their end first: if a line is not an event, every such line is named and nothing is sent. An event
+    without an id gets one, from the content of its file and its line, so that sending a file twice counts nothing
+    twice. A file that has grown is another file: send what is new.
+
+    An interrupted send goes on where it stopped when the command is given again. Lines of standard input are sent as
+    they come; those that are no events are named and left out, and the exit code is 1.
+    """
+    settings = resolve({**options, "topics": topic}, config)
+    job = Job(settings, _topic(settings), rate, restart=restart, as_is=as_is)
+    code = job.run(files)
+    click.echo(job.as_json() if as_json else job.summary())
+    sys.exit(code)
+
+
+def _topic(settings: Settings) -> str:
+    if len(settings.topics) > 1:
+        message = f"several topics are set ({', '.join(settings.topics)}); say which one with --topic"
+        raise Fault(message)
+    return settings.topics[0]
+
+
+@dataclass(slots=True)
+class Job:
+    """One run of the command; afterwards it can tell what became of each log."""
+
+    settings: Settings
+    topic: str
+    rate: float | None
+    restart: bool
+    as_is: bool
+    seconds: float = 0.0
+    logs: list[Sent] = field(default_factory=list)
+
+    def run(self, files: Sequence[str]) -> Exit:
+        """Survey all files, refuse bad ones, then send one log after another.
+
+        Raises:
+            Fault: a log cannot be read or is bad, or Kafka is not there or does not take the records.
+        """
+        from agents.sending.sender import Interruption
+
+        with Interruption() as interruption:
+            try:
+                return self._run(_logs(files), interruption)
+            except KeyboardInterrupt:
+                _say("stopped at once; lines under way may have been sent: their ids make that harmless")
+                return Exit.INTERRUPTED
+
+    def _run(self, logs: list[EventLog], interruption: Interruption) -> Exit:
+        from agents.kafka.admin import administration, destination
+        from agents.sending.producer import producing
+
+        try:
+            surveys = {log.path: self._survey(log, interruption) for log in logs if not log.is_stdin}
+        except KeyboardInterrupt:
+            _say("stopped before anything was sent")
+            return Exit.INTERRUPTED
+        _refuse(list(surveys.values()), as_is=self.as_is)
+        with administration(self.settings, _say) as admin:
+            where = destination(admin, self.topic)
+        with producing(self.settings, _say) as producer:
+            begun = time.monotonic()
+            for log in logs:
+                try:
+                    self._send(log, surveys.get(log.path), where, producer, interruption)
+                finally:
+                    self.seconds = time.monotonic() - begun
+                if interruption.requested:
+                    return Exit.INTERRUPTED
+        return Exit.NEGATIVE if any(sent.bad for sent in self.logs) else Exit.DONE
+
+    def _prepare(self, survey: Survey | None) -> Prepare:
+        from agents.sending.records import as_it_is, checked
+
+        return as_it_is if self.as_is else checked(survey.mark if survey else None)
+
+    def _survey(self, log: EventLog, interruption: Interruption) -> Survey:
+        from agents.sending.records import survey
+
+        with _progress(f"reading {log.name}", None) as moved, interruption.waiting():
+            return survey(log, self._prepare(None), moved)
+
+    def _send(
+        self,
+        log: EventLog,
+        survey: Survey | None,
+        where: Destination,
+        producer: Producer,
+        interruption: Interruption,
+    ) -> None:
+        from agents.sending.delivery import Delivery, Pace
+        from agents.sending.sender import Sending, Sent, keep
+
+        journal = None if survey is None else self._journal(log, survey, where)
+        if journal and self.restart:
+            journal.write(0)
+        sent = Sent(log.name, resumed_after=journal.read() if journal else 0)
+        self.logs.append(sent)
+        total = survey.lines if survey else None
+        if survey and _resumed(sent, survey):
+            return
+        with _progress(f"sending {log.name}", total, sent.resumed_after) as moved:
+            pace = Pace(self.rate, sleep=interruption.sleep)
+            delivery = Delivery(
+                producer, self.topic, acknowledged=keep(journal, sent), waiting=self._silence(interruption)
+            )
+            sending = Sending(self._prepare(survey), pace, interruption, moved, _say_bad)
+            try:
+                sending.send(log, delivery, sent, last_line=total)
+            finally:
+                _say_resumable(log, sent, total)
+        if survey and not sent.interrupted:
+            _check_unchanged(log, survey)
+
+    def _journal(self, log: EventLog, survey: Survey, where: Destination) -> Journal:
+        from agents.sending.journal import Journal, state_folder
+
+        variant = "as-is" if self.as_is else ""
+        return Journal(state_folder(os.environ), log.name, survey.content, where, survey.lines, variant)
+
+    def _silence(self, interruption: Interruption) -> Callable[[float], None]:
+        """What to do while the brokers are silent: say so, less and less often, and obey a request to stop."""
+        notice_at = _FIRST_NOTICE_SECONDS
+
+        def silent(seconds: float) -> None:
+            nonlocal notice_at
+            if interruption.requested and seconds >= _FIRST_NOTICE_SECONDS:
+                raise KeyboardInterrupt
+            if seconds >= notice_at:
+                notice_at *= 2
+                _say(f"Kafka at {self.settings.broker} has not acknowledged for {seconds:.0f} s; still trying")
+
+        return silent
+
+    @property
+    def sent(self) -> int:
+        """Records acknowledged in this run."""
+        return sum(log.sent for log in self.logs)
+
+    def summary(self) -> str:
+        """One line for people."""
+        from agents.files.standards_file import count
+
+        what = count(self.sent, "line" if self.as_is else "event")
+        speed = f" ({self.sent / self.seconds:,.0f}/s)" if self.seconds and self.sent else ""
+        line = f"sent {what} to {self.topic} at {self.settings.broker} in {self.seconds:.1f} s{speed}"
+        bad = sum(log.bad for log in self.logs)
+        return line + (f"; left out {count(bad, 'bad line')}" if bad else "")
+
+    def as_json(self) -> str:
+        """The same for programs; seconds are seconds."""
+        import orjson
+
+        document = {
+            "topic": self.topic,
+            "broker": self.settings.broker,
+            "sent": self.sent,
+            "bad": sum(log.bad for log in self.logs),
+            "seconds": round(self.seconds, 3),
+            "interrupted": any(log.interrupted for log in self.logs),
+            "logs": self.logs,
+        }
+        return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
+
+
+def _logs(files: Sequence[str]) -> list[EventLog]:
+    from agents.files.event_log import STDIN, EventLog
+
+    if files.count(STDIN) > 1:
+        message = f"{STDIN} is named {files.count(STDIN)} times; standard input can be read only once"
+        raise Fault(message)
+    return [EventLog(path) for path in files]
+
+
+def _refuse(surveys: Sequence[Survey], *, as_is: bool) -> None:
+    """Name every bad line and end, if there is one."""
+    from agents.files.standards_file import count
+
+    bad = sum(survey.bad for survey in surveys)
+    if not bad:
+        return
+    shown = [line for survey in surveys for line in survey.shown]
+    for line in shown:
+        click.echo(str(line), err=True)
+    more = f" ({bad - len(shown):,} more are not shown)" if bad > len(shown) else ""
+    remedy = "leave them out" if as_is else "correct them, or send every line as it is with --as-is"
+    message = f"{count(bad, 'line')} cannot be sent{more}, so nothing was; {remedy}"
+    raise Fault(message)
+
+
+def _resumed(sent: Sent, survey: Survey) -> bool:
+    """Say what an earlier attempt has sent, if anything; tell whether that was all."""
+    if not sent.resumed_after:
+        return False
+    if sent.resumed_after >= survey.lines:
+        sent.acknowledged_line = sent.resumed_after
+        _say(f"{sent.log}: all {survey.lines:,} lines have been sent before; --restart sends them again")
+        return True
+    _say(f"{sent.log}: going on after line {sent.resumed_after:,} of {survey.lines:,}; --restart begins anew")
+    return False
+
+
+def _say_resumable(log: EventLog, sent: Sent, total: int | None) -> None:
+    reached = max(sent.acknowledged_line, sent.resumed_after)
+    if total is None and sent.interrupted:
+        _say(f"stopped; {log.name} was sent up to line {reached:,}")
+    elif total is not None and reached < total:
+        _say(f"stopped after line {reached:,} of {total:,} of {log.name}; give the same command again to go on")
+
+
+def _check_unchanged(log: EventLog, survey: Survey) -> None:
+    if log.size() != survey.size:
+        message = (
+            f"{log.name}: changed while it was being sent; its first {survey.lines:,} lines were sent."
+            " Send files that are finished, or pipe a growing one: tail -f FILE | slm send -"
+        )
+        raise Fault(message, Exit.NEGATIVE)
+
+
+def _say(line: str) -> None:
+    click.echo(f"slm: {line}", err=True)
+
+
+def _say_bad(bad: BadLine) -> None:
+    click.echo(str(bad), err=True)
+
+
+@contextmanager
+def _progress(title: str, total: int | None, done: int = 0) -> Iterator[Any]:
+    """A progress bar on standard error, if that is a terminal; yields what is to be told of every line."""
+    from agents.cli.terminal.progress import is_terminal
+
+    if not is_terminal(sys.stderr):
+        yield lambda _line: None
+        return
+    with _bar() as bar:
+        task, reached = bar.add_task(title, total=total, completed=done), done
+
+        def moved(line: int) -> None:
+            nonlocal reached
+            reached = line
+            if line % _LINES_PER_STEP == 0:
+                bar.update(task, completed=line)
+
+        yield moved
+        bar.update(task, completed=reached)
+
+
+def _bar() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)

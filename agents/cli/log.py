@@ -1,0 +1,37 @@
+"""What a worker logs: one line an entry to standard error, quiet unless something needs attention."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Final
+
+from aiohttp.http_exceptions import HttpProcessingError
+
+_FORMAT: Final = "%(asctime)s %(levelname)s %(message)s"
+_TIME: Final = "%Y-%m-%dT%H:%M:%S%z"
+#: What they log is about their own ways: retries one by one, states on the way. `worker.monitor` says what matters.
+_QUIET: Final = (
+    "faust",
+    "mode",
+    "aiokafka",
+    "kafka",
+    "asyncio",
+    "agents.worker.faust",
+)
+
+
+def configure() -> None:
+    """Log warnings of the product; of the libraries beneath it only what ends the process."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter(_FORMAT, _TIME))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    logging.getLogger("aiohttp.server").addFilter(_is_own_fault)
+
+
+def _is_own_fault(record: logging.LogRecord) -> bool:
+    """Whether an error of the web server is the program's: what clients send must not fill the log."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError)

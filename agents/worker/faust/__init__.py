@@ -1,0 +1,1 @@
+"""Faust, and what it takes to have it read whole batches."""

@@ -1,0 +1,260 @@
+"""Faust's consumer with its bookkeeping for single records replaced by that of `agents.worker.partitions.owned`.
+
+What Faust does for each record (acknowledged offsets, gaps, the largest offset read) would cost more than the fold, and
+loses its place at rebalances. Here the engines know the place: every seek that Faust makes to the committed offset goes
+to the offset that the engine expects, and what is committed is what the engines have folded. The group's offset thus
+serves those who watch the lag, and nothing else.
+
+The methods overridden are private to faust-streaming 0.15.3, which is pinned for that reason;
+`tests/services/test_run.py` proves them against a real broker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from agents.kafka.bounds import Bounds
+from agents.kafka.consumer import FETCH_WAIT_MS, consumer_options
+from agents.kafka.fetching import fetch_columns
+from streams.decoding.batch import Source
+
+if TYPE_CHECKING:
+    from faust.types import Message
+
+    from agents.worker.faust.app import Worker
+    from agents.worker.partitions.owned import Partitions
+
+#: Not this module's name, under which Faust's services log.
+log = logging.getLogger("slm.consumer")
+
+_FETCH_WAIT_RECOVERING_MS = 20
+#: Most batches taken from aiokafka in one go. It reads on in a partition only once all that it has of that is taken.
+_MOST_BATCHES = 4
+_BOUNDS_SECONDS = 4.0
+_COMMIT_SECONDS = 2.0
+_STOP_SECONDS = 3.0
+
+
+class _ConsumerThread(driver.AIOKafkaConsumerThread):
+    """The thread in which aiokafka runs, so that heartbeats go on while a batch is folded."""
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
+        del transport
+        # What is returned, and counted here, are batches: see `on_start`.
+        options = consumer_options(cast("Worker", self.app).settings) | {"max_poll_records": _MOST_BATCHES}
+        return AIOKafkaConsumer(**options)
+
+    async def on_start(self) -> None:
+        """Start aiokafka's consumer, have it return batches, and watch its heartbeats."""
+        await super().on_start()
+        fetch_columns(self._ensure_consumer(), cast("Worker", self.app).settings.batch_records)
+        coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001 - there is no public way to see heartbeats
+        coordinator._do_heartbeat = self._watched(coordinator._do_heartbeat)  # noqa: SLF001
+
+    def _watched(self, heartbeat: Callable[[], Awaitable[bool]]) -> Callable[[], Awaitable[bool]]:
+        async def watched() -> bool:
+            # The moment of sending: an answer may lie unread for as long as the process was suspended.
+            sent = time.monotonic()
+            recognized = await heartbeat()
+            if recognized:
+                cast("Worker", self.app).on_touch(sent)
+            return recognized
+
+        return watched
+
+    async def on_thread_stop(self) -> None:
+        """End, without waiting long for a broker that is away."""
+        with contextlib.suppress(asyncio.CancelledError, KafkaError, TimeoutError):
+            await asyncio.wait_for(super().on_thread_stop(), _STOP_SECONDS)
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit, and go on if that fails: nothing but lag monitors reads these offsets."""
+        consumer = self._ensure_consumer()
+        owned = {TopicPartition(*tp): offset for tp, offset in offsets.items() if tp in self.assignment()}
+        try:
+            await asyncio.wait_for(consumer.commit(owned), _COMMIT_SECONDS)
+        except (KafkaError, IllegalStateError, TimeoutError) as error:
+            log.info("The group's offsets were not committed (%r); lag monitors show older ones.", error)
+            return False
+        return True
+
+    async def bounds(self, tps: list[TopicPartition]) -> dict[Source, Bounds]:
+        """Ask where logs begin and end; from any thread."""
+        found: dict[Source, Bounds] = await self.call_thread(self._bounds, tps)
+        return found
+
+    async def _bounds(self, tps: list[TopicPartition]) -> dict[Source, Bounds]:
+        consumer = self._ensure_consumer()
+        async with asyncio.timeout(_BOUNDS_SECONDS):
+            beginnings, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+        return {Source(*tp): Bounds(beginnings[tp], ends[tp]) for tp in tps}
+
+    async def fetch(self, sources: Collection[Source], *, wanted: bool = True) -> None:
+        """Fetch ``sources``, as far as they are assigned, or nothing of them; from any thread.
+
+        Faust's own pausing goes on fetching, and the broker answers nothing else while it waits for records.
+        """
+        await self.call_thread(self._fetch, sources, wanted)
+
+    async def _fetch(self, sources: Collection[tuple[str, int]], wanted: bool) -> None:  # noqa: FBT001 - called in the thread
+        consumer = self._ensure_consumer()
+        change = consumer.resume if wanted else consumer.pause
+        change(*(tp for tp in consumer.assignment() if tp in sources))
+        wait_ms = _FETCH_WAIT_RECOVERING_MS if consumer.paused() else FETCH_WAIT_MS
+        consumer._fetcher._fetch_max_wait_ms = wait_ms  # noqa: SLF001 - it can be set at the start alone
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Nothing: Faust would report every idle topic as an error; `partitions.liveness` looks after progress."""
+
+    def position(self, tp: TP) -> int | None:  # type: ignore[override]  # asked after every fetch: no detour through the thread
+        """Where the consumer stands; None while it does not know."""
+        assignment = self._ensure_consumer()._subscription.subscription.assignment  # noqa: SLF001 - Faust reads it so
+        state = None if assignment is None else assignment.state_value(TopicPartition(*tp))
+        return state.position if state is not None and state.has_valid_position else None
+
+
+class _Forgetful(dict[TP, int | None]):
+    """Offsets read, as Faust would use them to drop what it takes for repetitions; `partitions.owned` decides that."""
+
+    def __getitem__(self, key: TP) -> None:
+        return None
+
+
+class Consumer(driver.Consumer):
+    """Reads for `agents.worker.partitions.owned`."""
+
+    _thread: _ConsumerThread
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - handed on
+        super().__init__(*args, **kwargs)
+        self._read_offset = _Forgetful()
+        self._seeking = asyncio.Lock()
+        self._resumed = asyncio.Event()
+
+    def _new_consumer_thread(self) -> _ConsumerThread:
+        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    @property
+    def _partitions(self) -> Partitions:
+        return cast("Worker", self.app).partitions
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Before a rebalance."""
+        self._partitions.unsought()
+        await super().on_partitions_revoked(revoked)
+
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        """Read ``tps`` again, at once."""
+        super().resume_partitions(tps)
+        self._resumed.set()
+
+    async def _wait_next_records(self, timeout: float) -> tuple[Mapping[TP, list[Any]] | None, set[TP] | None]:  # noqa: ASYNC109
+        """Fetch; where nothing is to be read, as during recovery, until something is: Faust would sleep a second."""
+        if self.flow_active and not self._get_active_partitions():
+            self._resumed.clear()
+            await self.wait(self._resumed.wait(), timeout=timeout)
+            return {}, set()
+        return await super()._wait_next_records(timeout)
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Mapping[TP, list[Any]]:  # noqa: ASYNC109
+        """Fetch, and note up to where each log has been handed over."""
+        records = await super()._getmany(active_partitions, timeout)
+        for owned in self._partitions.owned():
+            tp = TP(*owned.source)
+            fetched = records.get(tp)
+            delivered = fetched[-1].end if fetched else None
+            self._partitions.fetched(*tp, delivered=delivered, position=self._thread.position(tp))
+        return records
+
+    async def perform_seek(self) -> None:
+        """Where Faust seeks to the committed offsets: seek to those that the engines expect.
+
+        Partitions without a keeper are left alone until `begin`; their recovery is asked for.
+        """
+        app = cast("Worker", self.app)
+        async with self._seeking:
+            unknown = self._partitions.unknown(self.assignment())
+            self.pause_partitions([TP(*source) for source in unknown])
+            app.on_unknown(unknown)
+            await self._thread.fetch(unknown, wanted=False)
+            expected = self._partitions.expected()
+            await self.seek_wait({TP(*tp): offset for tp, offset in expected.items()})
+            self._partitions.sought(expected)
+        app.settled = True
+
+    async def begin(self, source: Source, offset: int) -> None:
+        """Read ``source``, which has been recovered, from ``offset`` on."""
+        async with self._seeking:
+            await self.seek_again(source, offset)
+            await self._thread.fetch([source])
+            if TP(*source) in self.assignment():
+                self.resume_partitions({TP(*source)})
+
+    def leave_alone(self, source: Source) -> None:
+        """Read nothing of ``source`` until it `begin`s again."""
+        if TP(*source) in self.assignment():
+            self.pause_partitions({TP(*source)})
+
+    def membership(self) -> tuple[str, int]:
+        """This member's id in its group, and the group's generation."""
+        coordinator = self._thread._ensure_consumer()._coordinator  # noqa: SLF001 - there is no public way to see it
+        return coordinator.member_id, coordinator.generation
+
+    async def bounds(self, sources: Iterable[Source]) -> dict[Source, Bounds]:
+        """Ask the broker where logs begin and end now.
+
+        Raises:
+            KafkaError, TimeoutError: it did not say.
+        """
+        return await self._thread.bounds([TopicPartition(*source) for source in sources])
+
+    async def seek_again(self, source: Source, offset: int) -> None:
+        """Read ``source`` on from ``offset``; does nothing where a rebalance has taken it away."""
+        try:
+            await self.seek_wait({TP(*source): offset})
+        except (IllegalStateError, TimeoutError):
+            log.info("%s/%s was revoked before its log could be sought again.", *source)
+        else:
+            self._partitions.sought([source])
+
+    def ack(self, message: Message) -> bool:
+        """Note nothing but that the message is done with: the engines know what has been folded."""
+        message.acked = True
+        self._unacked_messages.discard(message)
+        return True
+
+    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ANN401, FBT001, FBT002
+        """Commit what the engines have folded, where that has changed."""
+        del topics, start_new_transaction
+        offsets = {TP(*source): offset for source, offset in self._partitions.committable().items()}
+        changed = {tp: offset for tp, offset in offsets.items() if self._committed_offset.get(tp) != offset}
+        try:
+            # A second time-out: with the broker away the thread may be busy waiting for something else.
+            committed = bool(changed) and await asyncio.wait_for(self._commit(changed), _COMMIT_SECONDS)
+        except TimeoutError:
+            return False
+        if committed:
+            self._committed_offset.update(changed)
+        return committed
+
+    def on_buffer_full(self, tp: TP) -> None:
+        """Nothing: the queue holds back the fetching task, which is enough, and no partition is left out by mistake."""
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """Nothing, for the same reason."""
+
+
+class Transport(driver.Transport):
+    """Faust's aiokafka transport with our consumer."""
+
+    Consumer: ClassVar[type[driver.Consumer]] = Consumer

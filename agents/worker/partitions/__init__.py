@@ -1,0 +1,1 @@
+"""The source partitions that a worker owns."""

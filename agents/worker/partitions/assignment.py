@@ -1,0 +1,252 @@
+"""Which source partitions this worker keeps: taken over when assigned, let go when revoked, dropped when refused."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from aiokafka.errors import KafkaError
+
+from agents.exits import Exit, Fault
+from agents.status.worker import PartitionStatus
+from agents.worker.partitions.liveness import Moving, Watch
+from agents.worker.partitions.owned import Partitions
+from agents.worker.partitions.recoveries import Takeovers
+from agents.worker.partitions.task import Keeper, Tally
+from agents.worker.transactions.outputs import Place
+from agents.worker.transactions.writer import Fenced, Refused
+from streams.decoding.batch import Source
+
+if TYPE_CHECKING:
+    from agents.control.topic import Control
+    from agents.settings.settings import Settings
+    from agents.worker.partitions.recovery import Recovered, Recovery
+
+log = logging.getLogger(__name__)
+
+_MEMBER_SECONDS: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What custody asks of the consumer.
+
+    ``begin`` reads a partition on from an offset, ``leave_alone`` no longer; ``membership`` is this member's id and its
+    group's generation; ``partitions_of`` says how many a topic has, where that is known.
+    """
+
+    begin: Callable[[Source, int], Awaitable[None]]
+    leave_alone: Callable[[Source], None]
+    membership: Callable[[], tuple[str, int]]
+    partitions_of: Callable[[str], int | None]
+
+
+class Custody:
+    """The keepers of this worker, and the recoveries that lead to them.
+
+    Args:
+        settings: as resolved.
+        control: looks up standards that logs name.
+        recovery: takes partitions over.
+        watch: knows when the group last counted this worker as a member.
+        reading: of the source logs.
+        fail: is told of an error after which the process must end.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        control: Control,
+        recovery: Recovery,
+        watch: Watch,
+        reading: Reading,
+        fail: Callable[[Exception], None],
+    ) -> None:
+        self.settings = settings
+        self.partitions = Partitions(self._let_go)
+        self.tally = Tally()
+        self.takeovers = Takeovers(self._recover, done=self._recovered, fail=fail)
+        self._control = control
+        self._recovery = recovery
+        self._watch = watch
+        self._reading = reading
+        self._fail = fail
+        self._membership: tuple[str, int] | None = None
+        self._assigned: frozenset[Source] = frozenset()
+        self._lost: dict[Source, _Loss] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        self.damaged = False
+
+    # -- what others see ------------------------------------------------------------------------------------------
+
+    @property
+    def evicted(self) -> bool:
+        """Whether another worker owns what the group has assigned to this one, as far as is known."""
+        return any(loss.fenced for loss in self._lost.values())
+
+    @property
+    def recovering(self) -> bool:
+        """Whether a partition's figures are not complete yet."""
+        return bool(self.takeovers.under_way) or any(one.engine.replaying for one in self.partitions.owned())
+
+    def status(self) -> list[PartitionStatus]:
+        """Of every partition that is owned or being recovered."""
+        owned = [one.status() for one in self.partitions.owned()]
+        return owned + [_unread(source) for source in self.takeovers.under_way]
+
+    def waits(self) -> str | None:
+        """Why nothing is read at the moment, where that is so."""
+        keepers = (one.keeper.waits for one in self.partitions.owned())
+        return next(filter(None, keepers), self.takeovers.trouble)
+
+    def moving(self) -> list[Moving]:
+        """How far every partition has come, for the watch."""
+        owned = self.partitions.owned()
+        found = [
+            Moving(
+                one.source,
+                one.read_to + (one.keeper.saved_offset or 0),
+                bool(one.lag or one.keeper.transaction_seconds),
+                one.keeper.waits,
+            )
+            for one in owned
+        ]
+        read = self._recovery.read
+        trouble = self.takeovers.trouble
+        return found + [Moving(s, read.get(s, 0), waiting=True, why=trouble) for s in self.takeovers.under_way]
+
+    def check(self, now: float) -> None:
+        """Refuse to go on as the owner in the eyes of the group that another worker has put out of business.
+
+        Raises:
+            Fault: that is so, and the group has had the time to notice.
+        """
+        for source, loss in self._lost.items():
+            confirmed = self._watch.touched_at > loss.at
+            if loss.fenced and confirmed and now - loss.at > self.settings.session_timeout:
+                raise Fault(
+                    f"{source.topic}/{source.partition} is owned by another process with the transactional id of this"
+                    " one, though the group has assigned it here; start the worker again, and make sure that no other"
+                    " cluster or group shares its topics under the same --group",
+                    Exit.STALLED,
+                )
+
+    # -- assignments ----------------------------------------------------------------------------------------------
+
+    def assigned(self, sources: Collection[tuple[str, int]]) -> None:
+        """Keep what is assigned still, let go of the rest.
+
+        What was assigned before stays only if this member took part in the generation just before: else somebody may
+        have owned it in between.
+        """
+        before, self._membership = self._membership, self._reading.membership()
+        member, generation = self._membership
+        continuous = before is not None and before[0] == member and generation - before[1] <= 1
+        self._assigned = frozenset(Source(*source) for source in sources)
+        self._lost.clear()
+        self.partitions.keep_only(self._assigned if continuous else ())
+        self.takeovers.keep_only(self._assigned if continuous else ())
+
+    def want(self, sources: Sequence[Source]) -> None:
+        """Recover ``sources``, which are assigned; for those that a refusal has cost, see `assigned`."""
+        self.takeovers.want(source for source in sources if source not in self._lost)
+
+    async def _recover(self, source: Source) -> Recovered:
+        """Recover ``source`` once the group has confirmed, after it was last lost, that it is to be owned here."""
+        while not self._is_confirmed(source):  # noqa: ASYNC110 - heartbeats come from another thread
+            await asyncio.sleep(_MEMBER_SECONDS)
+        await self._control.require_partitions(source.topic, self._reading.partitions_of(source.topic))
+        try:
+            return await self._recovery.recover(source)
+        except Refused as error:
+            raise _not_let_in(source, error) from error
+
+    def _is_confirmed(self, source: Source) -> bool:
+        loss = self._lost.get(source)
+        return self._watch.in_touch(time.monotonic()) and (loss is None or self._watch.touched_at > loss.at)
+
+    async def _recovered(self, source: Source, recovered: Recovered) -> None:
+        if source not in self._assigned:
+            await recovered.writer.close()
+            return
+        self._lost.pop(source, None)
+        self.damaged = self.damaged or bool(recovered.ownership.damaged)
+        keeper = Keeper(
+            Place(source, self.settings),
+            recovered.ownership,
+            recovered.writer,
+            control=self._control,
+            tally=self.tally,
+            on_end=self._ended,
+        )
+        self.partitions.add(keeper, recovered.bounds, create_time=recovered.create_time)
+        await self._reading.begin(source, max(recovered.bounds.beginning, keeper.ownership.expected))
+
+    # -- ends -----------------------------------------------------------------------------------------------------
+
+    def _ended(self, keeper: Keeper, error: Exception) -> None:
+        """A keeper is of no further use; what of its partition?"""
+        source = keeper.source
+        if not self.partitions.drop(keeper):
+            return  # it was let go already: somebody else may own the partition by now
+        fenced = isinstance(error, Fenced)
+        self._lost[source] = _Loss(time.monotonic(), fenced=fenced)
+        self._reading.leave_alone(source)
+        if fenced:
+            log.warning("%s/%s was taken over by another worker.", *source)
+        elif isinstance(error, KafkaError | TimeoutError | ConnectionError):
+            log.warning("%s/%s: a transaction failed (%r); recovering.", *source, error)
+            self.takeovers.want([source])
+        else:
+            self._fail(_refusal(source, error))
+
+    def _let_go(self, keeper: Keeper) -> None:
+        ending = asyncio.create_task(keeper.drop(), name=f"end of {keeper.source}")
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+
+    async def finish(self, seconds: float) -> None:
+        """Carry out what is left to be, for at most ``seconds``, and end."""
+        await self.takeovers.stop()
+        keepers = [one.keeper for one in self.partitions.owned()]
+        await asyncio.gather(*(keeper.finish(seconds) for keeper in keepers), return_exceptions=True)
+        self.partitions.keep_only(())
+        if self._ending:
+            await asyncio.wait(set(self._ending), timeout=seconds)
+
+
+def _unread(source: Source) -> PartitionStatus:
+    """Of a partition whose state is being read."""
+    return PartitionStatus(*source, 0, None, None, caught_up=False, recovering=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Loss:
+    """When a partition was lost that the group has assigned to this worker; ``fenced``: to another worker."""
+
+    at: float
+    fenced: bool = field(kw_only=True)
+
+
+def _not_let_in(source: Source, error: Refused) -> Fault:
+    return Fault(
+        f"Kafka does not let this worker take over {source.topic}/{source.partition}: {error}; give this client the"
+        " right to use transactional ids that begin with its --group",
+        Exit.STALLED,
+    )
+
+
+def _refusal(source: Source, error: Exception) -> Exception:
+    if not isinstance(error, Refused):
+        log.critical("What was concluded about %s/%s could not be carried out.", *source, exc_info=error)
+        return error
+    return Fault(
+        f"Kafka refuses what was concluded about {source.topic}/{source.partition}: {error}; “slm topics” says what"
+        " is wrong with the topics, and this client needs the right to write to them",
+        Exit.STALLED,
+    )

@@ -1,0 +1,117 @@
+"""What an owner appends to its source partitions: ticks where they are idle, and its standards where they are new.
+
+Neither does anything by itself. A tick or a proposal takes effect when it is read in the log, by whoever owns the
+partition then; repetitions change nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+
+from streams.events import control_records
+
+if TYPE_CHECKING:
+    from agents.control.topic import Control
+    from agents.files.standards_file import StandardsFile
+    from agents.kafka.appender import Appender
+    from agents.worker.partitions.owned import Partition
+    from streams.decoding.batch import Source
+
+log = logging.getLogger(__name__)
+
+#: What could not be appended, or was and has not come back, is appended again after so long.
+_AGAIN_SECONDS: Final = 20.0
+
+
+@dataclass(slots=True)
+class Upkeep:
+    """Looks after owned partitions. Times are seconds of a clock that never goes back.
+
+    ``ticks`` counts those appended; ``refused``: Kafka does not let this worker write to a source topic.
+    """
+
+    append: Appender
+    control: Control
+    file: Callable[[], StandardsFile]
+    tick_seconds: float
+    ticks: int = 0
+    refused: bool = False
+    _moved: dict[Source, tuple[int, float]] = field(default_factory=dict)
+    _proposed: dict[Source, tuple[str, float]] = field(default_factory=dict)
+    _not_before: float = 0.0
+
+    async def look(self, partitions: Iterable[Partition], now: float) -> None:
+        """Append what ``partitions`` need at ``now``."""
+        owned = list(partitions)
+        self._notice(owned, now)
+        if now < self._not_before:
+            return
+        try:
+            for one in owned:
+                await self._tick(one, now)
+                await self._propose(one, now)
+        except TopicAuthorizationFailedError as error:
+            self._note_refusal(error)
+            self._not_before = now + _AGAIN_SECONDS
+        except (KafkaError, TimeoutError) as error:
+            log.info("A tick or a proposal could not be appended: %r", error)
+            self._not_before = now + _AGAIN_SECONDS
+
+    def _notice(self, owned: Iterable[Partition], now: float) -> None:
+        """Note when each partition last moved."""
+        before, self._moved = self._moved, {}
+        for one in owned:
+            last = before.get(one.source)
+            still = last is not None and last[0] == one.log_end
+            self._moved[one.source] = last if still and last is not None else (one.log_end, now)
+        self._proposed = {source: told for source, told in self._proposed.items() if source in self._moved}
+
+    async def _tick(self, one: Partition, now: float) -> None:
+        position, since = self._moved[one.source]
+        if not is_idle(one) or now - since < self.tick_seconds:
+            return
+        self._moved[one.source] = position, now  # until it comes back
+        await self.append(*one.source, None, control_records.tick())
+        self.ticks += 1
+        self.refused = False
+
+    async def _propose(self, one: Partition, now: float) -> None:
+        file = self.file()
+        digest = file.standards.digest
+        told = self._proposed.get(one.source)
+        if not wants(one, file) or (told is not None and told[0] == digest and now - told[1] < _AGAIN_SECONDS):
+            return
+        await self.control.publish(file)
+        await self.append(*one.source, None, control_records.standards(digest, file.written_ms))
+        self._proposed[one.source] = digest, now
+
+    def _note_refusal(self, error: KafkaError) -> None:
+        if not self.refused:
+            log.warning("Kafka lets this worker append neither ticks nor standards: %r", error)
+        self.refused = True
+
+
+def is_idle(one: Partition) -> bool:
+    """Whether a tick would tell the partition something: it is read to its end, and brokers stamp its records."""
+    read = one.caught_up and not one.lag and not one.engine.replaying
+    return read and one.create_time is False and one.engine.tickable
+
+
+def wants(one: Partition, file: StandardsFile) -> bool:
+    """Whether the standards of ``file`` are to be proposed to a partition.
+
+    New ones are. Those that it had before come back only if the file was written, or its worker told to read it again,
+    after the newest proposal: a worker that starts again with an old file changes nothing.
+    """
+    if not one.caught_up or one.engine.replaying:
+        return False
+    latest = one.engine.latest_standards
+    if latest.hash == file.standards.digest:
+        return False
+    known = file.standards.digest in one.engine.standards_history
+    return not known or file.written_ms > latest.proposed_ms

@@ -1,0 +1,106 @@
+"""The agent: each fetched batch is handed to its partition's keeper, in log order and each record once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from aiokafka.errors import KafkaError
+
+from agents.exits import Fault
+
+if TYPE_CHECKING:
+    from agents.kafka.batches import Fetched
+    from agents.worker.partitions.owned import Partition, Partitions
+    from agents.worker.partitions.recovery import AskBounds
+    from streams.decoding.batch import Source
+
+log = logging.getLogger(__name__)
+
+
+class FoldError(Exception):
+    """The program's own fault while folding a batch: nothing that an event contains may lead here."""
+
+    def __init__(self, fetched: Fetched, error: Exception) -> None:
+        """Say which records were being folded."""
+        batch = fetched.batch
+        super().__init__(
+            f"internal error at {batch.source}/{batch.partition}, offsets {fetched.first} to {fetched.end - 1}:"
+            f" {error!r}; nothing of them was acknowledged"
+        )
+
+
+class Ingest:
+    """Folds batches, one at a time.
+
+    Args:
+        partitions: where the keepers are.
+        seek: reads a source on from an offset.
+        ask_bounds: asks where logs begin and end.
+        fail: is told of an error after which nothing may go on; the process ends.
+    """
+
+    def __init__(
+        self,
+        partitions: Partitions,
+        *,
+        seek: Callable[[Source, int], Awaitable[None]],
+        ask_bounds: AskBounds,
+        fail: Callable[[Exception], None],
+    ) -> None:
+        self._partitions = partitions
+        self._seek = seek
+        self._ask_bounds = ask_bounds
+        self._fail = fail
+
+    async def run(self, batches: AsyncIterator[Fetched]) -> None:
+        """Fold everything that ``batches`` yields; between two, other tasks have their turn."""
+        async for fetched in batches:
+            await self.take(fetched)
+            await asyncio.sleep(0)
+
+    async def take(self, fetched: Fetched) -> None:
+        """Fold what of ``fetched`` continues its log; drop the rest, and seek what is missing."""
+        owned = self._partitions.get(fetched.batch.source, fetched.batch.partition)
+        if owned is None:
+            return
+        if owned.misses(fetched):
+            await self._pass_lost(owned, fetched)
+            if self._partitions.get(*owned.source) is not owned:
+                return  # somebody else owns it meanwhile, or this worker has taken it over anew
+        if owned.misses(fetched):
+            log.info("%s/%s: offset %d was expected, %d came; seeking.", *owned.source, owned.expected, fetched.first)
+            await self._seek(owned.source, owned.expected)
+        elif admitted := owned.admit(fetched):
+            await self._fold(owned, admitted)
+
+    async def _pass_lost(self, owned: Partition, fetched: Fetched) -> None:
+        """Where the log itself has lost records before ``fetched``, let an audit know, and go on behind them."""
+        try:
+            bounds = (await self._ask_bounds([owned.source]))[owned.source]
+        except (KafkaError, TimeoutError):
+            return
+        if bounds.beginning > owned.expected:
+            owned.missing = True
+            await owned.keeper.skip_to(min(bounds.beginning, fetched.reads_from))
+
+    async def _fold(self, owned: Partition, fetched: Fetched) -> None:
+        owned.create_time = fetched.create_time
+        try:
+            await owned.keeper.fold(fetched.batch)
+        except Exception as error:
+            self._partitions.keep_only(())
+            self._fail(_told(fetched, error))
+            await asyncio.Event().wait()  # never returns: Faust takes an event whose agent returns for processed
+            raise
+        self._partitions.folded(owned)
+
+
+def _told(fetched: Fetched, error: Exception) -> Exception:
+    """What ends the process: a fault that says what to do, as it is; else an error of the program's own."""
+    if isinstance(error, Fault):
+        return error
+    log.critical("The batch could not be folded.", exc_info=error)
+    return FoldError(fetched, error)

@@ -1,0 +1,233 @@
+"""The keepers of the source partitions that this worker owns, and how far each log has been read.
+
+An engine is a function of its partition's log alone. So every record must reach it once, in offset order, whatever
+Faust does at rebalances: records that come twice are cut off, and where some are missing the log is sought again. Gaps
+that the log itself has (control markers, compaction) are known from what was fetched: it says from where it was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from agents.kafka.bounds import Bounds
+from agents.status.worker import PartitionStatus
+from streams.decoding.batch import Source
+
+if TYPE_CHECKING:
+    from agents.kafka.batches import Fetched
+    from agents.worker.partitions.task import Keeper
+    from streams.engine.engine import Engine
+
+
+#: How to go on where a log is not the one that saved state was made of.
+ANOTHER_GROUP: Final = (
+    "if the log as it is now is to be judged from its beginning, start the workers with another --group"
+)
+
+
+class LogTruncated(Exception):  # noqa: N818 - says what happened to the log
+    """A log ends before records that have been read: the topic was made anew, or has lost records."""
+
+    def __init__(self, source: Source, read: int, end: int) -> None:
+        """Say which log, up to where it had been read, and where it ends."""
+        super().__init__(
+            f"{source.topic}/{source.partition} was read up to offset {read} but now ends at {end}: the topic was made"
+            f" anew or has lost records, and its figures no longer follow from it; {ANOTHER_GROUP}"
+        )
+
+
+@dataclass(slots=True)
+class Partition:
+    """One owned source partition. ``delivered`` and ``position`` are what the consumer has handed over.
+
+    ``sought``: the consumer has been sent to where the log is to be read on, so that its position says something.
+    ``create_time``: producers write the timestamps of its records; None while that is not known.
+    """
+
+    source: Source
+    keeper: Keeper
+    beginning: int
+    end_at_assignment: int
+    log_end: int
+    delivered: int = 0
+    position: int = 0
+    create_time: bool | None = None
+    sought: bool = False
+    caught_up: bool = False
+    missing: bool = False
+
+    @property
+    def engine(self) -> Engine:
+        """The keeper's."""
+        return self.keeper.engine
+
+    @property
+    def folded_to(self) -> int:
+        """Offset after the last record folded, be it again; 0 before the first."""
+        return self.engine.expected or 0
+
+    @property
+    def expected(self) -> int:
+        """Offset of the next record to fold."""
+        return max(self.beginning, self.folded_to)
+
+    @property
+    def read_to(self) -> int:
+        """Offset up to which the log is folded, markers and compacted records behind the last record included."""
+        return max(self.expected, self.position) if self.delivered <= self.expected else self.expected
+
+    @property
+    def lag(self) -> int:
+        """Offsets between here and the log's end."""
+        return max(0, self.log_end - self.read_to)
+
+    def misses(self, fetched: Fetched) -> bool:
+        """Whether there may be records between those folded and ``fetched``, which must not be folded then."""
+        return fetched.reads_from > self.expected
+
+    def admit(self, fetched: Fetched) -> Fetched | None:
+        """What of ``fetched``, before which nothing is missing, is to be folded; None where all of it has been."""
+        return fetched.since(self.expected) if fetched.end > self.expected else None
+
+    def status(self) -> PartitionStatus:
+        """How far the log has been read, and how far what follows from it is saved."""
+        topic, partition = self.source
+        standards = self.engine.standards.digest
+        latest = self.engine.latest_standards.hash
+        return PartitionStatus(
+            topic,
+            partition,
+            self.read_to,
+            self.log_end,
+            self.lag,
+            self.caught_up,
+            recovering=self.engine.replaying,
+            saved_offset=self.keeper.saved_offset,
+            standards=standards,
+            pending_standards=None if latest == standards else latest,
+        )
+
+
+class Partitions:
+    """Owner of the keepers by source partition.
+
+    Args:
+        let_go: is told of every keeper whose partition is no longer owned.
+    """
+
+    def __init__(self, let_go: Callable[[Keeper], None]) -> None:
+        self._let_go = let_go
+        self._owned: dict[Source, Partition] = {}
+
+    def __len__(self) -> int:
+        """Number of owned partitions."""
+        return len(self._owned)
+
+    def get(self, topic: str, partition: int) -> Partition | None:
+        """The owned partition, or None."""
+        return self._owned.get(Source(topic, partition))
+
+    def owned(self) -> list[Partition]:
+        """All owned partitions, sorted by topic and partition."""
+        return [self._owned[source] for source in sorted(self._owned)]
+
+    def keep_only(self, assigned: Collection[tuple[str, int]]) -> None:
+        """Let go of every partition that is not in ``assigned``."""
+        dropped = [owned for source, owned in self._owned.items() if source not in assigned]
+        self._owned = {source: owned for source, owned in self._owned.items() if source in assigned}
+        for owned in dropped:
+            self._let_go(owned.keeper)
+
+    def drop(self, keeper: Keeper) -> bool:
+        """Let go of the partition that ``keeper`` keeps; False where it has been let go before."""
+        owned = self._owned.get(keeper.source)
+        if owned is None or owned.keeper is not keeper:
+            return False
+        self.keep_only(self._owned.keys() - {keeper.source})
+        return True
+
+    def unknown(self, assigned: Iterable[tuple[str, int]]) -> list[Source]:
+        """Those of ``assigned`` that have no keeper yet."""
+        return sorted(Source(*source) for source in assigned if source not in self._owned)
+
+    def add(self, keeper: Keeper, bounds: Bounds, *, create_time: bool | None = None) -> None:
+        """Own the partition that ``keeper`` keeps; ``bounds`` are those of its log now."""
+        source = keeper.source
+        owned = Partition(source, keeper, bounds.beginning, bounds.end, bounds.end, create_time=create_time)
+        self._owned[source] = owned
+        self._settle(owned)
+
+    def expected(self) -> dict[Source, int]:
+        """The offset at which each partition is to be read on."""
+        return {source: owned.expected for source, owned in self._owned.items()}
+
+    def sought(self, sources: Iterable[tuple[str, int]]) -> None:
+        """Note that the consumer has been sent to where each of ``sources`` is to be read on."""
+        for source in sources:
+            if (owned := self.get(*source)) is not None:
+                owned.sought = True
+
+    def unsought(self) -> None:
+        """Note that the consumer is about to lose its places: it begins anew at the group's offsets."""
+        for owned in self._owned.values():
+            owned.sought = False
+
+    def fetched(self, topic: str, partition: int, *, delivered: int | None, position: int | None) -> None:
+        """Note what the consumer handed over.
+
+        Args:
+            topic: of the partition.
+            partition: its number.
+            delivered: offset after the last record handed over; None when none was.
+            position: where the consumer stands; None when it does not know. Before it was sought, that is where
+                the group's offset is, up to which an earlier owner has folded.
+        """
+        owned = self.get(topic, partition)
+        if owned is None:
+            return
+        if delivered is not None:
+            owned.delivered = delivered
+        if position is not None and owned.sought:
+            owned.position = position
+        self._settle(owned)
+
+    def read(self) -> dict[Source, int]:
+        """The offset after the last record folded, by source."""
+        return {source: owned.folded_to for source, owned in self._owned.items()}
+
+    def observe(self, logs: Mapping[Source, Bounds], before: Mapping[Source, int]) -> None:
+        """Note where logs begin and end.
+
+        Args:
+            logs: as the broker said.
+            before: what had been `read` when it was asked; meanwhile more may have been.
+
+        Raises:
+            LogTruncated: one ends before what has been read of it.
+        """
+        for source, bounds in logs.items():
+            owned = self._owned.get(source)
+            if owned is None:
+                continue
+            read = min(before.get(source, 0), owned.folded_to)
+            if bounds.end < read:
+                raise LogTruncated(source, read, bounds.end)
+            owned.log_end = max(owned.log_end, bounds.end)
+            # Markers and compaction leave gaps too, but only retention takes away what was still to be read.
+            owned.missing = owned.missing or bounds.beginning > owned.read_to
+
+    def folded(self, owned: Partition) -> None:
+        """Note that ``owned``'s engine has folded a batch."""
+        owned.log_end = max(owned.log_end, owned.expected)
+        self._settle(owned)
+
+    def committable(self) -> dict[Source, int]:
+        """The offset up to which each log is folded: what the group's offset is to be. Never one that goes back."""
+        owned = self._owned.items()
+        return {s: one.read_to for s, one in owned if one.read_to > one.beginning and not one.engine.replaying}
+
+    def _settle(self, owned: Partition) -> None:
+        reached = owned.read_to >= owned.end_at_assignment and not owned.engine.replaying
+        owned.caught_up = owned.caught_up or reached

@@ -1,0 +1,115 @@
+"""Recoveries under way: one task for each partition that is assigned and has no keeper yet."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from aiokafka.errors import KafkaError
+
+from agents.exits import Fault
+
+if TYPE_CHECKING:
+    from agents.worker.partitions.recovery import Recovered
+    from streams.decoding.batch import Source
+
+log = logging.getLogger(__name__)
+
+_RETRY_SECONDS: Final = 0.5
+
+
+@dataclass(slots=True)
+class RecoveryCounts:
+    """Take-overs of a process; the last two are of the last one."""
+
+    count: int = 0
+    last_seconds: float | None = None
+    last_rows: int | None = None
+
+
+class Takeovers:
+    """Recovers partitions side by side.
+
+    Args:
+        recover: takes one over; raises `KafkaError` or `TimeoutError` where it is to be tried again.
+        done: is given what was recovered.
+        fail: is told of an error after which the process must end.
+    """
+
+    def __init__(
+        self,
+        recover: Callable[[Source], Awaitable[Recovered]],
+        *,
+        done: Callable[[Source, Recovered], Awaitable[None]],
+        fail: Callable[[Exception], None],
+    ) -> None:
+        self._recover = recover
+        self._done = done
+        self._fail = fail
+        self._tasks: dict[Source, asyncio.Task[None]] = {}
+        self._troubles: dict[Source, str] = {}
+        self.counts = RecoveryCounts()
+
+    @property
+    def under_way(self) -> list[Source]:
+        """The partitions that are being recovered, sorted."""
+        return sorted(self._tasks)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why a partition that is being recovered could not be so far; None where nothing has gone wrong."""
+        return next(iter(self._troubles.values()), None)
+
+    def want(self, sources: Iterable[Source]) -> None:
+        """Begin to recover those of ``sources`` that are not under way."""
+        for source in sources:
+            if source not in self._tasks:
+                task = asyncio.create_task(self._take_over(source), name=f"recovery of {source}")
+                self._tasks[source] = task
+
+    def keep_only(self, sources: Collection[tuple[str, int]]) -> None:
+        """Give up the recoveries of all others."""
+        for source in [source for source in self._tasks if source not in sources]:
+            self._tasks.pop(source).cancel()
+            self._troubles.pop(source, None)
+
+    async def stop(self) -> None:
+        """Give up every recovery."""
+        tasks = list(self._tasks.values())
+        self.keep_only(())
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _take_over(self, source: Source) -> None:
+        began = time.monotonic()
+        try:
+            recovered = await self._patiently(source)
+            self.counts.count += 1
+            self.counts.last_rows = recovered.rows
+            self._tasks.pop(source, None)
+            await self._done(source, recovered)
+            self.counts.last_seconds = time.monotonic() - began
+        except Exception as error:
+            self._tasks.pop(source, None)
+            if not isinstance(error, Fault):
+                log.critical("%s/%s could not be taken over.", *source, exc_info=True)
+            self._fail(error)
+
+    async def _patiently(self, source: Source) -> Recovered:
+        while True:
+            try:
+                recovered = await self._recover(source)
+            except (KafkaError, TimeoutError, ConnectionError) as error:
+                self._note(source, error)
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                self._troubles.pop(source, None)
+                return recovered
+
+    def _note(self, source: Source, error: Exception) -> None:
+        if source not in self._troubles:
+            log.warning("%s/%s cannot be taken over yet (%r); trying on.", *source, error)
+        self._troubles[source] = f"{source.topic}/{source.partition}: {error!r}"

@@ -1,0 +1,148 @@
+"""Taking a source partition over: fence whoever owned it, read what was committed, and find the place in the log.
+
+The order is what makes it right. Once the writer is open nobody else's transaction can succeed, so that what is read
+after that is all there will ever be of earlier owners.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from agents.exits import Exit, Fault
+from agents.kafka.bounds import Bounds
+from agents.kafka.log_reader import read_committed, record_at
+from agents.kafka.state_topic import state_prefix
+from agents.worker.partitions.owned import ANOTHER_GROUP
+from streams.decoding.batch import NO_TIMESTAMP, LastRecord, Source, record_digest
+from streams.engine.standards_log import StandardsNeeded
+from streams.state.processor import LogDiffers, Ownership, Start, take_over
+from streams.state.rows import StateUnusable
+
+if TYPE_CHECKING:
+    from agents.control.topic import Control
+    from agents.settings.settings import Settings
+    from agents.worker.transactions.writer import Writer
+    from streams.engine.watermark import TimePolicy
+    from streams.standards.model import Standards
+
+log = logging.getLogger(__name__)
+
+#: Kafka's code for timestamps that the producer wrote; 1 is LogAppendTime.
+_CREATE_TIME: Final = 0
+
+#: Asks where logs begin and end.
+AskBounds = Callable[[Sequence[Source]], Awaitable[dict[Source, Bounds]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """A partition taken over; ``rows`` counts the records of state that were read."""
+
+    ownership: Ownership
+    writer: Writer
+    bounds: Bounds
+    create_time: bool | None
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """Takes partitions over.
+
+    Args:
+        settings: as resolved.
+        control: knows standards by their digest.
+        standards: gives those of a partition that nobody owned before.
+        policy: of time, where the standards do not say otherwise.
+        open_writer: fences earlier owners.
+        ask_bounds: of source logs.
+        keeps_state: whether there is saved state at all; the embedded broker keeps none.
+
+    ``read`` counts the records of state read so far, by partition.
+    """
+
+    settings: Settings
+    control: Control
+    standards: Callable[[], Standards]
+    policy: TimePolicy
+    open_writer: Callable[[Source], Awaitable[Writer]]
+    ask_bounds: AskBounds
+    keeps_state: bool = True
+    read: dict[Source, int] = field(default_factory=dict)
+
+    async def recover(self, source: Source) -> Recovered:
+        """Take ``source`` over.
+
+        Raises:
+            Fault: it cannot go on; the message says why, and what to do.
+            KafkaError, TimeoutError: Kafka did not answer; try again.
+            Refused: Kafka does not let this client write.
+        """
+        writer = await self.open_writer(source)
+        try:
+            return await self._recover(source, writer)
+        except (LogDiffers, StateUnusable) as error:
+            await writer.close()
+            raise _fault(source, error) from error
+        except BaseException:
+            await writer.close()
+            raise
+
+    async def _recover(self, source: Source, writer: Writer) -> Recovered:
+        rows = await self._rows(source)
+        bounds = (await self.ask_bounds([source]))[source]
+        ownership = await self._take_over(source, rows, bounds)
+        create_time = await self._check(source, ownership, bounds)
+        if ownership.damaged:
+            log.error("%s/%s: damaged rows of state: %s.", *source, ", ".join(ownership.damaged))
+        return Recovered(ownership, writer, bounds, create_time, len(rows))
+
+    async def _rows(self, source: Source) -> dict[bytes, bytes]:
+        """The newest committed value of each row of ``source``."""
+        rows: dict[bytes, bytes] = {}
+        if not self.keeps_state:
+            return rows
+        prefix = state_prefix(source, self.settings.group)
+        async for pairs in read_committed(self.settings, self.settings.state_topic, source.partition):
+            self.read[source] = self.read.get(source, 0) + len(pairs)
+            for key, value in pairs:
+                if key is None or not key.startswith(prefix):
+                    continue
+                name = key[len(prefix) :]
+                if value is None:
+                    rows.pop(name, None)
+                else:
+                    rows[name] = value
+        return rows
+
+    async def _take_over(self, source: Source, rows: dict[bytes, bytes], bounds: Bounds) -> Ownership:
+        start = Start(*source, self.standards(), self.control.book, self.policy)
+        while True:
+            try:
+                return take_over(rows, start, beginning=bounds.beginning)
+            except StandardsNeeded as needed:
+                await self.control.look_up(needed.hash)
+
+    async def _check(self, source: Source, ownership: Ownership, bounds: Bounds) -> bool | None:
+        """Make sure that the log is the one that was folded; whether producers write its timestamps."""
+        saved, record = ownership.engine.saved, None
+        if saved is not None and bounds.beginning <= saved.offset < bounds.end:
+            record = await record_at(self.settings, *source, saved.offset)
+        found = None
+        if record is not None:
+            stamp = NO_TIMESTAMP if record.timestamp is None or record.timestamp < 0 else record.timestamp
+            found = LastRecord(record.offset, stamp, record_digest(record.value))
+        ownership.check(bounds.beginning, bounds.end, found)
+        return None if record is None else record.timestamp_type == _CREATE_TIME
+
+
+def _fault(source: Source, error: LogDiffers | StateUnusable) -> Fault:
+    where = f"{source.topic}/{source.partition}"
+    if isinstance(error, LogDiffers):
+        message = f"{where} is not the log that its saved state was made of: {error}; {ANOTHER_GROUP}"
+    else:
+        message = f"the saved state of {where} cannot be used: {error}; {ANOTHER_GROUP}"
+    return Fault(message, Exit.STALLED)

@@ -1,0 +1,250 @@
+"""The keeper of one source partition: it folds what is read, and carries out what follows from it.
+
+Folding goes on while a transaction is under way; what is concluded meanwhile goes into the next. When a transaction is
+made never changes what its records say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from streams.engine.standards_log import StandardsNeeded
+from streams.state.processor import RebuildLost
+from streams.texts.states import States
+
+if TYPE_CHECKING:
+    from agents.control.topic import Control
+    from agents.worker.transactions.outputs import Place
+    from agents.worker.transactions.writer import Writer
+    from streams.decoding.batch import Batch, Source
+    from streams.engine.engine import Engine
+    from streams.state.processor import Ownership
+
+log = logging.getLogger(__name__)
+
+#: Dead letters wait so long for a transaction.
+LINGER_SECONDS: Final = 1.0
+#: What became final waits so long for more of its kind.
+_GATHER_SECONDS: Final = 0.05
+#: Beyond so many bytes of dead letters, or closed slices, that no transaction carries yet, folding waits.
+MOST_LETTER_BYTES: Final = 8 * 1024 * 1024
+MOST_SLICES: Final = 2_000
+#: A transaction that takes longer is spoken of.
+_LONG_SECONDS: Final = 3.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """What all keepers of a process have done. ``seconds`` are those spent in transactions."""
+
+    fold_seconds: float = 0.0
+    committed: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+    last_seconds: float | None = None
+
+
+class Keeper:
+    """Owns one source partition until it is dropped or ends by itself.
+
+    Args:
+        place: where conclusions are written.
+        ownership: the engine, as recovered.
+        writer: opened for this partition before its state was read.
+        control: looks up standards that the log names.
+        tally: takes note of what is done.
+        on_end: is told, once, of an error after which this keeper is of no further use.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        ownership: Ownership,
+        writer: Writer,
+        *,
+        control: Control,
+        tally: Tally,
+        on_end: Callable[[Keeper, Exception], None],
+    ) -> None:
+        self.ownership = ownership
+        self._place = place
+        self._writer = writer
+        self._control = control
+        self._tally = tally
+        self._on_end = on_end
+        self._wake = asyncio.Event()
+        self._progress = asyncio.Condition()
+        self._letters_since: float | None = None
+        self._under_way_since: float | None = None
+        self._closing = False
+        self._looking_up = False
+        self._full = False
+        saved = ownership.engine.saved
+        self.saved_offset = None if saved is None else saved.offset + 1
+        self.ended = False
+        self._task = asyncio.create_task(self._run(), name=f"keeper of {'/'.join(map(str, place.source))}")
+
+    @property
+    def source(self) -> Source:
+        """The partition."""
+        return self._place.source
+
+    @property
+    def engine(self) -> Engine:
+        """What is folded into."""
+        return self.ownership.engine
+
+    @property
+    def waits(self) -> str | None:
+        """Why folding waits: a key of `streams.texts.States`; None where it does not."""
+        if self._looking_up:
+            return States.WAITS_FOR_STANDARDS.key
+        if self._full:
+            return States.WAITS_FOR_OUTPUT.key
+        return States.WAITS_FOR_TRANSACTION.key if self.transaction_seconds > _LONG_SECONDS else None
+
+    @property
+    def transaction_seconds(self) -> float:
+        """How long the transaction has taken that is under way; 0 where none is."""
+        return 0.0 if self._under_way_since is None else time.monotonic() - self._under_way_since
+
+    # -- folding ----------------------------------------------------------------------------------------------------
+
+    async def fold(self, batch: Batch) -> None:
+        """Fold ``batch``, once there is room for what follows from it; does nothing after the end."""
+        await self._room()
+        while not self.ended:
+            began = time.perf_counter()
+            try:
+                self.ownership.fold(batch)
+            except StandardsNeeded as needed:
+                await self._look_up(needed.hash)
+            else:
+                break
+            finally:
+                self._tally.fold_seconds += time.perf_counter() - began
+        self._notice_letters()
+        self._wake.set()
+
+    async def skip_to(self, offset: int) -> None:
+        """Go on at ``offset``, for the log has lost what lies before."""
+        if self.ended:
+            return
+        try:
+            self.ownership.skip_to(offset)
+        except RebuildLost as error:
+            await self._end(ConnectionError(f"{error}"))
+        self._wake.set()
+
+    async def _room(self) -> None:
+        self._full = not self._has_room()
+        async with self._progress:
+            await self._progress.wait_for(self._has_room)
+        self._full = False
+
+    def _has_room(self) -> bool:
+        pending = self.ownership
+        return self.ended or (pending.letter_bytes < MOST_LETTER_BYTES and pending.slices < MOST_SLICES)
+
+    async def _look_up(self, digest: str) -> None:
+        self._looking_up = True
+        try:
+            await self._control.look_up(digest)
+        finally:
+            self._looking_up = False
+
+    def _notice_letters(self) -> None:
+        if self.ownership.letter_bytes and self._letters_since is None:
+            self._letters_since = time.monotonic()
+
+    # -- transactions -----------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        try:
+            while not self._closing:
+                await self._until_due()
+                if self._has_something():
+                    await self._carry_out()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the one who began decides what follows
+            await self._end(error)
+
+    async def _until_due(self) -> None:
+        while not (self._closing or self._is_due()):
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self._patience())
+        if not self._closing:
+            await asyncio.sleep(_GATHER_SECONDS)
+
+    def _is_due(self) -> bool:
+        patience = self._patience()
+        return self.ownership.due or (patience is not None and patience <= 0)
+
+    def _patience(self) -> float | None:
+        """How long dead letters may go on waiting; None where there are none."""
+        if self._letters_since is None:
+            return None
+        if self.ownership.letter_bytes >= MOST_LETTER_BYTES:
+            return 0.0
+        return self._letters_since + LINGER_SECONDS - time.monotonic()
+
+    def _has_something(self) -> bool:
+        return self.ownership.due or self.ownership.letter_bytes > 0
+
+    async def _carry_out(self) -> None:
+        self._under_way_since = began = time.monotonic()
+        self._letters_since = None
+        conclusions = self.ownership.take()
+        reached = self.engine.progress.next_offset
+        await self._tell_progress()
+        try:
+            await self._writer.write(self._place.outputs(conclusions))
+        except BaseException:
+            self._tally.failed += 1
+            raise
+        else:
+            self._tally.committed += 1
+            self.saved_offset = reached
+        finally:
+            self._under_way_since = None
+            self._tally.last_seconds = time.monotonic() - began
+            self._tally.seconds += self._tally.last_seconds
+        self._notice_letters()
+        await self._tell_progress()
+
+    async def _tell_progress(self) -> None:
+        async with self._progress:
+            self._progress.notify_all()
+
+    # -- the end ----------------------------------------------------------------------------------------------------
+
+    async def finish(self, seconds: float) -> None:
+        """Carry out what is left, for at most ``seconds``, and end."""
+        self._closing = True
+        self._wake.set()
+        done, _ = await asyncio.wait({self._task}, timeout=seconds)
+        if done and not self.ended and self._has_something() and not self.engine.replaying:
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(self._carry_out(), seconds)
+        await self.drop()
+
+    async def drop(self) -> None:
+        """End at once: somebody else owns the partition, or this process is of no use any more."""
+        self.ended = True
+        await self._tell_progress()
+        if asyncio.current_task() is not self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._writer.close()
+
+    async def _end(self, error: Exception) -> None:
+        if not self.ended:
+            self.ended = True
+            self._on_end(self, error)
+        await self._tell_progress()

@@ -1,0 +1,1 @@
+"""Rekeying: topics whose records have other keys are written again, keyed by service."""

@@ -1,0 +1,145 @@
+"""Where a source partition is to be rekeyed from, and what of that is there already, whatever happened before.
+
+What was committed with the last transaction names a baseline: up to there all is in the rekeyed topic for good. What
+is there behind the baseline the rekeyed topic says itself, for every record in it names the one that it was made from.
+Where nothing is committed, as after a week without any rekeyer, or only by some tool, all of the rekeyed topic is read.
+
+Call this after earlier owners have been fenced, and their transactions ended; not before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from aiokafka import TopicPartition
+
+from agents.kafka.bounds import Bounds
+from agents.kafka.log_reader import record_at
+from streams.decoding.batch import Batch, record_digest
+from streams.decoding.rekeying import Baseline, Mark, place_of, rekey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiokafka import AIOKafkaConsumer, ConsumerRecord
+
+    from agents.settings.settings import Settings
+    from agents.worker.rekey.offsets import Offsets
+    from agents.worker.rekey.tails import Newest, Tail, Tails
+    from streams.decoding.batch import Source
+    from streams.mappings.mapping import Mapper
+
+
+class NoWay(Exception):  # noqa: N818 - says that there is none
+    """To go on would lose records or write some twice; the message says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How to go on with a source partition.
+
+    Args:
+        offset: to read from.
+        baseline: up to there all is rekeyed for good.
+        last: by partition of the rekeyed topic, the newest record that it has; what is not newer is there already.
+        reached: offset and mark of the last commit, if any, which a lower one must not replace.
+        missing_from: records from there on are lost; None: none are.
+    """
+
+    offset: int
+    baseline: Baseline
+    last: tuple[int, ...]
+    reached: tuple[int, Mark] | None = None
+    missing_from: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """Finds the position of source partitions.
+
+    Args:
+        settings: as resolved.
+        consumer: asks for the bounds of logs.
+        offsets: the committed ones.
+        tails: of the rekeyed topic.
+    """
+
+    settings: Settings
+    consumer: AIOKafkaConsumer
+    offsets: Offsets
+    tails: Tails
+
+    async def find(self, source: Source, partitions: int, mapper: Mapper | None) -> Position:
+        """How to go on with ``source``.
+
+        Args:
+            source: taken over before this.
+            partitions: of the rekeyed topic.
+            mapper: how records of the source are mapped.
+
+        Raises:
+            NoWay: the source, or the rekeyed topic, is not the one of before.
+            KafkaError, TimeoutError: Kafka did not answer; take the partition over again.
+        """
+        bounds = await self._bounds(source)
+        committed = await self.offsets.committed(source)
+        mark = Mark.from_text(committed.metadata) if committed else None
+        if committed is None or mark is None:
+            return await self._from_tail(source, bounds, await self.tails.whole(source, partitions), mapper)
+        if len(mark.baseline.ends) != partitions:
+            raise NoWay(_moved(self.settings.rekeyed_topic, len(mark.baseline.ends), partitions))
+        await self._check(source, committed.offset, bounds, lambda one: mark.matches(one.timestamp, one.value))
+        tail = await self.tails.since(source, mark.baseline.ends)
+        reached = committed.offset, mark
+        if bounds.beginning > committed.offset:
+            return Position(bounds.beginning, mark.baseline, tuple(tail.last), reached, committed.offset)
+        return Position(max(mark.baseline.offset, bounds.beginning), mark.baseline, tuple(tail.last), reached)
+
+    async def _from_tail(self, source: Source, bounds: Bounds, tail: Tail, mapper: Mapper | None) -> Position:
+        newest, zeros = tail.newest, (0,) * len(tail.last)
+        if newest is None:
+            return Position(bounds.beginning, Baseline(bounds.beginning, zeros), tuple(tail.last))
+        await self._check(source, newest.offset + 1, bounds, lambda one: _is_newest(one, newest, mapper))
+        # The last transaction may be there in part; it had no more records than this.
+        offset = max(bounds.beginning, newest.offset + 1 - self.settings.batch_records)
+        missing_from = newest.offset + 1 if bounds.beginning > newest.offset + 1 else None
+        return Position(offset, Baseline(offset, zeros), tuple(tail.last), None, missing_from)
+
+    async def _bounds(self, source: Source) -> Bounds:
+        tp = TopicPartition(*source)
+        beginnings: dict[Any, int] = await self.consumer.beginning_offsets([tp])
+        ends: dict[Any, int] = await self.consumer.end_offsets([tp])
+        return Bounds(beginnings[tp], ends[tp])
+
+    async def _check(
+        self, source: Source, offset: int, bounds: Bounds, is_last: Callable[[ConsumerRecord], bool]
+    ) -> None:
+        """Make sure that the log up to ``offset`` is the one that was rekeyed."""
+        if offset > bounds.end:
+            how = f"ends at offset {bounds.end}, before {offset}, up to which it was rekeyed"
+            raise NoWay(_another_log(source, how))
+        if bounds.beginning < offset:
+            record = await record_at(self.settings, *source, offset - 1)
+            if record is not None and not is_last(record):
+                raise NoWay(_another_log(source, f"has another record at offset {offset - 1} than the one rekeyed"))
+
+
+def _is_newest(record: ConsumerRecord, newest: Newest, mapper: Mapper | None) -> bool:
+    """Whether ``record`` is what the rekeyed topic has."""
+    made = rekey(Batch.of(record.topic, record.partition, [record.value], record.offset), mapper).records
+    return bool(made) and record_digest(made[0].value) == newest.digest
+
+
+_ANEW: Final = "to rekey what it holds now from its beginning, use another --group and another --rekeyed-topic"
+
+
+def _another_log(source: Source, how: str) -> str:
+    return f"{place_of(*source)} {how}: the topic was made anew or has lost records; {_ANEW}"
+
+
+def _moved(topic: str, before: int, now: int) -> str:
+    return (
+        f"{topic} had {before} partitions when rekeying began and has {now} now, so that services would move between"
+        " them; use another --rekeyed-topic, made with as many as you need, and another --group"
+    )

@@ -1,0 +1,238 @@
+"""Rekeying, for producers that do not key their events by service: `slm run --rekey`.
+
+The rekeyer reads the topics that producers write to and writes every record to the rekeyed topic, under its service;
+the worker of the same process monitors that topic, which is the log of record. What is written and how far the sources
+have been read is one Kafka transaction, so that every record of the sources is there once, whatever fails. The events
+of one source partition keep their order in each partition of the rekeyed topic.
+
+The rekeyed topic has `LogAppendTime`: its records' timestamps say when they were rekeyed. An event that lies too far
+ahead of the clock is therefore judged (`future`) by the time at which it was rekeyed: while rekeying is behind, as
+after an outage, events pass that would have been refused had it kept up. They close no slice early, for a watermark
+never passes the record's own timestamp.
+
+Mappings apply here, as the standards say when a record is rekeyed; changed standards do not change what was rekeyed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, Final
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+
+from agents.exits import Exit, Fault
+from agents.kafka.consumer import consumer_options as worker_options
+from agents.status.rekeying import RekeyStatus
+from agents.worker.rekey.counts import TROUBLE, Counts, refusal_of
+from agents.worker.rekey.lane import Lane, Shared
+from agents.worker.rekey.offsets import Offsets, group_of
+from agents.worker.rekey.pace import Pace
+from agents.worker.rekey.position import Finder
+from agents.worker.rekey.tails import StableEnds, Tails
+from streams.decoding.batch import Source
+
+if TYPE_CHECKING:
+    from agents.settings.settings import Settings
+    from streams.standards.model import Standards
+
+log = logging.getLogger(__name__)
+
+_CHECK_SECONDS: Final = 1.0
+_RETRY_SECONDS: Final = 1.0
+#: An error of the group that comes so often one after the other does not pass.
+_MOST_ERRORS: Final = 10
+#: Whether it makes progress is seen by the lag; the group would only move a trouble to somebody else.
+_POLL_INTERVAL_MS: Final = 3_600_000
+_FINISH_SECONDS: Final = 3.0
+_STOP_SECONDS: Final = 3.0
+#: A lane may run ahead by this part of the allowed lateness.
+_AHEAD: Final = 4
+_LEAST_AHEAD_MS: Final = 1_000
+
+#: Asking for records of no partition brings the errors of the group to light, and takes no records.
+_NOWHERE: Final = TopicPartition("", 0)
+
+
+class Rekeyer:
+    """Feeds the rekeyed topic from the topics of the settings, together with other rekeyers of its group.
+
+    Args:
+        settings: as resolved; ``topics`` are the sources.
+        standards: whose mappings apply.
+    """
+
+    def __init__(self, settings: Settings, standards: Standards) -> None:
+        if settings.rekeyed_topic in settings.topics:
+            raise Fault(f"{settings.rekeyed_topic} is both source and target of rekeying; name other topics (--topic)")
+        self._settings = settings
+        self._standards = standards
+        self._counts = Counts()
+        self._lanes: dict[Source, Lane] = {}
+        self._consumer: AIOKafkaConsumer | None = None
+        self._offsets = Offsets(settings)
+        self._failure: asyncio.Future[None]
+        self._shared: Shared
+        self._task: asyncio.Task[None]
+
+    def status(self) -> RekeyStatus:
+        """How it is now."""
+        counts = self._counts
+        lags = [lane.lag for lane in self._lanes.values()]
+        return RekeyStatus(
+            partitions=tuple(sorted(self._lanes)),
+            records=counts.records,
+            rejected=counts.rejected,
+            dropped=counts.dropped,
+            missing=counts.missing,
+            transactions=counts.transactions,
+            retries=counts.retries,
+            lag=None if None in lags else sum(filter(None, lags)),
+            last_error=counts.last_error if counts.troubled else None,
+            never_found=self._shared.never_found() if self._consumer is not None else {},
+        )
+
+    def use(self, standards: Standards) -> None:
+        """From the next transaction on, map as ``standards`` say."""
+        self._standards = standards
+        if self._consumer is not None:
+            self._shared.standards = standards
+
+    # -- its life ---------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Begin, and return at once."""
+        self._failure = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._run(), name="rekeyer")
+
+    async def wait(self) -> None:
+        """Wait for a failure, after which nothing is rekeyed any more.
+
+        Raises:
+            Fault: what it was.
+        """
+        done, _ = await asyncio.wait({self._task, self._failure}, return_when=asyncio.FIRST_COMPLETED)
+        error = next(filter(None, (end.exception() for end in done)), None)
+        raise _fault(error) from error
+
+    async def stop(self) -> None:
+        """End in good order, within a few seconds: other rekeyers learn that the partitions are free."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self.finish()
+        if self._consumer is not None:
+            await _end(self._consumer)
+        self._offsets.close()
+        self._failure.cancel()
+
+    async def _run(self) -> None:
+        self._consumer = consumer = await self._connected()
+        finder = Finder(self._settings, consumer, self._offsets, Tails(self._settings))
+        pace = Pace(max(self._settings.lateness_ms // _AHEAD, _LEAST_AHEAD_MS))
+        stable = StableEnds(self._settings)
+        self._shared = Shared(self._settings, self._standards, consumer, finder, stable, pace, self._counts)
+        consumer.subscribe(self._settings.topics, listener=_Listener(self))
+        asking = asyncio.create_task(stable.run(), name="stable ends")
+        try:
+            await self._watch_group(consumer)
+        finally:
+            asking.cancel()
+
+    async def _watch_group(self, consumer: AIOKafkaConsumer) -> None:
+        errors = 0
+        while True:
+            await asyncio.sleep(_CHECK_SECONDS)
+            errors = errors + 1 if await self._has_error(consumer) else 0
+            if errors >= _MOST_ERRORS:
+                raise Fault("the group of rekeyers does not come together; start the worker again", Exit.STALLED)
+
+    async def _connected(self) -> AIOKafkaConsumer:
+        """A consumer that has reached the broker, however long that takes."""
+        while True:
+            consumer = AIOKafkaConsumer(**consumer_options(self._settings))
+            try:
+                await consumer.start()
+            except TROUBLE as error:
+                await _end(consumer)
+                self._note(error)
+                await asyncio.sleep(_RETRY_SECONDS)
+            except BaseException:
+                await _end(consumer)
+                raise
+            else:
+                return consumer
+
+    async def _has_error(self, consumer: AIOKafkaConsumer) -> bool:
+        """Bring an error of the group to light, which nobody may see who owns no partition."""
+        try:
+            await consumer.getmany(_NOWHERE, timeout_ms=0)
+        except KafkaError as error:
+            self._note(error)
+            return not error.retriable
+        return False
+
+    def _note(self, error: BaseException) -> None:
+        if final := refusal_of(error):
+            raise final from error
+        log.info("The group of rekeyers: %r.", error)
+
+    # -- what the group tells ---------------------------------------------------------------------------------------
+
+    def begin(self, sources: Collection[Source]) -> None:
+        """Own ``sources`` from now on."""
+        for source in sources:
+            self._lanes[source] = Lane(source, self._shared, self._fail)
+
+    async def finish(self) -> None:
+        """Own nothing any more."""
+        lanes, self._lanes = list(self._lanes.values()), {}
+        await asyncio.gather(*(lane.finish(_FINISH_SECONDS) for lane in lanes))
+
+    def _fail(self, error: Exception) -> None:
+        if not self._failure.done():
+            self._failure.set_exception(error)
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types
+    """Hands on what the group decides."""
+
+    def __init__(self, rekeyer: Rekeyer) -> None:
+        self._rekeyer = rekeyer
+
+    async def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ANN401 - aiokafka has no types
+        """Everything, for the group decides on all of it anew."""
+        del revoked
+        await self._rekeyer.finish()
+
+    async def on_partitions_assigned(self, assigned: Any) -> None:  # noqa: ANN401 - aiokafka has no types
+        """What is owned until the next rebalance."""
+        self._rekeyer.begin([Source(*tp) for tp in assigned])
+
+
+def consumer_options(settings: Settings) -> dict[str, Any]:
+    """Keyword arguments of the aiokafka consumer that reads the topics to be rekeyed: the worker's, but for these."""
+    return {
+        **worker_options(settings),
+        "group_id": group_of(settings),
+        # Every lane seeks its place; were one lost, it shall find another, not jump.
+        "auto_offset_reset": "none",
+        "max_poll_interval_ms": _POLL_INTERVAL_MS,
+    }
+
+
+async def _end(consumer: AIOKafkaConsumer) -> None:
+    """End ``consumer``, without waiting long for a broker that is away, and whatever it says."""
+    stopping = asyncio.ensure_future(consumer.stop())
+    done, _ = await asyncio.wait({stopping}, timeout=_STOP_SECONDS)
+    if done and not stopping.cancelled() and stopping.exception():
+        log.info("A consumer ended with %r.", stopping.exception())
+    stopping.cancel()
+
+
+def _fault(error: BaseException | None) -> Fault:
+    """What ended rekeying, as a line and an exit code."""
+    if isinstance(error, Fault):
+        return error
+    return Fault(f"rekeying ended with an error of its own: {error!r}; start the worker again", Exit.STALLED)

@@ -1,0 +1,298 @@
+"""`slm run --workers N`: several workers on one machine, started again when they end, with one status page for all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import pickle
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
+
+from aiohttp import web
+
+from agents.exits import Exit
+from agents.status.rekeying import RekeyStatus
+from agents.status.worker import Recoveries, State, Transactions, WorkerStatus
+from agents.web import page
+from agents.web.routes import address, handler, language_of, respond
+from agents.worker.supervision import supervised
+from streams.mappings.mapping import found_by_none
+
+if TYPE_CHECKING:
+    from agents.settings.settings import Settings
+    from agents.worker.supervision.supervised import Told
+    from streams.engine.engine import Engine
+    from streams.standards.model import Standards
+
+log = logging.getLogger(__name__)
+
+#: A worker that ends is started again after so long; twice as long each further time, as long as it ends soon.
+_FIRST_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 30.0
+_LASTING_SECONDS: Final = 60.0
+#: Workers have so long to end in good order.
+_END_SECONDS: Final = 15.0
+#: What they know is asked for at most so often, and waited for so long.
+_FRESH_SECONDS: Final = 1.0
+_ASK_SECONDS: Final = 3.0
+#: The worst comes first: it is what all of them together are in.
+_WORST: Final = (State.EVICTED, State.STALLED, State.STARTING, State.RECOVERING, State.RUNNING)
+_START: Final = "import sys; from agents.cli import main; main(prog_name='slm')"
+
+
+@dataclass
+class Child:
+    """One worker: its number from 1, its port, and the socket that it tells its supervisor through."""
+
+    number: int
+    port: int
+    socket: Path
+    process: asyncio.subprocess.Process | None = None
+    restarts: int = 0
+
+    @property
+    def running(self) -> bool:
+        """Whether its process runs."""
+        return self.process is not None and self.process.returncode is None
+
+    def send(self, number: signal.Signals) -> None:
+        """Pass a signal on."""
+        if self.running and self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.send_signal(number)
+
+
+class Together:
+    """All workers as one; it implements `agents.status.worker.Observed`.
+
+    Args:
+        children: that are asked.
+        standards: of the supervisor's own reading of the file.
+        broker: as settings have it.
+    """
+
+    def __init__(self, children: Sequence[Child], standards: Standards, broker: str) -> None:
+        self._children = children
+        self._standards = standards
+        self._started_at = time.time()
+        self._broker = broker
+        self._told: list[Told] = []
+        self._silent = len(children)
+        self._asked_at = -_FRESH_SECONDS
+        self._asking = asyncio.Lock()
+
+    @property
+    def standards(self) -> Standards:
+        """The standards of the workers' own file."""
+        return next((told.standards for told in self._told), self._standards)
+
+    def engines(self) -> Sequence[Engine]:
+        """What all engines know."""
+        views = [view for told in self._told for view in told.engines]
+        views.sort(key=lambda view: (view.progress.source, view.progress.partition))
+        return cast("Sequence[Engine]", views)
+
+    def status(self) -> WorkerStatus:
+        """How all of them are, added up; the worst state of any."""
+        return _together([told.status for told in self._told], self._silent, self._started_at, self._broker)
+
+    async def refresh(self) -> None:
+        """Ask the workers, unless they were asked just now."""
+        async with self._asking:
+            if time.monotonic() - self._asked_at < _FRESH_SECONDS:
+                return
+            answers = await asyncio.gather(*(_ask(child) for child in self._children))
+            self._told = [told for told in answers if told is not None]
+            self._silent = len(answers) - len(self._told)
+            self._asked_at = time.monotonic()
+
+
+async def _ask(child: Child) -> Told | None:
+    if not child.running:
+        return None
+    try:
+        return await asyncio.wait_for(supervised.ask(str(child.socket)), _ASK_SECONDS)
+    except (OSError, EOFError, TimeoutError, pickle.UnpicklingError):
+        return None
+
+
+def _together(known: Sequence[WorkerStatus], silent: int, started_at: float, broker: str) -> WorkerStatus:
+    states = [one.state for one in known] + [State.STARTING] * bool(silent)
+    return WorkerStatus(
+        state=min(states, key=_WORST.index, default=State.STARTING),
+        started_at=started_at,
+        broker=broker,
+        partitions=tuple(sorted((p for one in known for p in one.partitions), key=lambda p: (p.topic, p.partition))),
+        warnings=tuple(dict.fromkeys(warning for one in known for warning in one.warnings)),
+        fold_seconds=sum(one.fold_seconds for one in known),
+        transactions=_transactions([one.transactions for one in known]),
+        recoveries=_recoveries([one.recoveries for one in known]),
+        ticks=sum(one.ticks for one in known),
+        waits=next((one.waits for one in known if one.waits), None),
+        refused_standards=next((one.refused_standards for one in known if one.refused_standards), None),
+        rekeying=_rekeying([one.rekeying for one in known if one.rekeying]),
+    )
+
+
+def _rekeying(known: Sequence[RekeyStatus]) -> RekeyStatus | None:
+    """What rekeyers have done together; a path that one of them has found is found."""
+    if not known:
+        return None
+    lags = [one.lag for one in known]
+    return RekeyStatus(
+        partitions=tuple(sorted(source for one in known for source in one.partitions)),
+        records=sum(one.records for one in known),
+        rejected=sum(one.rejected for one in known),
+        dropped=sum(one.dropped for one in known),
+        missing=sum(one.missing for one in known),
+        transactions=sum(one.transactions for one in known),
+        retries=sum(one.retries for one in known),
+        lag=None if None in lags else sum(filter(None, lags)),
+        last_error=next((one.last_error for one in known if one.last_error), None),
+        never_found=found_by_none(pair for one in known for pair in one.never_found.items()),
+    )
+
+
+def _transactions(parts: Iterable[Transactions]) -> Transactions:
+    known = list(parts)
+    slowest = max((one.last_seconds for one in known if one.last_seconds is not None), default=None)
+    committed, failed = sum(one.committed for one in known), sum(one.failed for one in known)
+    return Transactions(committed, failed, sum(one.seconds for one in known), slowest)
+
+
+def _recoveries(parts: Iterable[Recoveries]) -> Recoveries:
+    known = [one for one in parts if one.count]
+    slowest = max(known, key=lambda one: one.last_seconds or 0.0, default=Recoveries())
+    return Recoveries(sum(one.count for one in known), slowest.last_seconds, slowest.last_rows)
+
+
+@dataclass
+class Supervisor:
+    """Keeps ``settings.workers`` workers running.
+
+    Args:
+        settings: as resolved.
+        standards: as the supervisor has read them.
+        words: of the command line that the workers are started with, behind ``slm``.
+        notice: takes a line for the user.
+    """
+
+    settings: Settings
+    standards: Standards
+    words: Sequence[str]
+    notice: Callable[[str], None]
+    children: list[Child] = field(default_factory=list)
+    _stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> int:
+        """Run until a signal ends it; the exit code."""
+        code: list[Exit] = []
+
+        def end(number: signal.Signals, exit_code: Exit) -> None:
+            # Asked twice: at once.
+            self._pass_on(signal.SIGKILL if self._stopping.is_set() else number)
+            code.append(exit_code)
+            self._stopping.set()
+
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, end, signal.SIGTERM, Exit.DONE)
+        loop.add_signal_handler(signal.SIGINT, end, signal.SIGINT, Exit.INTERRUPTED)
+        loop.add_signal_handler(signal.SIGHUP, self._pass_on, signal.SIGHUP)
+        with tempfile.TemporaryDirectory(prefix="slm-") as folder:  # mode 0700
+            self.children = [
+                Child(number, port, Path(folder) / f"{number}.sock")
+                for number, port in enumerate(self.settings.ports[1:], 1)
+            ]
+            together = Together(self.children, self.standards, self.settings.broker)
+            runner = await self._serve(together)
+            keepers = [asyncio.create_task(self._keep(child)) for child in self.children]
+            try:
+                await self._stopping.wait()
+                await asyncio.wait(keepers, timeout=_END_SECONDS)
+            finally:
+                self._pass_on(signal.SIGKILL)
+                await asyncio.gather(*keepers)
+                await runner.cleanup()
+        return code[0]
+
+    def _pass_on(self, number: signal.Signals) -> None:
+        for child in self.children:
+            child.send(number)
+
+    # -- workers --------------------------------------------------------------------------------------------------
+
+    async def _keep(self, child: Child) -> None:
+        """Start ``child``, and again whenever it ends, until all are to end."""
+        pause = _FIRST_PAUSE
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            child.process = await self._start(child)
+            if self._stopping.is_set():  # the signal came while it was being started
+                child.send(signal.SIGTERM)
+            code = await child.process.wait()
+            if self._stopping.is_set():
+                return
+            pause = _FIRST_PAUSE if time.monotonic() - began > _LASTING_SECONDS else pause
+            log.error("Worker %d ended with code %d; it is started again in %g s.", child.number, code, pause)
+            child.restarts += 1
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _start(self, child: Child) -> asyncio.subprocess.Process:
+        child.socket.unlink(missing_ok=True)
+        words = [*self.words, "--workers", "1", "--web-port", str(child.port)]
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            _START,
+            *words,
+            # The worker ends when this pipe has no other end any more, which is so however this process ends.
+            stdin=asyncio.subprocess.PIPE,
+            env=_environment(child),
+            # An interrupt from the keyboard reaches this process alone, which passes it on once.
+            start_new_session=True,
+        )
+
+    # -- the page -------------------------------------------------------------------------------------------------
+
+    async def _serve(self, together: Together) -> web.AppRunner:
+        application = web.Application()
+        ports = ", ".join(str(child.port) for child in self.children)
+
+        def metrics(_: web.Request) -> web.Response:
+            return web.Response(status=404, text=f"each worker has its own /metrics: ports {ports}\n")
+
+        told: dict[str, Callable[[web.Request], web.Response]] = {
+            "/api/status": lambda request: respond(page.status_json(together, language_of(request)), page.JSON),
+            "/health": lambda request: _judged(page.health(together, language_of(request))),
+            "/ready": lambda request: _judged(page.ready(together, language_of(request))),
+        }
+        for path, answer in told.items():
+            application.router.add_get(path, handler(answer, together.refresh))
+        application.router.add_get("/", handler(lambda request: respond(page.html(language_of(request)), page.HTML)))
+        application.router.add_get("/metrics", handler(metrics))
+        runner = web.AppRunner(application, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, self.settings.web_host, self.settings.web_port).start()
+        self.notice(f"status page of {len(self.children)} workers: {address(self.settings)}; /metrics: {ports}")
+        return runner
+
+
+def _judged(answer: tuple[int, bytes]) -> web.Response:
+    return respond(answer[1], page.JSON, answer[0])
+
+
+def _environment(child: Child) -> Mapping[str, str]:
+    """This process's own, with the way to it, and to this very program."""
+    here = str(Path(__file__).parents[1])
+    paths = [part for part in (os.environ.get("PYTHONPATH"), here) if part]
+    return {**os.environ, supervised.VARIABLE: str(child.socket), "PYTHONPATH": os.pathsep.join(paths)}

@@ -1,0 +1,1 @@
+"""What is concluded is written whole or not at all."""

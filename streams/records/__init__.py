@@ -1,0 +1,1 @@
+"""What is published: breaches, audit records, dead letters."""
