@@ -15,8 +15,9 @@ from typing import Any, Final
 
 import orjson
 
-from dashboards import alertmanager, rules, service_levels
-from dashboards.layout import localise
+from dashboards.boards import service_levels
+from dashboards.grafana.layout import localise
+from dashboards.rules import alertmanager, rules
 from streams.texts.phrase import Language
 
 #: The command that makes stale files fresh again.

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 from grafana_api.grafana_api import GrafanaClientError, GrafanaException, GrafanaServerError
 from grafana_api.grafana_face import GrafanaFace
 
-from dashboards import generate, service_levels
+from dashboards import generate
+from dashboards.boards import service_levels
 from streams.texts.phrase import Text, in_language
 
 #: Folders by language; the provisioning files in deploy/grafana name the same.

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from dashboards.queries import formula, label_values, max_by, rate, series, shown, sum_by
+from dashboards.grafana.queries import formula, label_values, max_by, rate, series, shown, sum_by
 from streams import conventions
 
 

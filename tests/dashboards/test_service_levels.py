@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
-from dashboards import generate, service_levels
-from dashboards.layout import localise
-from dashboards.queries import label_values
+from dashboards import generate
+from dashboards.boards import service_levels
+from dashboards.grafana.layout import localise
+from dashboards.grafana.queries import label_values
 from streams import conventions
 from streams.texts.phrase import Language, Text
 
 if TYPE_CHECKING:
-    from dashboards.panels import Tree
+    from dashboards.grafana.panels import Tree
     from streams.conventions.metric import Metric
 
 HERE = Path(__file__).parent

@@ -13,8 +13,9 @@ import pytest
 import yaml
 
 from agents.settings.settings import SETTINGS
-from dashboards import publish, service_levels
-from dashboards.alerts import Severity
+from dashboards import publish
+from dashboards.boards import service_levels
+from dashboards.rules.alerts import Severity
 from streams import conventions
 from streams.texts.phrase import Language, in_language
 from tests.services.parts import require

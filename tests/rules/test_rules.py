@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from dashboards import rules
-from dashboards.alerts import Alert, Severity
+from dashboards.rules import rules
+from dashboards.rules.alerts import Alert, Severity
 from tests.services.parts import require
 
 HERE = Path(__file__).parent

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.alerts import PARTITION, PARTITION_ZH, SOURCE, Alert, Severity
-from dashboards.queries import REJECTED, formula, max_by, over, series, sum_by
+from dashboards.grafana.queries import REJECTED, formula, max_by, over, series, sum_by
+from dashboards.rules.alerts import PARTITION, PARTITION_ZH, SOURCE, Alert, Severity
 from streams import conventions
 from streams.texts.phrase import Text
 

@@ -1,6 +1,6 @@
 """Panels as Grafana's dashboard schema has them: what every panel of one kind shares is said here, once.
 
-Nothing is translated here. Texts stay `Text` until `dashboards.layout.localise` picks one language for the whole tree.
+Nothing is translated here. Texts stay `Text` until `dashboards.grafana.layout.localise` picks one language for the whole tree.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from streams.texts.phrase import Text
 
 if TYPE_CHECKING:
-    from dashboards.queries import Expr
+    from dashboards.grafana.queries import Expr
     from streams.texts.phrase import Phrase
 
 #: JSON with `Text` leaves.

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from dashboards.panels import DATASOURCE
+from dashboards.grafana.panels import DATASOURCE
 from streams.texts.phrase import Language, Text, in_language
 
 if TYPE_CHECKING:
-    from dashboards.panels import Panel, Query, Tree
+    from dashboards.grafana.panels import Panel, Query, Tree
 
 GRID_WIDTH: Final = 24
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.layout import Row
-from dashboards.panels import Column, Panel, Query, graph, stat, states, table, thresholds, words
-from dashboards.queries import formula, max_by, rate, series, sum_by
+from dashboards.grafana.layout import Row
+from dashboards.grafana.panels import Column, Panel, Query, graph, stat, states, table, thresholds, words
+from dashboards.grafana.queries import formula, max_by, rate, series, sum_by
 from streams import conventions
 from streams.texts.phrase import Text
 from streams.texts.states import States

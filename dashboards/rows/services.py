@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from dashboards.layout import Row
-from dashboards.panels import (
-    Panel,
-    Query,
-    Tree,
-    bars,
-    by_query,
-    graph,
-    heatmap,
-)
-from dashboards.queries import SHOWN_RANGE, Expr, formula, max_by, over, rate, shown, sum_by
+from dashboards.grafana.layout import Row
+from dashboards.grafana.panels import Panel, Query, Tree, bars, by_query, graph, heatmap
+from dashboards.grafana.queries import SHOWN_RANGE, Expr, formula, max_by, over, rate, shown, sum_by
 from streams import conventions
 from streams.texts.phrase import Text
 

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from dashboards import monitor_rows, objective_rows, service_rows, state_rows
-from dashboards.layout import render
-from dashboards.panels import DATASOURCE
-from dashboards.queries import formula, label_values, max_by, shown
+from dashboards.grafana.layout import render
+from dashboards.grafana.panels import DATASOURCE
+from dashboards.grafana.queries import formula, label_values, max_by, shown
+from dashboards.rows import monitor, objectives, services, state
 from streams import conventions
 from streams.texts.phrase import Text
 
 if TYPE_CHECKING:
-    from dashboards.panels import Tree
+    from dashboards.grafana.panels import Tree
 
 NAME: Final = "service-levels"
 TITLE: Final = Text("Service levels", "服务水平")
@@ -31,7 +31,7 @@ _CHOSEN_SERVICES: Final = 'service=~"$service"'
 
 
 def dashboard() -> Tree:
-    """Return the dashboard in both languages at once; `dashboards.layout.localise` picks one."""
+    """Return the dashboard in both languages at once; `dashboards.grafana.layout.localise` picks one."""
     return {
         "uid": UID,
         "title": TITLE,
@@ -50,9 +50,7 @@ def dashboard() -> Tree:
         "links": [_other_language()],
         "templating": {"list": _variables()},
         "annotations": {"list": [_breaches()]},
-        "panels": render(
-            [objective_rows.objectives(), *service_rows.rows(), monitor_rows.pipeline(), state_rows.state()]
-        ),
+        "panels": render([objectives.objectives(), *services.rows(), monitor.pipeline(), state.state()]),
     }
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from dashboards.layout import Row
-from dashboards.panels import (
+from dashboards.grafana.layout import Row
+from dashboards.grafana.panels import (
     Column,
     Panel,
     Query,
@@ -19,7 +19,7 @@ from dashboards.panels import (
     thresholds,
     timeline,
 )
-from dashboards.queries import Expr, formula, max_by, over, shown, sum_by
+from dashboards.grafana.queries import Expr, formula, max_by, over, shown, sum_by
 from streams import conventions
 from streams.texts.phrase import Text
 

@@ -9,9 +9,9 @@ from typing import Final
 
 import yaml
 
-from dashboards import monitor_alerts, state_alerts
-from dashboards.alerts import Alert, Severity
-from dashboards.queries import formula, max_by, over, series
+from dashboards.grafana.queries import formula, max_by, over, series
+from dashboards.rules import monitor_alerts, state_alerts
+from dashboards.rules.alerts import Alert, Severity
 from streams import conventions
 from streams.conventions.metric import Metric
 from streams.texts.phrase import Text

@@ -9,9 +9,9 @@ from typing import Final
 
 import yaml
 
-from dashboards import rules
-from dashboards.alerts import Severity
-from dashboards.monitor_alerts import DOWN
+from dashboards.rules import rules
+from dashboards.rules.alerts import Severity
+from dashboards.rules.monitor_alerts import DOWN
 
 _RECEIVERS: Final = {Severity.PAGE: "pages", Severity.TICKET: "tickets"}
 _REPEAT: Final = {Severity.PAGE: "4h", Severity.TICKET: "1d"}

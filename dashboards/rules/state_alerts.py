@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dashboards.alerts import PARTITION, PARTITION_ZH, SOURCE, Alert, Severity
-from dashboards.queries import formula, max_by, over, series, sum_by
+from dashboards.grafana.queries import formula, max_by, over, series, sum_by
+from dashboards.rules.alerts import PARTITION, PARTITION_ZH, SOURCE, Alert, Severity
 from streams import conventions
 from streams.texts.phrase import Text
 

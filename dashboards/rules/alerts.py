@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from dashboards.queries import Expr
+    from dashboards.grafana.queries import Expr
     from streams.texts.phrase import Text
 
 #: Labels of an alert about a source partition. The worker's address is not one: the partition may change hands.

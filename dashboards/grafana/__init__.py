@@ -1,0 +1,1 @@
+"""Grafana's parts: queries, panels, where they stand."""

@@ -1,0 +1,1 @@
+"""Rows of panels that boards are made of."""
