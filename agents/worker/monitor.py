@@ -134,7 +134,7 @@ class MonitorApp:
 
     def engines(self) -> Sequence[Engine]:
         """Engines of the owned partitions whose figures are complete; none once the group may have given them away."""
-        return [owned.engine for owned in self._certain() if not owned.engine.replaying]
+        return [owned.engine for owned in self._certain() if not owned.engine.restoring]
 
     def status(self) -> WorkerStatus:
         """How this worker is now."""

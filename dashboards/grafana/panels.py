@@ -1,6 +1,6 @@
 """Panels as Grafana's dashboard schema has them: what every panel of one kind shares is said here, once.
 
-Nothing is translated here. Texts stay `Text` until `dashboards.grafana.layout.localise` picks one language for the whole tree.
+Nothing is translated here. Texts stay `Text` until `layout.localise` picks one language for the whole tree.
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ from typing import Final, Generic, NamedTuple, TypeVar
 from streams.calendars.local_time import LocalTime
 from streams.calendars.periods import DAY_MS, Window
 from streams.slices.slice import LENGTH_MS, Counts, Distributions, slice_start
-from streams.standards.model import Standards
 
 HOUR_MS: Final = 3_600_000
 FIVE_MINUTES_MS: Final = 300_000
@@ -269,15 +268,6 @@ class History(Generic[Content]):
 
 #: Closed slices are kept this long: the longest calendar period, and a little.
 RETENTION_MS: Final = 400 * DAY_MS
-#: Distributions take more room. They are kept as long as the longest window needs them, and so long in any case.
-_DISTRIBUTIONS_MS: Final = 40 * DAY_MS
-
-
-def distribution_retention_ms(standards: Standards) -> int:
-    """How long distributions are kept under ``standards``."""
-    objectives = (objective for service in standards.services.values() for objective in service.objectives.values())
-    longest_ms = max((objective.window.longest_ms for objective in objectives), default=0)
-    return min(max(longest_ms + 2 * DAY_MS, _DISTRIBUTIONS_MS), RETENTION_MS)
 
 
 def histories(grid: Grid, retention_ms: int) -> tuple[History[Counts], History[Distributions]]:

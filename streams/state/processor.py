@@ -21,7 +21,7 @@ from streams.routing.series_catalogue import Caps
 from streams.standards.model import Standards
 from streams.state.framing import Row
 from streams.state.rows import FORMAT, PartitionRow, StateUnusable, peek
-from streams.state.saving import rebuild, restore
+from streams.state.saving import Saver, rebuild, restore
 
 
 class RebuildLost(Exception):  # noqa: N818 - says what became of it
@@ -75,6 +75,7 @@ class Ownership:
     """
 
     engine: Engine
+    saver: Saver
     damaged: tuple[str, ...] = ()
     letter_bytes: int = 0
     slices: int = 0
@@ -90,9 +91,9 @@ class Ownership:
     @property
     def due(self) -> bool:
         """Whether something became final that no transaction carries yet."""
-        told = self.engine.unsaved or self._decisions or self._notices
+        told = self.engine.dirty or self._decisions or self._notices
         # Before the first record there is no place in the log that a partition row could name.
-        return bool(told) and not self.engine.replaying and self.engine.last is not None
+        return bool(told) and not self.engine.restoring and self.engine.last is not None
 
     def check(self, beginning: int, end: int, record: LastRecord | None) -> None:
         """Make sure that the log is the one that was folded, and go over what it has lost.
@@ -122,7 +123,7 @@ class Ownership:
         Raises:
             RebuildLost: they were to be folded again in place of damaged state, of which the rest is worth more.
         """
-        if self.engine.mute_to is not None:
+        if self.engine.silent_until is not None:
             raise RebuildLost(f"records before offset {offset} are lost that state was being rebuilt from")
         detail = {"from": self.expected, "to": offset}
         self.engine.notice(Notice(NoticeType.GAP, self.expected, None, detail))
@@ -155,10 +156,10 @@ class Ownership:
         self.slices += len(advanced.slices)
 
     def take(self) -> Conclusions:
-        """Everything since the last take, and the rows that go with it. Not while the engine is `replaying`."""
+        """Everything since the last take, and the rows that go with it. Not while the engine is `restoring`."""
         self._advance()  # for notices that no batch brought
         taken = Conclusions(
-            b"".join(self._letters), tuple(self._decisions), tuple(self._notices), tuple(self.engine.take())
+            b"".join(self._letters), tuple(self._decisions), tuple(self._notices), tuple(self.saver.take(self.engine))
         )
         self._letters, self._decisions, self._notices = [], [], []
         self.letter_bytes = self.slices = 0
@@ -185,7 +186,8 @@ def take_over(records: Mapping[bytes, bytes], start: Start, *, beginning: int) -
                 policy=start.policy,
                 book=start.book,
                 caps=start.caps,
-            )
+            ),
+            Saver(),
         )
     row = peek(records)
     reaches = row is not None and beginning <= row.first  # the log has all that the readable row says was folded
@@ -208,7 +210,7 @@ def take_over(records: Mapping[bytes, bytes], start: Start, *, beginning: int) -
         return _repaired(records, start, row.offset, ("m",))  # the catalogue
     if restored.damaged and row is not None and reaches:
         return _repaired(records, start, row.offset, restored.damaged)
-    return Ownership(restored.engine, restored.damaged)
+    return Ownership(restored.engine, restored.saver, restored.damaged)
 
 
 def _are_known(row: PartitionRow, book: Book) -> bool:
@@ -223,11 +225,11 @@ def _rebuilt(
     records: Mapping[bytes, bytes], start: Start, *notices: Notice, damaged: tuple[str, ...] = ()
 ) -> Ownership:
     """Begin with the log's first record again, which ``notices`` give the reason for."""
-    engine = rebuild(
+    rebuilt = rebuild(
         records, source=start.source, partition=start.partition, book=start.book, policy=start.policy, caps=start.caps
     )
     # Kept here: while the engine folds again what was told already it is silent.
-    return Ownership(engine, damaged, _notices=list(notices))
+    return Ownership(rebuilt.engine, rebuilt.saver, damaged, _notices=list(notices))
 
 
 def _repaired(records: Mapping[bytes, bytes], start: Start, offset: int, damaged: tuple[str, ...]) -> Ownership:

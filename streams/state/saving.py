@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from streams.decoding.batch import LastRecord
+from streams.engine.engine import Engine
 from streams.engine.progress import Notice, NoticeType, SavedPoint
 from streams.engine.standards_log import Book, StandardsLog, StandardsLost
 from streams.engine.watermark import Limit, Newest, TimePolicy
@@ -31,28 +31,40 @@ from streams.state.rows import (
     peek,
 )
 
-if TYPE_CHECKING:
-    from streams.engine.engine import Engine
+
+class Saver:
+    """Turns what has changed in one engine since it was last saved into rows."""
+
+    def __init__(self, writer: Writer | None = None, saved_members: int = 0) -> None:
+        """Start with nothing saved, or with what ``writer`` knows and so many members of the catalogue."""
+        self._writer = writer or Writer()
+        self._saved_members = saved_members
+
+    def take(self, engine: Engine) -> list[Row]:
+        """Rows for everything that has changed since the last take, the partition row last.
+
+        Call it behind `Engine.advance`, once something was folded, and not while `Engine.restoring`.
+        """
+        assert not engine.restoring, "what is being folded again is saved"
+        writer, closing = self._writer, engine.closing
+        writer.put_slices(COUNTS, closing.counts)
+        writer.put_slices(DISTRIBUTIONS, closing.distributions)
+        writer.put_beyond(COUNTS, closing.beyond[0], closing.counts.forgotten_ms)
+        writer.put_beyond(DISTRIBUTIONS, closing.beyond[1], closing.distributions.forgotten_ms)
+        writer.put_members(engine.catalogue.members, self._saved_members)
+        writer.put_partition(_partition_row(engine))
+        self._saved_members = len(engine.catalogue.members)
+        engine.mark_saved()
+        return writer.rows()
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """An engine made of saved state. ``damaged`` names the rows that could not be read and were left out."""
+    """An engine made of saved state, and what saves it. ``damaged`` names the rows that were left out as unreadable."""
 
     engine: Engine
+    saver: Saver
     damaged: tuple[str, ...] = ()
-
-
-def rows(engine: Engine, saved_members: int) -> list[Row]:
-    """Rows for everything that has changed in ``engine``, the partition row last."""
-    writer = engine.writer
-    writer.put_slices(COUNTS, engine.counts)
-    writer.put_slices(DISTRIBUTIONS, engine.distributions)
-    writer.put_beyond(COUNTS, engine.beyond[0], engine.counts.forgotten_ms)
-    writer.put_beyond(DISTRIBUTIONS, engine.beyond[1], engine.distributions.forgotten_ms)
-    writer.put_members(engine.catalogue.members, saved_members)
-    writer.put_partition(_partition_row(engine))
-    return writer.rows()
 
 
 def _partition_row(engine: Engine) -> PartitionRow:
@@ -77,10 +89,10 @@ def _partition_row(engine: Engine) -> PartitionRow:
         floor_ms=watermark.floor_ms,
         newest=watermark.newest,
         first_ms=engine.first_ms,
-        closed_ms=engine.closed_ms,
-        forgotten_ms=(engine.counts.forgotten_ms, engine.distributions.forgotten_ms),
+        closed_ms=engine.closing.closed_ms,
+        forgotten_ms=(engine.closing.counts.forgotten_ms, engine.closing.distributions.forgotten_ms),
         progress=progress.row(),
-        breaches=[(*key, since_ms) for key, since_ms in sorted(engine.decisions.breached_since.items())],
+        breaches=[(*key, since_ms) for key, since_ms in sorted(engine.closing.decisions.breached_since.items())],
         passed_ms=passed_ms,
         held=held,
         standards=engine.standards_log.named,
@@ -101,7 +113,7 @@ def restore(
 ) -> Restored:
     """Make an engine of the newest value of each of a partition's records; at least one must be there.
 
-    It goes on at `Engine.expected`, and is complete once it is no longer `Engine.replaying`.
+    It goes on at `Engine.expected`, and is complete once it is no longer `Engine.restoring`.
 
     Raises:
         StandardsNeeded: the book is to look standards up.
@@ -115,12 +127,14 @@ def restore(
     engine = _engine(log, row, policy, caps, older.members if older else loaded.members)
     _restore_slices(engine, loaded)
     _restore_position(engine, row, older.anew if older else ())
-    engine.writer = Writer(loaded.parts)
-    _quarantine(engine, records, loaded)
+    writer = Writer(loaded.parts)
+    _quarantine(engine, writer, records, loaded)
     if older:
         _tell_of_older(engine, row, older)
     engine.go_on()
-    return Restored(engine, tuple(sorted(name.decode(errors="replace") for name in loaded.damaged)))
+    # Members of an older form are all written anew.
+    saver = Saver(writer, 0 if older else len(loaded.members))
+    return Restored(engine, saver, tuple(sorted(name.decode(errors="replace") for name in loaded.damaged)))
 
 
 def _migrated(loaded: Loaded, log: StandardsLog) -> Migrated:
@@ -131,8 +145,7 @@ def _migrated(loaded: Loaded, log: StandardsLog) -> Migrated:
 
 
 def _tell_of_older(engine: Engine, row: PartitionRow, older: Migrated) -> None:
-    """Tell which figures begin anew, and of the breaches that these had; write all members in today's form."""
-    engine.saved_members = 0
+    """Tell which figures begin anew, and of the breaches that these had."""
     engine.notice(Notice(NoticeType.FORMAT, row.offset, None, {"format": row.format, "anew": older.anew}))
     engine.correct(_breaches(row))
 
@@ -145,7 +158,7 @@ def rebuild(
     book: Book,
     policy: TimePolicy | None = None,
     caps: Caps | None = None,
-) -> Engine:
+) -> Restored:
     """Make an engine that reads the log from the first record that was ever folded, in place of damaged state.
 
     What follows from records that the state included is not told again. Only for a log that still begins there: see
@@ -161,12 +174,11 @@ def rebuild(
     _require_own(row, source, partition)
     engine = _engine(StandardsLog(source, book, row.standards[:1]), row, policy, caps, None)
     engine.saved = _point(row)
-    engine.mute_to = row.offset
+    engine.silent_until = row.offset
     engine.told = _breaches(row)
     engine.watermark.limits = [Limit(*limit) for limit in row.limits]
     engine.watermark.change(engine.watermark.policy, row.reached)
-    engine.writer = Writer(assemble(records).parts, replace=True)
-    return engine
+    return Restored(engine, Saver(Writer(assemble(records).parts, replace=True)))
 
 
 def _require_own(row: PartitionRow, source: str, partition: int) -> None:
@@ -177,8 +189,6 @@ def _require_own(row: PartitionRow, source: str, partition: int) -> None:
 def _engine(
     log: StandardsLog, row: PartitionRow, policy: TimePolicy | None, caps: Caps | None, members: Sequence[Member] | None
 ) -> Engine:
-    from streams.engine.engine import Engine  # noqa: PLC0415 - the engine saves itself by `rows`
-
     try:
         return Engine(
             log.of(log.named[log.current]),
@@ -201,12 +211,12 @@ def _point(row: PartitionRow) -> SavedPoint:
 
 def _restore_slices(engine: Engine, loaded: Loaded) -> None:
     row = loaded.partition
-    engine.counts.restore(loaded.counts, row.forgotten_ms[0])
-    engine.distributions.restore(loaded.distributions, row.forgotten_ms[1])
-    engine.beyond = loaded.beyond
-    engine.reader.restore(
-        Counts.add([engine.beyond[0], *engine.counts.contents]),
-        Distributions.add([engine.beyond[1], *engine.distributions.contents]),
+    engine.closing.counts.restore(loaded.counts, row.forgotten_ms[0])
+    engine.closing.distributions.restore(loaded.distributions, row.forgotten_ms[1])
+    engine.closing.beyond = loaded.beyond
+    engine.closing.reader.restore(
+        Counts.add([engine.closing.beyond[0], *engine.closing.counts.contents]),
+        Distributions.add([engine.closing.beyond[1], *engine.closing.distributions.contents]),
     )
 
 
@@ -223,23 +233,23 @@ def _restore_position(engine: Engine, row: PartitionRow, anew: Collection[tuple[
     engine.timelines.restore(row.passed_ms, row.held)
     breaches = {key: since_ms for key, since_ms in _breaches(row).items() if key not in anew}
     if watermark.value_ms is not None:
-        engine.final_ms = slice_start(watermark.value_ms)
-        engine.decisions.resume(breaches, engine.final_ms)
+        engine.closing.final_ms = slice_start(watermark.value_ms)
+        engine.closing.decisions.resume(breaches, engine.closing.final_ms)
     engine.progress.restore(row.progress)
     engine.progress.next_offset = row.reached
     engine.progress.watermark_ms = watermark.value_ms
-    engine.first_ms, engine.closed_ms, engine.first = row.first_ms, row.closed_ms, row.first
+    engine.first_ms, engine.closing.closed_ms, engine.first = row.first_ms, row.closed_ms, row.first
     engine.last = LastRecord(row.offset, row.timestamp_ms, row.digest)
     engine.saved = _point(row)
     engine.resume = row.resume
     engine.catalogue.go_back(row.resume)
 
 
-def _quarantine(engine: Engine, records: Mapping[bytes, bytes], loaded: Loaded) -> None:
+def _quarantine(engine: Engine, writer: Writer, records: Mapping[bytes, bytes], loaded: Loaded) -> None:
     """Keep what could not be read under other names, and tell of it."""
     for row, what in sorted(loaded.damaged.items()):
         for name in sorted(name for name in records if name.partition(b"#")[0] == row):
-            engine.writer.put_raw(QUARANTINE + name, records[name])
-        engine.writer.delete(row)
+            writer.put_raw(QUARANTINE + name, records[name])
+        writer.delete(row)
         detail = {"row": row.decode(errors="replace"), "found": what}
         engine.notice(Notice(NoticeType.DAMAGE, loaded.partition.offset, None, detail))

@@ -60,7 +60,9 @@ class Scene:
         ownership = take_over({}, Start(*source, Standards(), self.control.book, TimePolicy(0)), beginning=0)
         ownership.check(5, 9, None)
         writer = self.writers[source] = FakeWriter()
-        return Recovered(Ownership(ownership.engine, damaged), writer, Bounds(5, 9), create_time=False, rows=3)
+        return Recovered(
+            Ownership(ownership.engine, ownership.saver, damaged), writer, Bounds(5, 9), create_time=False, rows=3
+        )
 
     async def recover(self, source: Source) -> Recovered:
         await self.gate.wait()

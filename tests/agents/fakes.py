@@ -11,7 +11,7 @@ from agents.kafka.bounds import Bounds
 from agents.worker.partitions.owned import Partition, Partitions
 from streams.decoding.batch import Batch, LastRecord, Source
 from streams.decoding.dead_letters import DeadLetter
-from streams.engine.engine import Advanced
+from streams.engine.closing import Advanced
 from streams.engine.progress import Progress, SavedPoint
 from streams.engine.standards_log import ProposedStandards, StandardsNeeded
 from streams.standards.model import Standards
@@ -39,7 +39,7 @@ class FakeEngine:
     standards_history: frozenset[str] = frozenset({"in force"})
     saved: SavedPoint | None = None
     last: LastRecord | None = None
-    replaying: bool = False
+    restoring: bool = False
     tickable: bool = True
 
     def __post_init__(self) -> None:

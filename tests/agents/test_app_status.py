@@ -178,11 +178,11 @@ def test_states_and_what_is_shown_in_each() -> None:
         one, other = own(monitor), own(monitor, 1)
         assert monitor.status().state is State.RUNNING
         assert monitor.engines() == [one.engine, other.engine]
-        as_fake(other).replaying = True
+        as_fake(other).restoring = True
         assert monitor.status().state is State.RECOVERING
         assert monitor.engines() == [one.engine], "figures that are not complete are not shown"
         assert [row.recovering for row in monitor.status().partitions] == [False, True]
-        as_fake(other).replaying = False
+        as_fake(other).restoring = False
         monitor._was_settled = True
         monitor._watch.touched_at = time.monotonic() - monitor.settings.session_timeout
         assert monitor.status().state is State.EVICTED

@@ -159,7 +159,7 @@ def test_nothing_is_taken_while_records_are_folded_again() -> None:
         assert scene.keeper.saved_offset == 4
         assert scene.ownership.expected == 1
         await scene.fold(event(10), event(11), second=12)
-        assert scene.keeper.engine.replaying
+        assert scene.keeper.engine.restoring
         assert await scene.nothing_begins()
         await scene.fold(event(12), JUNK, event(20), second=20)
         outputs = await scene.transaction()

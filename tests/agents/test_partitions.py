@@ -230,12 +230,12 @@ def test_reports_about_partitions_that_are_gone_are_ignored() -> None:
 
 def test_while_records_are_folded_again_nothing_is_committed_and_nothing_is_caught_up() -> None:
     partitions, partition = one(end=3)
-    as_fake(partition).replaying = True
+    as_fake(partition).restoring = True
     deliver(partitions, partition, fetched(range(5)))
     assert partitions.committable() == {}
     assert not partition.caught_up
     assert partition.status().recovering
-    as_fake(partition).replaying = False
+    as_fake(partition).restoring = False
     deliver(partitions, partition, fetched([5]))
     assert partitions.committable() == {T0: 6}
     assert partition.caught_up

@@ -154,12 +154,12 @@ def test_a_partition_goes_on_where_open_slices_need_its_log() -> None:
     found = scene.recover()
     assert scene.journal == ["fence", "state", "bounds", f"record {SAVED - 1}"]
     assert found.ownership.expected == RESUME
-    assert found.ownership.engine.replaying
+    assert found.ownership.engine.restoring
     assert found.ownership.damaged == ()
     assert (found.rows, scene.recovery.read) == (len(rows), {SOURCE: len(rows)})
     assert scene.control.looked_up == ["named"]
     found.ownership.fold(batch(RESUME, FIRST + len(LOG)))
-    assert not found.ownership.engine.replaying
+    assert not found.ownership.engine.restoring
     assert found.ownership.engine.progress.accepted == 6
 
 

@@ -105,7 +105,7 @@ def behind(one: Partition) -> None:
 
 
 def replaying(one: Partition) -> None:
-    as_fake(one).replaying = True
+    as_fake(one).restoring = True
 
 
 def stamped_by_producers(one: Partition) -> None:

@@ -21,6 +21,7 @@ from streams.decoding.columns import Content, Observations, read_batch
 from streams.engine.engine import Engine
 from streams.slices.sparse_table import IntArray
 from streams.standards.model import Standards
+from streams.state.saving import Saver
 
 _BEGAN_S: Final = 1_772_438_400
 #: Ratios and distributions of a step.
@@ -56,13 +57,13 @@ def resident_bytes() -> int:
 
 def simulate(steps: int, days: int, every_s: int) -> dict[int, float]:
     """Bytes a series at the end of the first day, and of each tenth."""
-    engine = Engine(Standards(), source="events", partition=0)
+    engine, saver = Engine(Standards(), source="events", partition=0), Saver()
     texts = [b'{"time":1,"service":"service-%04d","step":"step-%d","duration":1}' % divmod(n, 5) for n in range(steps)]
-    codes = read_batch(texts, engine.names).observations.codes
+    codes = read_batch(texts, engine.decoder.names).observations.codes
     rng = np.random.default_rng(1)
     durations = np.round(rng.lognormal(7.0, 1.0, 4 * _BATCH)).astype(np.int64) * 1_000
     before, offset, sizes = 0, 0, {}
-    with mock.patch("streams.engine.engine.read_batch", _content):
+    with mock.patch("streams.engine.decoder.read_batch", _content):
         for hour in range(days * 24):
             seconds = np.arange(_BEGAN_S + hour * _HOUR_S, _BEGAN_S + (hour + 1) * _HOUR_S, every_s)
             for part in np.array_split(seconds, -(-len(seconds) * steps // _BATCH)):
@@ -71,7 +72,7 @@ def simulate(steps: int, days: int, every_s: int) -> dict[int, float]:
                 engine.fold(batch)
                 offset += len(batch)
                 engine.advance()
-            engine.take()  # as a worker does: nothing that is saved waits in memory
+            saver.take(engine)  # as a worker does: nothing that is saved waits in memory
             day, rest = divmod(hour + 1, 24)
             if hour == 0:  # everything that is made once has been made
                 before = resident_bytes()

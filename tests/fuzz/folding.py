@@ -13,7 +13,7 @@ from streams.decoding.batch import NO_TIMESTAMP, Batch
 from streams.engine.engine import Engine
 from streams.routing.series_catalogue import Caps
 from streams.state.framing import Row
-from streams.state.saving import restore
+from streams.state.saving import Saver, restore
 from tests.fuzz.choices import Choices, pick
 from tests.fuzz.hostile_events import GOOD, Member, changed, event, written
 from tests.streams.logs import T0, rich_standards, rolling
@@ -78,7 +78,7 @@ def _time(time_ms: int) -> Member:
 
 def check(log: Log) -> int:
     """Fold the log; where it stops, go on with an engine made of the saved rows. Gives how many records there are."""
-    engine = Engine(STANDARDS["utc"], source="events", partition=0, book=STANDARDS.get, caps=CAPS)
+    engine, saver = Engine(STANDARDS["utc"], source="events", partition=0, book=STANDARDS.get, caps=CAPS), Saver()
     saved: dict[bytes, bytes] = {}
     letters = 0
     for first in range(0, len(log.records), log.size):
@@ -87,8 +87,8 @@ def check(log: Log) -> int:
         engine.advance()
         _all_counted(engine, first + len(part), letters)
         if log.stops.intersection(range(first, first + log.size)):
-            _keep(saved, engine.take())
-            engine = _again(engine, saved, log.records[: first + len(part)])
+            _keep(saved, saver.take(engine))
+            engine, saver = _again(engine, saved, log.records[: first + len(part)])
     _is_bounded(engine)
     return len(log.records)
 
@@ -121,7 +121,7 @@ def _keep(saved: dict[bytes, bytes], rows: Sequence[Row]) -> None:
             saved[name] = value
 
 
-def _again(engine: Engine, saved: dict[bytes, bytes], records: Sequence[Read]) -> Engine:
+def _again(engine: Engine, saved: dict[bytes, bytes], records: Sequence[Read]) -> tuple[Engine, Saver]:
     """An engine made of what was saved, which has read on to where ``engine`` is and shows the same."""
     restored = restore(saved, source="events", partition=0, book=STANDARDS.get, caps=CAPS)
     assert not restored.damaged
@@ -134,7 +134,7 @@ def _again(engine: Engine, saved: dict[bytes, bytes], records: Sequence[Read]) -
         assert not told.decisions
     again.go_on()
     assert shown(again) == shown(engine)
-    return again
+    return again, restored.saver
 
 
 def shown(engine: Engine) -> tuple[object, ...]:

@@ -14,7 +14,7 @@ from streams.engine.engine import Engine
 from streams.events import control_records
 from streams.state.framing import assemble, row_parts
 from streams.state.rows import Loaded, StateUnusable, load, peek
-from streams.state.saving import restore
+from streams.state.saving import Saver, restore
 from tests.fuzz.choices import Choices, pick
 from tests.fuzz.folding import CAPS, STANDARDS, shown
 from tests.fuzz.mutation import worsened
@@ -108,11 +108,11 @@ def world() -> World:
         mock.patch("streams.state.framing.PART_BYTES", _PART_BYTES),
         mock.patch("streams.slices.history.RETENTION_MS", DAY_MS),
     ):
-        engine = Engine(STANDARDS["utc"], source="events", partition=0, book=STANDARDS.get, caps=CAPS)
+        engine, saver = Engine(STANDARDS["utc"], source="events", partition=0, book=STANDARDS.get, caps=CAPS), Saver()
         for first in range(0, 690, 230):
             engine.fold(batch.between(first, min(first + 230, 680)))
             engine.advance()
-            for name, value in engine.take():
+            for name, value in saver.take(engine):
                 saved.pop(name, None) if value is None else saved.update({name: value})
     contents = assemble(saved).contents
     needed = {name: value for name, value in saved.items() if _row(name) == b"p" or name.startswith(b"m/")}
@@ -225,6 +225,6 @@ def _goes_on(case: Case) -> None:
         return
     engine.fold(world().part)
     rows = dict(case.records)
-    for name, value in engine.take():
+    for name, value in restored.saver.take(engine):
         rows.pop(name, None) if value is None else rows.update({name: value})
     assert not load(rows).damaged, "what is damaged is kept aside"

@@ -14,7 +14,8 @@ from streams.calendars.periods import DAY_MS, Period, Window
 from streams.decisions.breaches import Decision
 from streams.decoding.batch import Batch
 from streams.decoding.dead_letters import DeadLetter
-from streams.engine.engine import Advanced, Engine
+from streams.engine.closing import Advanced
+from streams.engine.engine import Engine
 from streams.engine.watermark import TimePolicy
 from streams.events.control_records import tick
 from streams.standards.model import (

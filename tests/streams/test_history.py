@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from streams.calendars.local_time import LocalTime, zone_names
 from streams.calendars.periods import DAY_MS, Period, Window
 from streams.decoding.batch import Batch
+from streams.engine.closing import distribution_retention_ms
 from streams.engine.engine import Engine
 from streams.events import control_records
 from streams.slices.history import (
@@ -22,7 +23,6 @@ from streams.slices.history import (
     Grid,
     History,
     Unit,
-    distribution_retention_ms,
     histories,
 )
 from streams.slices.slice import LENGTH_MS, Counts, Distributions
@@ -296,12 +296,12 @@ def test_standards_with_a_longer_window_keep_distributions_longer_from_then_on()
     first, second = (standards(("a", [objective("o", RequestAvailability(), w)])) for w in (short, quarter))
     first, second = replace(first, digest="first"), replace(second, digest="second")
     engine = Engine(first, source="events", partition=0, book={"first": first, "second": second}.get)
-    assert engine.distributions.retention_ms == 40 * DAY_MS
+    assert engine.closing.distributions.retention_ms == 40 * DAY_MS
     values = [event_at(0), control_records.standards(second.digest, 0), event_at(1), event_at(3_600)]
     engine.fold(Batch.of("events", 0, values))
     engine.advance()
     assert engine.standards == second
-    assert engine.distributions.retention_ms == 94 * DAY_MS
+    assert engine.closing.distributions.retention_ms == 94 * DAY_MS
 
 
 def event_at(second: int) -> bytes:

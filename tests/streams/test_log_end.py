@@ -183,7 +183,7 @@ def test_no_breach_opens_by_the_end_that_no_slice_end_has_decided() -> None:
     assert engine.advance().decisions == ()
     assert in_window(engine) == Ratio(0, 10 * MINUTE)
     assert engine.read(HOUR_WINDOW, ended=True).objectives == ()
-    assert engine.decisions.breached_since == {}
+    assert engine.closing.decisions.breached_since == {}
     assert engine.advance().decisions == ()
 
 

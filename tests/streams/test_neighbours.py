@@ -17,7 +17,8 @@ from agents.replay.replay import document, replay
 from streams.calendars.periods import Window
 from streams.decisions.breaches import Decision
 from streams.decoding.batch import Batch
-from streams.engine.engine import Advanced, Engine
+from streams.engine.closing import Advanced
+from streams.engine.engine import Engine
 from streams.engine.watermark import TimePolicy
 from streams.events import control_records
 from streams.slices.ratio import Ratio
@@ -30,7 +31,7 @@ from streams.standards.model import (
     ResponseTimeWithin,
     Standards,
 )
-from streams.state.saving import restore
+from streams.state.saving import Saver, restore
 from streams.views.levels import ObjectiveLevel, Reading
 from streams.views.objectives.standing import Standing, Verdict
 from tests.streams.drawn_standards import NAMES, WINDOWS, Promises, promises, standards_of
@@ -206,14 +207,15 @@ class Told:
         self.book = {one.digest: one for one in versions}
         self.advanced: list[Advanced] = []
         self.rejected: list[tuple[int, str]] = []
-        engine = Engine(versions[0], source="events", partition=0, book=self.book.get)
+        engine, saver = Engine(versions[0], source="events", partition=0, book=self.book.get), Saver()
         saved: dict[bytes, bytes] = {}
         for stop in [*sorted(stops), len(log)]:
             self._read(engine, log, stop)
-            if stop in stops and engine.last is not None and not engine.replaying:
-                for name, value in engine.take():
+            if stop in stops and engine.last is not None and not engine.restoring:
+                for name, value in saver.take(engine):
                     saved.pop(name, None) if value is None else saved.update({name: value})
-                engine = restore(saved, source="events", partition=0, book=self.book.get).engine
+                restored = restore(saved, source="events", partition=0, book=self.book.get)
+                engine, saver = restored.engine, restored.saver
         self._read(engine, log, len(log))
         self.engine = engine
 

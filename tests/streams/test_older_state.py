@@ -20,6 +20,7 @@ from streams.standards.model import RequestAvailability, Standards
 from streams.state.framing import assemble, row_parts
 from streams.state.processor import Ownership, Start, take_over
 from streams.state.rows import PARTITION, peek
+from streams.state.saving import Saver
 from tests.streams.drawn_standards import standards_of
 from tests.streams.logs import HOUR, MINUTE, T0, objective, raw, rolling
 
@@ -50,7 +51,7 @@ def saved(standards: Standards, log: list[bytes] = LOG, *others: Standards) -> t
     engine = Engine(standards, source="events", partition=0, book=book.get)
     engine.fold(Batch.of("events", 0, log, 0))
     engine.advance()
-    return engine, first_form({name: value for name, value in engine.take() if value is not None})
+    return engine, first_form({name: value for name, value in Saver().take(engine) if value is not None})
 
 
 def first_form(
@@ -102,7 +103,7 @@ def test_what_nobody_shared_goes_on() -> None:
     engine.fold(Batch.of("events", 0, ON[:1], len(LOG)))
     engine.advance()
     assert windows(ownership.engine) == windows(engine) == {A: Ratio(4, 6), RING: Ratio(4, 6)}
-    assert engine.decisions.breached_since == ownership.engine.decisions.breached_since != {}
+    assert engine.closing.decisions.breached_since == ownership.engine.closing.decisions.breached_since != {}
 
 
 def test_what_objectives_shared_begins_anew_and_its_breaches_are_withdrawn() -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from streams.calendars.periods import DAY_MS
 from streams.decoding.batch import Batch
 from streams.decoding.dead_letters import DeadLetter
-from streams.engine.engine import Advanced, Engine
+from streams.engine.closing import Advanced
+from streams.engine.engine import Engine
 from streams.engine.progress import Notice, NoticeType
 from streams.engine.standards_log import StandardsNeeded
 from streams.engine.watermark import TimePolicy
@@ -23,7 +24,7 @@ from streams.standards.model import Standards
 from streams.state.framing import Row
 from streams.state.processor import RebuildLost, Start, take_over
 from streams.state.rows import StateUnusable, load
-from streams.state.saving import rebuild, restore
+from streams.state.saving import Saver, rebuild, restore
 from tests.streams.logs import HOUR, T0, S, logs, raw, rich_standards, rolling
 from tests.streams.oracle import Record
 
@@ -43,13 +44,17 @@ class World:
     saved: dict[bytes, bytes] = field(default_factory=dict)
     letters: list[DeadLetter] = field(default_factory=list)
     advanced: list[Advanced] = field(default_factory=list)
+    saver: Saver = field(default_factory=Saver)
 
     def begin(self) -> Engine:
         """A fresh engine, or one made of what was saved."""
         if not self.saved:
             book = BOOK.get
+            self.saver = Saver()
             return Engine(BOOK["rich UTC"], source="events", partition=0, book=book, caps=CAPS)
-        return restore(self.saved, source="events", partition=0, book=BOOK.get, caps=CAPS).engine
+        restored = restore(self.saved, source="events", partition=0, book=BOOK.get, caps=CAPS)
+        self.saver = restored.saver
+        return restored.engine
 
     def read(self, engine: Engine, until: int, size: int, *, save: bool) -> None:
         """Read the log on, in batches of ``size``, and save at the end."""
@@ -61,8 +66,8 @@ class World:
             self.letters += letters
             self.advanced.append(advanced)
             first += len(part)
-        if save and engine.progress.next_offset is not None and not engine.replaying:
-            self.keep(engine.take())
+        if save and engine.progress.next_offset is not None and not engine.restoring:
+            self.keep(self.saver.take(engine))
 
     def keep(self, rows: Sequence[Row]) -> None:
         for name, value in rows:
@@ -147,12 +152,13 @@ def test_an_engine_rebuilt_from_the_log_tells_nothing_twice_and_leaves_the_rows_
     world, undisturbed = World(records), World(records)
     undisturbed.read(undisturbed.begin(), len(records), 4, save=True)
     world.read(world.begin(), stop, 2, save=True)
-    engine = rebuild(world.saved, source="events", partition=0, book=BOOK.get, caps=CAPS)
-    assert engine.replaying
+    rebuilt = rebuild(world.saved, source="events", partition=0, book=BOOK.get, caps=CAPS)
+    assert rebuilt.engine.restoring
     world.saved[b"s/c/0/10"] = b"left behind"
-    engine.writer._orphans.add(b"s/c/0/10")
-    engine.writer._parts[b"s/c/0/10"] = 1
-    world.read(engine, len(records), 3, save=True)
+    world.saver = rebuilt.saver
+    world.saver._writer._orphans.add(b"s/c/0/10")
+    world.saver._writer._parts[b"s/c/0/10"] = 1
+    world.read(rebuilt.engine, len(records), 3, save=True)
     assert world.told() == undisturbed.told()
     assert world.saved == undisturbed.saved
 
@@ -242,7 +248,7 @@ def test_records_folded_again_count_once_though_standards_are_looked_up_in_betwe
     engine = patiently(lambda: restore(rows, source="events", partition=0, book=book, caps=CAPS)).engine
     batch = Batch.of("events", 0, [r.raw for r in records], 0, [r.stamp for r in records])
     patiently(lambda: engine.fold(batch))
-    assert not engine.replaying
+    assert not engine.restoring
     assert sum(step.ok for step in engine.cumulative().steps) == 10
 
 
@@ -254,19 +260,21 @@ def test_records_folded_again_are_judged_by_what_was_believed_of_the_future_then
     ]
     policies = [TimePolicy(max_ahead_ms=seconds * S) for seconds in (30, 100, 10)]
     engine = Engine(BOOK["none"], source="events", partition=0, policy=policies[0])
+    saver = Saver()
     letters, rows = list[DeadLetter](), dict[bytes, bytes]()
     for policy, first, after in zip(policies, (0, 3, 5), (3, 5, 7), strict=True):
         if rows:
-            engine = restore(rows, source="events", partition=0, book=BOOK.get, policy=policy).engine
+            restored = restore(rows, source="events", partition=0, book=BOOK.get, policy=policy)
+            engine, saver = restored.engine, restored.saver
         part = records[:after]  # read again as far as the engine likes
         letters += engine.fold(Batch.of("events", 0, [r.raw for r in part], 0, [r.stamp for r in part]))
         engine.advance()
         assert engine.progress.accepted == sum(step.ok for step in engine.cumulative().steps), first
-        rows = {name: value for name, value in [*rows.items(), *engine.take()] if value is not None}
+        rows = {name: value for name, value in [*rows.items(), *saver.take(engine)] if value is not None}
     assert [letter.offset for letter in letters] == [2, 5, 6]
     assert engine.progress.accepted == 4
 
-    again = rebuild(rows, source="events", partition=0, book=BOOK.get, policy=TimePolicy(max_ahead_ms=100 * S))
+    again = rebuild(rows, source="events", partition=0, book=BOOK.get, policy=TimePolicy(max_ahead_ms=100 * S)).engine
     part = [*records, records[-1]]
     assert again.fold(Batch.of("events", 0, [r.raw for r in part], 0, [r.stamp for r in part])) == []
     assert again.progress.accepted == 4 + 1, "those before as they were judged, the new one as things are now"
@@ -275,9 +283,9 @@ def test_records_folded_again_are_judged_by_what_was_believed_of_the_future_then
 def test_a_gap_in_the_log_is_gone_over() -> None:
     rows = saved(events(20))
     engine = restore(rows, source="events", partition=0, book=BOOK.get).engine
-    assert engine.replaying
+    assert engine.restoring
     engine.start_from(500)
-    assert not engine.replaying
+    assert not engine.restoring
     assert engine.expected == 500
 
 

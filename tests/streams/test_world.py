@@ -74,14 +74,14 @@ def _met(engine: Engine) -> set[str]:
     """What an engine has met."""
     progress = engine.progress
     met = {str(reason) for reason in progress.rejected} | {"accepted" if progress.accepted else ""}
-    levels = zip(("slice", "5 min", "hour", "day"), engine.counts._kept, strict=True)
+    levels = zip(("slice", "5 min", "hour", "day"), engine.closing.counts._kept, strict=True)
     met |= {name for name, kept in levels if kept}
     more = {
         "duplicate": progress.duplicates,
         "folded": progress.folded,
         "another era": engine.standards_log.current,
-        "breach": engine.decisions.breached_since,
-        "beyond retention": len(engine.beyond[0].ratios),
+        "breach": engine.closing.decisions.breached_since,
+        "beyond retention": len(engine.closing.beyond[0].ratios),
     }
     return met | {name for name, what in more.items() if what}
 

@@ -92,7 +92,7 @@ class Custody:
     @property
     def recovering(self) -> bool:
         """Whether a partition's figures are not complete yet."""
-        return bool(self.takeovers.under_way) or any(one.engine.replaying for one in self.partitions.owned())
+        return bool(self.takeovers.under_way) or any(one.engine.restoring for one in self.partitions.owned())
 
     def status(self) -> list[PartitionStatus]:
         """Of every partition that is owned or being recovered."""

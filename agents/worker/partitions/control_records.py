@@ -98,7 +98,7 @@ class Upkeep:
 
 def is_idle(one: Partition) -> bool:
     """Whether a tick would tell the partition something: it is read to its end, and brokers stamp its records."""
-    read = one.caught_up and not one.lag and not one.engine.replaying
+    read = one.caught_up and not one.lag and not one.engine.restoring
     return read and one.create_time is False and one.engine.tickable
 
 
@@ -108,7 +108,7 @@ def wants(one: Partition, file: StandardsFile) -> bool:
     New ones are. Those that it had before come back only if the file was written, or its worker told to read it again,
     after the newest proposal: a worker that starts again with an old file changes nothing.
     """
-    if not one.caught_up or one.engine.replaying:
+    if not one.caught_up or one.engine.restoring:
         return False
     latest = one.engine.latest_standards
     if latest.hash == file.standards.digest:

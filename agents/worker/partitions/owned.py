@@ -103,7 +103,7 @@ class Partition:
             self.log_end,
             self.lag,
             self.caught_up,
-            recovering=self.engine.replaying,
+            recovering=self.engine.restoring,
             saved_offset=self.keeper.saved_offset,
             standards=standards,
             pending_standards=None if latest == standards else latest,
@@ -226,8 +226,8 @@ class Partitions:
     def committable(self) -> dict[Source, int]:
         """The offset up to which each log is folded: what the group's offset is to be. Never one that goes back."""
         owned = self._owned.items()
-        return {s: one.read_to for s, one in owned if one.read_to > one.beginning and not one.engine.replaying}
+        return {s: one.read_to for s, one in owned if one.read_to > one.beginning and not one.engine.restoring}
 
     def _settle(self, owned: Partition) -> None:
-        reached = owned.read_to >= owned.end_at_assignment and not owned.engine.replaying
+        reached = owned.read_to >= owned.end_at_assignment and not owned.engine.restoring
         owned.caught_up = owned.caught_up or reached

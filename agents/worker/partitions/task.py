@@ -229,7 +229,7 @@ class Keeper:
         self._closing = True
         self._wake.set()
         done, _ = await asyncio.wait({self._task}, timeout=seconds)
-        if done and not self.ended and self._has_something() and not self.engine.replaying:
+        if done and not self.ended and self._has_something() and not self.engine.restoring:
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(self._carry_out(), seconds)
         await self.drop()

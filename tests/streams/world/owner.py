@@ -116,7 +116,7 @@ class Owner:
                 self.end(transaction, rest, how)
             elif self.alive:
                 ownership = self.ownership or self.recover()
-                if not ownership.engine.replaying and ownership.engine.last is not None:
+                if not ownership.engine.restoring and ownership.engine.last is not None:
                     self.carry_out(ownership.take(), how)
         except Fenced:
             self.crash()

@@ -17,7 +17,7 @@ from streams.engine import admission, engine
 from streams.engine.admission import Admitted
 from streams.engine.eras import Eras
 from streams.engine.open_slices import OpenSlices
-from streams.engine.standards_log import Named
+from streams.engine.standards_log import Named, StandardsNeeded
 from streams.engine.watermark import Watermark
 from streams.slices.slice import LENGTH_MS, slice_start
 from streams.slices.sparse_table import IntArray
@@ -161,9 +161,9 @@ def _fold_twice(owner: Owner, of: Ownership, batch: Batch) -> None:
     before = of.expected
     owner.asking(lambda: of.fold(batch))
     again = batch.between(0, batch.position_of(before))
-    if len(again) and not of.engine.replaying:
+    if len(again) and not of.engine.restoring:
         reached = of.engine.progress.next_offset
-        owner.asking(lambda: of._keep(of.engine._fold_new(again, of.engine._decode(again))))
+        owner.asking(lambda: of._keep(of.engine._fold_new(again, of.engine.decoder.decode(again))))
         of.engine.progress.next_offset = reached
 
 
@@ -174,12 +174,14 @@ def _take_all(owner: Owner, of: Ownership, first: int, last: int) -> bool:
 
 def _drop_unknown(owner: Owner, of: Ownership, batch: Batch) -> None:
     """A batch for which standards had to be looked up is over when they are."""
-    with contextlib.suppress(engine.StandardsNeeded):
+    with contextlib.suppress(StandardsNeeded):
         of.fold(batch)
         return
-    owner.asking(lambda: [of.engine.standards_log.look_up(one.hash) for _, one in of.engine._decode(batch).proposals()])
+    owner.asking(
+        lambda: [of.engine.standards_log.look_up(one.hash) for _, one in of.engine.decoder.decode(batch).proposals()]
+    )
     owner.position = of.expected
-    if not of.engine.replaying:
+    if not of.engine.restoring:
         of.engine.start_from(int(batch.offsets[-1]) + 1)
 
 
@@ -231,7 +233,7 @@ _rebuild: Final = processor._rebuilt
 def _tell_again(*args: Any) -> Ownership:
     """What is rebuilt is told as if it were new."""
     rebuilt = _rebuild(*args)
-    rebuilt.engine.mute_to = None
+    rebuilt.engine.silent_until = None
     return rebuilt
 
 

@@ -1,0 +1,125 @@
+"""Closing the slices of one source partition: what they hold is kept and summed, and each end is decided at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from streams.calendars.periods import DAY_MS
+from streams.decisions.breaches import Decision, Decisions
+from streams.derivers.timelines import Timelines
+from streams.engine.eras import Era, Eras
+from streams.engine.open_slices import OpenSlice, contents
+from streams.engine.progress import Notice
+from streams.engine.reader import Reader
+from streams.engine.standards_log import BEGINNING_MS
+from streams.routing.series_catalogue import Catalogue
+from streams.slices import history
+from streams.slices.history import Grid, histories
+from streams.slices.slice import LENGTH_MS, Counts, Distributions, Slice
+from streams.standards.model import Standards
+
+#: Most slices closed in one go. It bounds memory where a probe holds long; results do not depend on it.
+_RUN: Final = 1_024
+#: Distributions take more room than counts. They are kept as long as the longest window needs, and at least 40 days.
+_DISTRIBUTIONS_MS: Final = 40 * DAY_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """What became final: closed slices in the order of time, the decisions taken at their ends, and what to audit."""
+
+    slices: tuple[Slice, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+
+def distribution_retention_ms(standards: Standards) -> int:
+    """How long distributions are kept under ``standards``, in milliseconds."""
+    objectives = (objective for service in standards.services.values() for objective in service.objectives.values())
+    longest_ms = max((objective.window.longest_ms for objective in objectives), default=0)
+    return min(max(longest_ms + 2 * DAY_MS, _DISTRIBUTIONS_MS), history.RETENTION_MS)
+
+
+class Closing:
+    """Closed slices of one partition, the sums over them, and the decisions at their ends.
+
+    ``beyond`` is the sum of what is past retention. Times are event times in milliseconds: ``closed_ms`` is the end of
+    the newest closed slice in which something entered or held, ``final_ms`` that of the newest slice that is final.
+    """
+
+    def __init__(self, eras: Eras, catalogue: Catalogue, timelines: Timelines) -> None:
+        """Start with nothing closed, under the standards that ``eras`` have in force."""
+        self._eras, self._timelines = eras, timelines
+        standards = eras.now.standards
+        self.counts, self.distributions = histories(Grid(standards.timezone), history.RETENTION_MS)
+        self.distributions.retention_ms = distribution_retention_ms(standards)
+        self.beyond = Counts(), Distributions()
+        self.decisions = Decisions(standards, eras.now.router.objectives, self.counts)
+        self.reader = Reader(eras, catalogue, timelines, self.counts, self.distributions)
+        self.closed_ms = 0
+        self.final_ms = 0
+
+    def close_to(self, limit_ms: int, slices: list[Slice], decisions: list[Decision]) -> None:
+        """Close what ends by ``limit_ms``, and judge what leaves windows until then; add both to the lists."""
+        final = self._final(limit_ms)
+        while run := list(islice(final, _RUN)):
+            slices += self._close(run, decisions)
+        decisions += self.decisions.pass_to(limit_ms)
+
+    def turn(self, following: Era) -> list[Decision]:
+        """Let ``following`` be in force at its start, up to which everything is closed."""
+        earlier, start_ms = self._eras.now.standards, following.start_ms
+        if start_ms > BEGINNING_MS:
+            self._roll_up(start_ms)
+        self._eras.turn()
+        self.distributions.retention_ms = distribution_retention_ms(following.standards)
+        if following.standards.timezone != earlier.timezone:
+            grid = Grid(following.standards.timezone)
+            self.counts.change_grid(grid)
+            self.distributions.change_grid(grid)
+        self.reader.start_anew()
+        decisions = Decisions(following.standards, following.router.objectives, self.counts)
+        changed = list(decisions.succeed(self.decisions, start_ms)) if start_ms > BEGINNING_MS else []
+        self.decisions = decisions
+        return changed
+
+    def _final(self, limit_ms: int) -> Iterator[OpenSlice]:
+        """Take out the slices that end by ``limit_ms``, in order: those in which something entered or still holds."""
+        era = self._eras.now
+        while True:
+            starts = (era.open.first_start_ms(), self._timelines.next_start_ms)
+            start_ms = min((start for start in starts if start is not None), default=limit_ms)
+            if start_ms + LENGTH_MS > limit_ms:
+                return
+            closing = era.open.close(start_ms)
+            era.observe(closing, self._timelines)
+            yield closing
+
+    def _close(self, run: Sequence[OpenSlice], decisions: list[Decision]) -> list[Slice]:
+        """Close consecutive slices: keep what they hold, decide at the end of each."""
+        closed = [
+            Slice(closing.start_ms, closing.end_ms, counts, distributions)
+            for closing, counts, distributions in zip(run, *contents(self._eras.now.router, run), strict=True)
+            if len(counts.ratios) or len(counts.sums)
+        ]
+        for one in closed:
+            decisions += self.decisions.pass_to(one.end_ms - 1)
+            self.counts.append(one.start_ms, one.counts)
+            self.distributions.append(one.start_ms, one.distributions)
+            decisions += self.decisions.decide(one.end_ms, one.counts)
+        self.reader.close(closed)
+        self.closed_ms = run[-1].end_ms
+        decisions += self.decisions.pass_to(self.closed_ms)  # before roll-up joins what leaves windows apart
+        self._roll_up(self.closed_ms)
+        return closed
+
+    def _roll_up(self, now_ms: int) -> None:
+        self.counts.roll_up(now_ms)
+        self.distributions.roll_up(now_ms)
+        counts, self.counts.forgotten = self.counts.forgotten, []
+        distributions, self.distributions.forgotten = self.distributions.forgotten, []
+        if counts or distributions:
+            self.beyond = Counts.add([self.beyond[0], *counts]), Distributions.add([self.beyond[1], *distributions])
