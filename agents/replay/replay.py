@@ -15,6 +15,7 @@ from streams.decisions.breaches import Change, Decision
 from streams.decoding.dead_letters import DeadLetter
 from streams.engine.engine import Engine
 from streams.engine.progress import Progress
+from streams.engine.start import Start
 from streams.engine.watermark import TimePolicy
 from streams.events.rejections import Reason
 from streams.mappings.mapping import found_by_none
@@ -100,7 +101,7 @@ def replay(
     had, ``on_dead_letters`` gets what was rejected. Raises `Fault` for a log that cannot be read.
     """
     count = len(logs) if separate else 1
-    engines = tuple(Engine(standards, source=topic, partition=i, policy=policy) for i in range(count))
+    engines = tuple(Engine(Start(topic, i, standards, policy=policy)) for i in range(count))
     result = Replay(standards, engines)
     for number, log in enumerate(logs):
         engine = engines[number if separate else 0]

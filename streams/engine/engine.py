@@ -22,11 +22,12 @@ from streams.engine.closing import Advanced, Closing
 from streams.engine.decoder import Decoder
 from streams.engine.eras import Era, Eras
 from streams.engine.progress import Notice, NoticeType, Progress, SavedPoint
-from streams.engine.standards_log import BEGINNING_MS, Book, Named, ProposedStandards, StandardsLog
+from streams.engine.standards_log import BEGINNING_MS, Named, ProposedStandards, StandardsLog
+from streams.engine.start import Start
 from streams.engine.watermark import TimePolicy, Watermark
 from streams.events import control_records
 from streams.events.event import Control
-from streams.routing.series_catalogue import Caps, Catalogue, Member
+from streams.routing.series_catalogue import Catalogue, Member
 from streams.slices.slice import Slice, slice_ceiling, slice_start
 from streams.standards.model import Standards
 from streams.views.levels import Reading
@@ -36,38 +37,24 @@ class Engine:
     """Slices, windows and decisions of one source partition."""
 
     def __init__(
-        self,
-        standards: Standards,
-        *,
-        source: str,
-        partition: int,
-        policy: TimePolicy | None = None,
-        book: Book | None = None,
-        caps: Caps | None = None,
-        standards_log: StandardsLog | None = None,
-        members: Sequence[Member] | None = None,
+        self, start: Start, standards_log: StandardsLog | None = None, members: Sequence[Member] | None = None
     ) -> None:
-        """Start before the first record of ``partition`` of ``source``.
+        """Start before the first record of a partition.
 
         Args:
-            standards: that hold until the log names others.
-            source: the topic.
-            partition: its number.
-            policy: of time, where the standards do not say otherwise.
-            book: of the standards that the log names.
-            caps: of names that no standards declare.
+            start: with which.
             standards_log: with what the log has named so far; by default nothing.
             members: of the catalogue that was saved; None: nothing was.
 
         Raises:
             KeyError: the members lack an objective.
         """
-        self.progress = Progress(source, partition)
+        self.progress = Progress(start.source, start.partition)
         self.saved: SavedPoint | None = None  # what it was restored from
-        self.policy = policy or TimePolicy()
-        self.standards_log = standards_log or StandardsLog.begin(source, book, standards)
+        self.policy = start.policy or TimePolicy()
+        self.standards_log = standards_log or StandardsLog.begin(start.source, start.book, start.standards)
         self.decoder = Decoder(self.standards_log, self.progress)
-        self.catalogue = Catalogue(caps, members or ())
+        self.catalogue = Catalogue(start.caps, members or ())
         self.eras = Eras(self._first_era() if members is None else self._saved_eras())
         self.watermark = Watermark(self.policy_of(self.eras.newest.standards))
         self.timelines = Timelines()

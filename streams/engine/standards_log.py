@@ -20,6 +20,11 @@ BEGINNING_MS: Final = LOWEST_MS
 Book = Callable[[str], Standards | None]
 
 
+def empty_book(digest: str) -> None:
+    """A book without standards."""
+    del digest
+
+
 class StandardsNeeded(Exception):  # noqa: N818 - says what is needed
     """The log names standards that the book has not looked up. Nothing has changed; look them up and try again."""
 
@@ -64,11 +69,11 @@ class StandardsLog:
         self._mappers: dict[str, Mapper | None] = {}
 
     @classmethod
-    def begin(cls, source: str, book: Book | None, standards: Standards) -> Self:
+    def begin(cls, source: str, book: Book, standards: Standards) -> Self:
         """Start with the standards that hold until the log names others."""
 
         def look_up(digest: str) -> Standards | None:
-            return standards if digest == standards.digest else book(digest) if book else None
+            return standards if digest == standards.digest else book(digest)
 
         return cls(source, look_up, [Named(-1, standards.digest, 0, BEGINNING_MS)])
 

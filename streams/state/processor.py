@@ -16,9 +16,7 @@ from streams.decoding.dead_letters import DeadLetter, encode_lines
 from streams.engine.engine import Engine
 from streams.engine.progress import Notice, NoticeType
 from streams.engine.standards_log import Book
-from streams.engine.watermark import TimePolicy
-from streams.routing.series_catalogue import Caps
-from streams.standards.model import Standards
+from streams.engine.start import Start
 from streams.state.framing import Row
 from streams.state.rows import FORMAT, PartitionRow, StateUnusable, peek
 from streams.state.saving import Saver, rebuild, restore
@@ -30,27 +28,6 @@ class RebuildLost(Exception):  # noqa: N818 - says what became of it
 
 class LogDiffers(Exception):  # noqa: N818 - says how the log is
     """The log is not the one that saved state was made of; the message says what differs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """What an engine is made with.
-
-    Args:
-        source: the topic.
-        partition: its number.
-        standards: that hold where nothing is saved.
-        book: of the standards that the log names.
-        policy: of time, where the standards do not say otherwise.
-        caps: of names that no standards declare.
-    """
-
-    source: str
-    partition: int
-    standards: Standards
-    book: Book
-    policy: TimePolicy | None = None
-    caps: Caps | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,17 +155,7 @@ def take_over(records: Mapping[bytes, bytes], start: Start, *, beginning: int) -
         StateUnusable: nothing can be made of the rows, nor be rebuilt.
     """
     if not records:
-        return Ownership(
-            Engine(
-                start.standards,
-                source=start.source,
-                partition=start.partition,
-                policy=start.policy,
-                book=start.book,
-                caps=start.caps,
-            ),
-            Saver(),
-        )
+        return Ownership(Engine(start), Saver())
     row = peek(records)
     reaches = row is not None and beginning <= row.first  # the log has all that the readable row says was folded
     if row is not None and row.format < FORMAT and reaches and _are_known(row, start.book):
@@ -196,14 +163,7 @@ def take_over(records: Mapping[bytes, bytes], start: Start, *, beginning: int) -
             records, start, Notice(NoticeType.FORMAT, row.offset, None, {"format": row.format, "rebuilt": True})
         )
     try:
-        restored = restore(
-            records,
-            source=start.source,
-            partition=start.partition,
-            book=start.book,
-            policy=start.policy,
-            caps=start.caps,
-        )
+        restored = restore(records, start)
     except StateUnusable:
         if row is None or not reaches:
             raise
@@ -225,9 +185,7 @@ def _rebuilt(
     records: Mapping[bytes, bytes], start: Start, *notices: Notice, damaged: tuple[str, ...] = ()
 ) -> Ownership:
     """Begin with the log's first record again, which ``notices`` give the reason for."""
-    rebuilt = rebuild(
-        records, source=start.source, partition=start.partition, book=start.book, policy=start.policy, caps=start.caps
-    )
+    rebuilt = rebuild(records, start)
     # Kept here: while the engine folds again what was told already it is silent.
     return Ownership(rebuilt.engine, rebuilt.saver, damaged, _notices=list(notices))
 

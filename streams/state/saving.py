@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from streams.decoding.batch import LastRecord
 from streams.engine.engine import Engine
 from streams.engine.progress import Notice, NoticeType, SavedPoint
-from streams.engine.standards_log import Book, StandardsLog, StandardsLost
+from streams.engine.standards_log import StandardsLog, StandardsLost
+from streams.engine.start import Start
 from streams.engine.watermark import Limit, Newest, TimePolicy
-from streams.routing.series_catalogue import Caps, Member
+from streams.routing.series_catalogue import Member
 from streams.slices.slice import Counts, Distributions, slice_start
 from streams.state.framing import Row, assemble
 from streams.state.older_state import Migrated, migrated
@@ -102,15 +103,7 @@ def _partition_row(engine: Engine) -> PartitionRow:
     )
 
 
-def restore(
-    records: Mapping[bytes, bytes],
-    *,
-    source: str,
-    partition: int,
-    book: Book,
-    policy: TimePolicy | None = None,
-    caps: Caps | None = None,
-) -> Restored:
+def restore(records: Mapping[bytes, bytes], start: Start) -> Restored:
     """Make an engine of the newest value of each of a partition's records; at least one must be there.
 
     It goes on at `Engine.expected`, and is complete once it is no longer `Engine.restoring`.
@@ -121,10 +114,10 @@ def restore(
     """
     loaded = load(records)
     row = loaded.partition
-    _require_own(row, source, partition)
-    log = StandardsLog(source, book, row.standards, row.current)
+    _require_own(row, start)
+    log = StandardsLog(start.source, start.book, row.standards, row.current)
     older = _migrated(loaded, log) if row.format < FORMAT else None
-    engine = _engine(log, row, policy, caps, older.members if older else loaded.members)
+    engine = _engine(start, log, older.members if older else loaded.members)
     _restore_slices(engine, loaded)
     _restore_position(engine, row, older.anew if older else ())
     writer = Writer(loaded.parts)
@@ -150,15 +143,7 @@ def _tell_of_older(engine: Engine, row: PartitionRow, older: Migrated) -> None:
     engine.correct(_breaches(row))
 
 
-def rebuild(
-    records: Mapping[bytes, bytes],
-    *,
-    source: str,
-    partition: int,
-    book: Book,
-    policy: TimePolicy | None = None,
-    caps: Caps | None = None,
-) -> Restored:
+def rebuild(records: Mapping[bytes, bytes], start: Start) -> Restored:
     """Make an engine that reads the log from the first record that was ever folded, in place of damaged state.
 
     What follows from records that the state included is not told again. Only for a log that still begins there: see
@@ -171,8 +156,8 @@ def rebuild(
     row = peek(records)
     if row is None:
         raise StateUnusable("the partition row is damaged, so that nobody knows what was told already")
-    _require_own(row, source, partition)
-    engine = _engine(StandardsLog(source, book, row.standards[:1]), row, policy, caps, None)
+    _require_own(row, start)
+    engine = _engine(start, StandardsLog(start.source, start.book, row.standards[:1]), None)
     engine.saved = _point(row)
     engine.silent_until = row.offset
     engine.told = _breaches(row)
@@ -181,24 +166,14 @@ def rebuild(
     return Restored(engine, Saver(Writer(assemble(records).parts, replace=True)))
 
 
-def _require_own(row: PartitionRow, source: str, partition: int) -> None:
-    if (row.source, row.partition) != (source, partition):
+def _require_own(row: PartitionRow, start: Start) -> None:
+    if (row.source, row.partition) != (start.source, start.partition):
         raise StateUnusable(f"the partition row is that of {row.source}/{row.partition}")
 
 
-def _engine(
-    log: StandardsLog, row: PartitionRow, policy: TimePolicy | None, caps: Caps | None, members: Sequence[Member] | None
-) -> Engine:
+def _engine(start: Start, log: StandardsLog, members: Sequence[Member] | None) -> Engine:
     try:
-        return Engine(
-            log.of(log.named[log.current]),
-            source=row.source,
-            partition=row.partition,
-            policy=policy,
-            caps=caps,
-            standards_log=log,
-            members=members,
-        )
+        return Engine(start, log, members)
     except StandardsLost as error:
         raise StateUnusable(str(error)) from None
     except KeyError as error:

@@ -12,9 +12,10 @@ from agents.worker.partitions.assignment import Custody, Reading
 from agents.worker.partitions.liveness import Watch
 from agents.worker.partitions.recovery import Recovered
 from streams.decoding.batch import Batch, Source
+from streams.engine.start import Start
 from streams.engine.watermark import TimePolicy
 from streams.standards.model import Standards
-from streams.state.processor import Ownership, Start, take_over
+from streams.state.processor import Ownership, take_over
 from tests.agents.clock import now
 from tests.agents.fakes import FakeControl, FakeWriter
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Final
 from agents.kafka.state_topic import state_prefix
 from agents.settings.settings import Settings
 from agents.worker.partitions.task import Keeper, Tally
-from agents.worker.transactions.outputs import Output, Place
+from agents.worker.transactions.outputs import Output
 from streams.decoding.batch import Batch, Source
+from streams.engine.start import Start
 from streams.engine.watermark import TimePolicy
 from streams.standards.model import Standards
-from streams.state.processor import Start, take_over
+from streams.state.processor import take_over
 from tests.agents.fakes import FakeControl, FakeWriter
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ class Scene:
         if not rows:
             self.ownership.check(0, 0, None)
         self.keeper = Keeper(
-            Place(SOURCE, SETTINGS),
+            SOURCE,
+            SETTINGS,
             self.ownership,
             self.writer,
             control=self.control.control,

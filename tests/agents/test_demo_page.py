@@ -12,6 +12,7 @@ import pytest
 from agents.web.status_document import document
 from streams.decoding.batch import Batch
 from streams.engine.engine import Engine
+from streams.engine.start import Start
 from streams.simulator.floor import events
 from streams.standards.load import load
 from streams.standards.model import FailureFree, ProbeAvailability, RequestAvailability
@@ -30,7 +31,7 @@ def services() -> dict[str, Any]:
     """The services of the page behind a minute and a half of the simulated floor."""
     emissions = takewhile(lambda one: one.at_ms < START_MS + SECONDS * 1_000, events(1, START_MS, 200))
     made = [(one.at_ms, one.value) for one in emissions]
-    engine = Engine(STANDARDS, source="service-events-demo", partition=0)
+    engine = Engine(Start("service-events-demo", 0, STANDARDS))
     engine.fold(Batch.of("service-events-demo", 0, [raw for _, raw in made], 0, [at for at, _ in made]))
     engine.advance()
     found = document(floor.OnePartition(engine, STANDARDS), Language.EN, START_MS / 1_000 + SECONDS)

@@ -14,6 +14,7 @@ from agents.demo.demonstration import standards
 from agents.demo.publisher import TOPIC
 from streams.decoding.batch import Batch
 from streams.engine.engine import Engine
+from streams.engine.start import Start
 from streams.simulator.floor import events
 from streams.texts.phrase import Language
 
@@ -31,7 +32,7 @@ class Floor:
     """A worker that has read the simulated floor up to some second."""
 
     def __init__(self) -> None:
-        self._engine = Engine(standards().standards, source=TOPIC, partition=0)
+        self._engine = Engine(Start(TOPIC, 0, standards().standards))
         self._coming = events(1, START_MS, 200)
         self._offset = 0
 

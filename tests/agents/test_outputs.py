@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from agents.kafka.state_topic import state_prefix
 from agents.settings.settings import Settings
-from agents.worker.transactions.outputs import Output, Place
+from agents.worker.transactions.outputs import Output, outputs
 from streams.decisions.breaches import Cause, Change, Decision
 from streams.decoding.batch import Source
 from streams.decoding.dead_letters import DeadLetter, encode_lines
@@ -28,7 +28,7 @@ from streams.state.framing import Row
 from streams.state.processor import Conclusions
 
 SETTINGS: Final = Settings.resolve({"group": "monitor"})
-PLACE: Final = Place(Source("events", 3), SETTINGS)
+SOURCE: Final = Source("events", 3)
 AT_MS: Final = 1_772_438_400_000
 OPENED: Final = Decision(
     "hotline", "answered", Change.OPENED, AT_MS, Ratio(7, 10), AT_MS, AT_MS - 300_000, standards="3f9a"
@@ -60,14 +60,14 @@ SCHEMAS: Final = {
 }
 
 
-def outputs(
+def written(
     *decisions: Decision,
     letters: tuple[DeadLetter, ...] = (),
     notices: tuple[Notice, ...] = (),
     rows: tuple[Row, ...] = (),
-    place: Place = PLACE,
+    source: Source = SOURCE,
 ) -> list[Output]:
-    return place.outputs(Conclusions(encode_lines(letters), decisions, notices, rows))
+    return outputs(SETTINGS, source, Conclusions(encode_lines(letters), decisions, notices, rows))
 
 
 def document(output: Output) -> dict[str, Any]:
@@ -77,12 +77,12 @@ def document(output: Output) -> dict[str, Any]:
     return found
 
 
-def breach(decision: Decision, place: Place = PLACE) -> dict[str, Any]:
-    return document(outputs(decision, place=place)[0])
+def breach(decision: Decision, source: Source = SOURCE) -> dict[str, Any]:
+    return document(written(decision, source=source)[0])
 
 
-def audit(what: Decision | Notice, place: Place = PLACE) -> dict[str, Any]:
-    found = outputs(what, place=place) if isinstance(what, Decision) else outputs(notices=(what,), place=place)
+def audit(what: Decision | Notice, source: Source = SOURCE) -> dict[str, Any]:
+    found = written(what, source=source) if isinstance(what, Decision) else written(notices=(what,), source=source)
     return document(found[-1])
 
 
@@ -106,7 +106,7 @@ def test_a_published_form_is_a_schema_in_which_every_field_is_described(name: st
 
 
 def test_a_decision_is_a_breach_and_an_audit_record() -> None:
-    told, audited = outputs(OPENED)
+    told, audited = written(OPENED)
     assert (told.topic, told.partition, told.key) == (SETTINGS.breaches_topic, None, b"hotline")
     assert (audited.topic, audited.partition, audited.key) == (SETTINGS.audit_topic, None, b"events/3")
     found = document(told)
@@ -158,20 +158,20 @@ def test_every_type_of_notice_is_tried_here() -> None:
 
 
 def test_dead_letters_are_many_to_a_record() -> None:
-    (output,) = outputs(letters=(LETTER, msgspec.structs.replace(LETTER, offset=18)))
+    (output,) = written(letters=(LETTER, msgspec.structs.replace(LETTER, offset=18)))
     assert (output.topic, output.partition, output.key) == (SETTINGS.dead_letters_topic, None, b"events/3")
     assert [letter["offset"] for letter in document(output)["letters"]] == [17, 18]
 
 
 def test_rows_are_written_to_the_partition_of_their_source_under_topic_partition_and_group() -> None:
-    written, deleted = outputs(rows=(Row(b"s/c/0/10", b"content"), Row(b"m/0", None)))
-    assert written == Output(SETTINGS.state_topic, 3, b"events\t3\tmonitor\ts/c/0/10", b"content")
+    kept, deleted = written(rows=(Row(b"s/c/0/10", b"content"), Row(b"m/0", None)))
+    assert kept == Output(SETTINGS.state_topic, 3, b"events\t3\tmonitor\ts/c/0/10", b"content")
     assert deleted == Output(SETTINGS.state_topic, 3, b"events\t3\tmonitor\tm/0", None)
 
 
 def test_a_transaction_tells_first_and_ends_with_the_rows_in_their_order() -> None:
     rows = (Row(b"s/c/0/10", b"1"), Row(b"m/0", b"2"), Row(b"p", b"3"))
-    found = outputs(OPENED, CLOSED, letters=(LETTER,), notices=(NOTICES[0],), rows=rows)
+    found = written(OPENED, CLOSED, letters=(LETTER,), notices=(NOTICES[0],), rows=rows)
     told = [SETTINGS.dead_letters_topic, *[SETTINGS.breaches_topic] * 2, *[SETTINGS.audit_topic] * 3]
     assert [one.topic for one in found] == [*told, *[SETTINGS.state_topic] * 3]
     assert [one.key.rpartition(b"\t")[2] for one in found[-3:]] == [b"s/c/0/10", b"m/0", b"p"]
@@ -188,21 +188,21 @@ CHANGES: Final[dict[str, Any]] = {
     "since_ms": AT_MS - 10_000,
     "standards": "77b0",
 }
-PLACES: Final = [Place(Source("events", 4), SETTINGS), Place(Source("other", 3), SETTINGS)]
+SOURCES: Final = [Source("events", 4), Source("other", 3)]
 
 
 def test_the_same_content_has_the_same_identifiers() -> None:
-    assert outputs(OPENED, CLOSED, letters=(LETTER,), notices=tuple(NOTICES)) == outputs(
+    assert written(OPENED, CLOSED, letters=(LETTER,), notices=tuple(NOTICES)) == written(
         OPENED, CLOSED, letters=(LETTER,), notices=tuple(NOTICES)
     )
 
 
 def test_other_content_has_another_identifier() -> None:
     decisions = [OPENED, *(replace(OPENED, **{name: value}) for name, value in CHANGES.items())]
-    breaches = [breach(one)["id"] for one in decisions] + [breach(OPENED, place)["id"] for place in PLACES]
+    breaches = [breach(one)["id"] for one in decisions] + [breach(OPENED, source)["id"] for source in SOURCES]
     told: list[Decision | Notice] = [*decisions, replace(OPENED, start_ms=0), *NOTICES]
     audits = [audit(one)["id"] for one in told]
-    audits += [audit(OPENED, place)["id"] for place in PLACES]
+    audits += [audit(OPENED, source)["id"] for source in SOURCES]
     found = breaches + audits
     assert len(set(found)) == len(found)
     assert all(re.fullmatch("[0-9a-f]{32}", one) for one in found)
@@ -215,7 +215,7 @@ def test_a_breach_keeps_its_identifier_from_its_opening_to_its_end() -> None:
 
 def test_another_breach_has_another_identifier() -> None:
     others = [replace(OPENED, **{name: CHANGES[name]}) for name in ("service", "objective", "since_ms")]
-    found = [breach(one)["breach"] for one in (OPENED, *others)] + [breach(OPENED, one)["breach"] for one in PLACES]
+    found = [breach(one)["breach"] for one in (OPENED, *others)] + [breach(OPENED, one)["breach"] for one in SOURCES]
     assert len(set(found)) == len(found)
 
 

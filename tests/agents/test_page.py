@@ -16,6 +16,7 @@ import pytest
 from agents.web import page
 from streams.decoding.batch import Batch
 from streams.engine.engine import Engine
+from streams.engine.start import Start
 from streams.events.rejections import Reason
 from streams.slices.ratio import Ratio
 from streams.standards.model import ProbeAvailability, Service, Standards
@@ -236,7 +237,7 @@ def test_a_path_that_one_partition_has_had_is_found() -> None:
 
 
 def test_a_real_engine_is_told_as_it_is() -> None:
-    engine = Engine(floor.STANDARDS, source="service-events", partition=0)
+    engine = Engine(Start("service-events", 0, floor.STANDARDS))
     events = [
         {"service": "hotline", "step": "answer", "time": NOW, "duration": 2.0},
         {"service": "hotline", "step": "answer", "time": NOW, "outcome": "failed", "failure_point": "rude"},

@@ -19,10 +19,11 @@ from agents.worker.partitions.owned import ANOTHER_GROUP
 from agents.worker.partitions.recovery import Recovered, Recovery
 from streams.decoding.batch import NO_TIMESTAMP, Batch, Source
 from streams.engine.progress import NoticeType
+from streams.engine.start import Start
 from streams.engine.watermark import TimePolicy
 from streams.events import control_records
 from streams.standards.model import Standards
-from streams.state.processor import Start, take_over
+from streams.state.processor import take_over
 from tests.agents.fakes import FakeControl, FakeWriter
 
 if TYPE_CHECKING:

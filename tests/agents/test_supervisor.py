@@ -16,6 +16,7 @@ from agents.worker.supervision.supervised import Told
 from agents.worker.supervision.supervisor import Child, Together, _rekeying
 from streams.decoding.batch import Batch
 from streams.engine.engine import Engine
+from streams.engine.start import Start
 from streams.texts.phrase import Language
 from tests.streams.logs import T0, rich_standards
 
@@ -46,7 +47,7 @@ class Shown:
         )
 
     def _engine(self, number: int) -> Engine:
-        engine = Engine(STANDARDS, source="events", partition=number)
+        engine = Engine(Start("events", number, STANDARDS))
         value = b'{"time":%d,"service":"%b","step":"ring","duration":%d}'
         values = [value % (T0 // 1_000 + i, name, i) for i in range(90) for name in (b"hotline", b"s%d" % number)]
         engine.fold(Batch.of("events", number, values))

@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from agents.status.worker import State, WorkerStatus
 from agents.web.routes import mount
 from streams.engine.engine import Engine
+from streams.engine.start import Start
 from streams.standards.model import Standards
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Seen:
     def __init__(self, state: State) -> None:
         self._status = replace(RUNNING, state=state)
         self.on_status: Callable[[], None] = lambda: None
-        self.shown = [Engine(self.standards, source="events", partition=0)]
+        self.shown = [Engine(Start("events", 0, self.standards))]
 
     def change(self, *, started_at: float) -> None:
         self._status = replace(self._status, started_at=started_at)
@@ -133,7 +134,7 @@ def test_nothing_else_is_served(method: str, path: str, status: int) -> None:
 def test_figures_are_given_again_for_a_while_unless_others_are_to_be_shown(
     path: str, cost: float, fresh: float
 ) -> None:
-    engines = [Engine(Standards(), source="events", partition=number) for number in range(2)]
+    engines = [Engine(Start("events", number, Standards())) for number in range(2)]
     rounds: list[tuple[float, list[Engine]]] = [
         (0.0, engines[:1]),
         (0.99 * fresh, engines[:1]),

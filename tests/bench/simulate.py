@@ -19,6 +19,7 @@ import numpy as np
 from streams.decoding.batch import NO_TIMESTAMP, Batch
 from streams.decoding.columns import Content, Observations, read_batch
 from streams.engine.engine import Engine
+from streams.engine.start import Start
 from streams.slices.sparse_table import IntArray
 from streams.standards.model import Standards
 from streams.state.saving import Saver
@@ -57,7 +58,7 @@ def resident_bytes() -> int:
 
 def simulate(steps: int, days: int, every_s: int) -> dict[int, float]:
     """Bytes a series at the end of the first day, and of each tenth."""
-    engine, saver = Engine(Standards(), source="events", partition=0), Saver()
+    engine, saver = Engine(Start("events", 0, Standards())), Saver()
     texts = [b'{"time":1,"service":"service-%04d","step":"step-%d","duration":1}' % divmod(n, 5) for n in range(steps)]
     codes = read_batch(texts, engine.decoder.names).observations.codes
     rng = np.random.default_rng(1)

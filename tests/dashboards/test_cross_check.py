@@ -25,6 +25,7 @@ from dashboards import generate
 from streams import conventions
 from streams.decoding.batch import Batch
 from streams.engine.engine import Engine
+from streams.engine.start import Start
 from streams.simulator.floor import events
 from streams.simulator.trades import STEPS
 from streams.slices.histogram import DEFAULT_BOUNDS_US
@@ -51,7 +52,7 @@ every_place = pytest.mark.parametrize("place", sorted(PLACES), ids=" ".join)
 @cache
 def pages() -> tuple[str, str]:
     """What the worker exposes five minutes after the start of the floor, and five minutes later."""
-    engine = Engine(STANDARDS, source="service-events-demo", partition=0)
+    engine = Engine(Start("service-events-demo", 0, STANDARDS))
     emissions = events(1, START_MS)
     found = []
     for end_ms in (START_MS + FIVE_MINUTES_MS, START_MS + 2 * FIVE_MINUTES_MS):

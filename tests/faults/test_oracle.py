@@ -9,6 +9,7 @@ from streams.decisions.breaches import Decision
 from streams.decoding.batch import Batch
 from streams.decoding.dead_letters import DeadLetter
 from streams.engine.engine import Engine
+from streams.engine.start import Start
 from streams.events import control_records
 from streams.standards.load import load
 from tests.faults.floor import MALFORMED, rows
@@ -42,7 +43,7 @@ def test_oracle_and_engine_conclude_the_same_of_an_undisturbed_log(seed: int) ->
     for offset, (stamp, raw) in enumerate(records):
         oracle.receive(offset, stamp, raw)
 
-    engine = Engine(load(standards_file(), file="standards.yaml"), source="events", partition=0)
+    engine = Engine(Start("events", 0, load(standards_file(), file="standards.yaml")))
     batch = Batch.of("events", 0, [raw for _, raw in records], 0, [stamp for stamp, _ in records])
     letters: list[DeadLetter] = []
     decisions: list[Decision] = []
@@ -84,6 +85,6 @@ def test_events_of_different_ids_and_times_are_never_taken_for_one(
     first: tuple[float, str], second: tuple[float, str]
 ) -> None:
     raw = [f'{{"time":{at:.3f},"service":"service-00","id":"{identity}"}}'.encode() for at, identity in (first, second)]
-    engine = Engine(load(standards_file(), file="standards.yaml"), source="events", partition=0)
+    engine = Engine(Start("events", 0, load(standards_file(), file="standards.yaml")))
     engine.fold(Batch.of("events", 0, raw, 0, [int(second[0] * 1_000)] * 2))
     assert (engine.progress.accepted, engine.progress.duplicates) == (2, 0)

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from agents.web.routes import mount
 from streams.decoding.batch import Batch
 from streams.engine.engine import Engine
+from streams.engine.start import Start
 from tests.agents import floor
 from tests.fuzz.choices import Choices, pick
 from tests.fuzz.folding import CAPS, STANDARDS
@@ -220,7 +221,7 @@ def check(case: Case) -> int:
 def _observed(case: Case) -> Observed:
     if case.values is None:
         return _FLOORS[case.floor]()
-    engine = Engine(STANDARDS["utc"], source="events", partition=0, book=STANDARDS.get, caps=CAPS)
+    engine = Engine(Start("events", 0, STANDARDS["utc"], book=STANDARDS.get, caps=CAPS))
     engine.fold(Batch.of("events", 0, case.values))
     engine.advance()
     return Shown(engine, STANDARDS["utc"])

@@ -7,6 +7,7 @@ import re
 from typing import Final
 
 from streams.engine.engine import Engine
+from streams.engine.start import Start
 from streams.mappings.mapping import compile_mapping
 from streams.standards.load import StandardsError, load
 from streams.standards.problems.problems import MOST_PROBLEMS
@@ -244,7 +245,7 @@ def check(text: bytes) -> int:
         )
         return 1
     assert len(text) % 8 or load(text, file="x").digest == standards.digest
-    engine = Engine(standards, source="access-log", partition=0)
+    engine = Engine(Start("access-log", 0, standards))
     assert set(engine.eras.now.router.objectives) == {
         (service.name, name) for service in standards.services.values() for name in service.objectives
     }

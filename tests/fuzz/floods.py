@@ -8,6 +8,7 @@ from typing import Final
 
 from streams.decoding.batch import Batch
 from streams.engine.engine import Engine
+from streams.engine.start import Start
 from streams.routing.series_catalogue import Caps
 from tests.fuzz.choices import Choices, pick
 from tests.fuzz.folding import STANDARDS
@@ -46,7 +47,7 @@ class Flooded:
 
     def __init__(self, caps: Caps = CAPS) -> None:
         """Begin with nothing."""
-        self.engine = Engine(STANDARDS["utc"], source="events", partition=0, book=STANDARDS.get, caps=caps)
+        self.engine = Engine(Start("events", 0, STANDARDS["utc"], book=STANDARDS.get, caps=caps))
         self.count = 0
 
     def flood(self, kind: str, size: int = SIZE) -> None:

@@ -11,7 +11,9 @@ import numpy as np
 from streams.calendars.periods import DAY_MS
 from streams.decoding.batch import NO_TIMESTAMP, Batch
 from streams.engine.engine import Engine
+from streams.engine.start import Start
 from streams.routing.series_catalogue import Caps
+from streams.standards.model import Standards
 from streams.state.framing import Row
 from streams.state.saving import Saver, restore
 from tests.fuzz.choices import Choices, pick
@@ -78,7 +80,7 @@ def _time(time_ms: int) -> Member:
 
 def check(log: Log) -> int:
     """Fold the log; where it stops, go on with an engine made of the saved rows. Gives how many records there are."""
-    engine, saver = Engine(STANDARDS["utc"], source="events", partition=0, book=STANDARDS.get, caps=CAPS), Saver()
+    engine, saver = Engine(Start("events", 0, STANDARDS["utc"], book=STANDARDS.get, caps=CAPS)), Saver()
     saved: dict[bytes, bytes] = {}
     letters = 0
     for first in range(0, len(log.records), log.size):
@@ -123,7 +125,7 @@ def _keep(saved: dict[bytes, bytes], rows: Sequence[Row]) -> None:
 
 def _again(engine: Engine, saved: dict[bytes, bytes], records: Sequence[Read]) -> tuple[Engine, Saver]:
     """An engine made of what was saved, which has read on to where ``engine`` is and shows the same."""
-    restored = restore(saved, source="events", partition=0, book=STANDARDS.get, caps=CAPS)
+    restored = restore(saved, Start("events", 0, Standards(), book=STANDARDS.get, caps=CAPS))
     assert not restored.damaged
     again = restored.engine
     rest = [one for one in records if again.expected is not None and one.offset >= again.expected]

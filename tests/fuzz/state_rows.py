@@ -11,7 +11,9 @@ from unittest import mock
 from streams.calendars.periods import DAY_MS
 from streams.decoding.batch import Batch
 from streams.engine.engine import Engine
+from streams.engine.start import Start
 from streams.events import control_records
+from streams.standards.model import Standards
 from streams.state.framing import assemble, row_parts
 from streams.state.rows import Loaded, StateUnusable, load, peek
 from streams.state.saving import Saver, restore
@@ -108,7 +110,7 @@ def world() -> World:
         mock.patch("streams.state.framing.PART_BYTES", _PART_BYTES),
         mock.patch("streams.slices.history.RETENTION_MS", DAY_MS),
     ):
-        engine, saver = Engine(STANDARDS["utc"], source="events", partition=0, book=STANDARDS.get, caps=CAPS), Saver()
+        engine, saver = Engine(Start("events", 0, STANDARDS["utc"], book=STANDARDS.get, caps=CAPS)), Saver()
         for first in range(0, 690, 230):
             engine.fold(batch.between(first, min(first + 230, 680)))
             engine.advance()
@@ -116,7 +118,7 @@ def world() -> World:
                 saved.pop(name, None) if value is None else saved.update({name: value})
     contents = assemble(saved).contents
     needed = {name: value for name, value in saved.items() if _row(name) == b"p" or name.startswith(b"m/")}
-    again = restore(saved, source="events", partition=0, book=STANDARDS.get, caps=CAPS).engine
+    again = restore(saved, Start("events", 0, Standards(), book=STANDARDS.get, caps=CAPS)).engine
     return World(saved, load(saved), contents, needed, shown(again), batch.between(660, 700))
 
 
@@ -213,7 +215,7 @@ def _is_found(case: Case) -> None:
 def _goes_on(case: Case) -> None:
     """An engine made of the rows shows what the original did, or says what is damaged and goes on without it."""
     try:
-        restored = restore(case.records, source="events", partition=0, book=STANDARDS.get, caps=CAPS)
+        restored = restore(case.records, Start("events", 0, Standards(), book=STANDARDS.get, caps=CAPS))
     except StateUnusable:
         return
     if not restored.damaged and not case.forged:

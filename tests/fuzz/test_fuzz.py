@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from streams.decoding.batch import Batch
 from streams.decoding.decode import decode_values
 from streams.engine.engine import Engine
+from streams.engine.start import Start
 from streams.events import control_records
 from streams.mappings.conditions import Path
 from streams.mappings.mapping import MappingSpec, Taken, compile_mapping
@@ -173,7 +174,7 @@ def test_a_control_record_of_an_odd_type_in_a_mapped_topic_is_no_more_than_unfit
 
 def test_a_tick_from_the_end_of_time_moves_the_watermark_to_the_last_event_time_there_is_at_most() -> None:
     values = [b'{"time":1772438400,"service":"desk","kind":"probe","up":false}', control_records.tick()]
-    engine = Engine(STANDARDS["utc"], source="events", partition=0, book=STANDARDS.get)
+    engine = Engine(Start("events", 0, STANDARDS["utc"], book=STANDARDS.get))
     engine.fold(Batch.of("events", 0, values, 0, [1_772_438_400_000, 2**63 - 1]))
     engine.advance()
     assert engine.watermark.frontier_ms == 32_503_680_000_000

@@ -16,6 +16,7 @@ from streams.decoding.batch import Batch
 from streams.decoding.dead_letters import DeadLetter
 from streams.engine.closing import Advanced
 from streams.engine.engine import Engine
+from streams.engine.start import Start
 from streams.engine.watermark import TimePolicy
 from streams.events.control_records import tick
 from streams.standards.model import (
@@ -282,7 +283,7 @@ class Run:
         advance_every: int = 1,
         policy: TimePolicy | None = None,
     ) -> None:
-        self.engine = Engine(standards_, source="events", partition=0, policy=policy)
+        self.engine = Engine(Start("events", 0, standards_, policy=policy))
         self.letters: list[DeadLetter] = []
         self.advanced: list[Advanced] = []
         for number, batch in enumerate(batches(records, sizes), 1):

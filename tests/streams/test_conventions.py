@@ -10,6 +10,7 @@ from streams.conventions import METRICS
 from streams.conventions.metric import Metric, Type
 from streams.decoding.batch import Batch
 from streams.engine.engine import Engine
+from streams.engine.start import Start
 from streams.routing.series_catalogue import Caps
 from streams.standards.model import Standards
 
@@ -59,7 +60,7 @@ def test_family_and_unit_follow_from_the_name(metric: Metric, family: str, unit:
 def test_whatever_is_counted_under_other_has_its_kind() -> None:
     """The kinds are the names that `streams.routing.router` may replace; each is there before it first occurs."""
     caps = Caps(services=1, steps=1, failure_points=1, sources=1)
-    engine = Engine(Standards(), source="t", partition=0, caps=caps)
+    engine = Engine(Start("t", 0, Standards(), caps=caps))
     names = [("a", "x", "p"), ("a", "x", "q"), ("a", "y", "p"), ("b", "x", "p")]
     events = [
         {"service": service, "step": step, "time": 1_700_000_000, "outcome": "failed", "failure_point": point}

@@ -9,6 +9,7 @@ import pytest
 from streams.calendars.periods import Window
 from streams.decoding.batch import Batch
 from streams.engine.engine import Engine
+from streams.engine.start import Start
 from streams.engine.watermark import TimePolicy
 from streams.events.control_records import tick
 from streams.slices.ratio import Ratio
@@ -76,7 +77,7 @@ def test_what_the_allowed_lateness_holds_back_is_not_asked_for() -> None:
 
 
 def test_time_that_only_ticks_tell_of_is_final_too() -> None:
-    engine = Engine(Standards(), source="events", partition=0, policy=PROMPT)
+    engine = Engine(Start("events", 0, Standards(), policy=PROMPT))
     probe = raw({"service": "s", "kind": "probe", "up": True, "holds": 10}, T0)
     ticks = [T0 + 10 * S * number for number in (1, 2, 3)]
     engine.fold(Batch.of("events", 0, [probe, *(tick() for _ in ticks)], 0, [T0, *ticks]))
@@ -86,7 +87,7 @@ def test_time_that_only_ticks_tell_of_is_final_too() -> None:
 
 def test_however_slices_close_the_share_never_exceeds_one() -> None:
     """Slices close in lumps; a rate over their counter does not know when."""
-    engine = Engine(Standards(), source="events", partition=0, policy=TimePolicy(lateness_ms=25 * S))
+    engine = Engine(Start("events", 0, Standards(), policy=TimePolicy(lateness_ms=25 * S)))
     for offset, record in enumerate(log("#" * 40)):
         engine.fold(Batch.of("events", 0, [record.raw], offset, [record.stamp]))
         if offset % 7 == 0:

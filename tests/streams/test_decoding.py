@@ -19,6 +19,7 @@ from streams.decoding.columns import durations_us, times_ms
 from streams.decoding.decode import decode_values
 from streams.decoding.inferred_schema import Shape, floats
 from streams.engine.engine import Engine
+from streams.engine.start import Start
 from streams.events.event import (
     KNOWN_FIELDS,
     MAX_BYTES,
@@ -272,7 +273,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
 def test_hostile_bytes_neither_raise_nor_hurt_their_neighbours(make: Callable[[], bytes]) -> None:
     raw = make()
     assert fast(raw) == carefully(raw)
-    engine = Engine(Standards(), source="events", partition=0)
+    engine = Engine(Start("events", 0, Standards()))
     letters = engine.fold(Batch.of("events", 0, [NEIGHBOUR, raw, NEIGHBOUR]))
     assert engine.progress.accepted + len(letters) == 3
     assert all(len(letter.detail) < 400 for letter in letters)

@@ -22,6 +22,7 @@ from streams.calendars.periods import DAY_MS
 from streams.decisions.breaches import Decision
 from streams.decoding.batch import Batch
 from streams.engine.engine import Engine
+from streams.engine.start import Start
 from streams.engine.watermark import TimePolicy
 from streams.slices.bucket_bounds import BOUNDS_US
 from streams.slices.distribution import Distribution
@@ -173,7 +174,7 @@ def test_neither_batch_boundaries_nor_the_moment_of_advancing_matter(
 @settings(max_examples=60, deadline=None)
 @given(logs(), st.data())
 def test_looking_changes_nothing(records: list[Record], data: st.DataObject) -> None:
-    engine = Engine(RICH["UTC"], source="events", partition=0)
+    engine = Engine(Start("events", 0, RICH["UTC"]))
     decisions: list[Decision] = []
     for offset, record in enumerate(records):
         engine.fold(Batch.of("events", 0, [record.raw], offset, [record.stamp]))
@@ -263,7 +264,7 @@ def test_conclusions_do_not_depend_on_the_processors_features(here: str) -> None
 
 
 def test_nothing_was_read_yet() -> None:
-    engine = Engine(RICH["UTC"], source="events", partition=3)
+    engine = Engine(Start("events", 3, RICH["UTC"]))
     assert engine.advance().slices == ()
     for reading in (engine.cumulative(), *map(engine.read, RICH["UTC"].windows())):
         assert (reading.start_ms, reading.end_ms, reading.steps) == (None, None, ())
@@ -273,7 +274,7 @@ def test_nothing_was_read_yet() -> None:
 
 def test_dead_letters_come_in_the_order_of_offsets_with_their_bytes() -> None:
     values = [b"{", raw({"service": "hotline"}, T0), None, raw({"service": "hotline"}, T0 - HOUR), b"[]"]
-    engine = Engine(RICH["UTC"], source="events", partition=0)
+    engine = Engine(Start("events", 0, RICH["UTC"]))
     letters = engine.fold(Batch.of("events", 0, values, 70))
     assert [(letter.offset, str(letter.reason), letter.raw) for letter in letters] == [
         (70, "not-json", values[0]),
@@ -303,7 +304,7 @@ def test_closed_slices_add_up_to_everything_since_the_beginning() -> None:
 
 
 def test_a_reading_before_advancing_already_shows_open_slices() -> None:
-    engine = Engine(RICH["UTC"], source="events", partition=0)
+    engine = Engine(Start("events", 0, RICH["UTC"]))
     engine.fold(Batch.of("events", 0, [raw({"service": "hotline", "duration": 2}, T0)]))
     level = engine.read(rolling("5m", 300_000)).steps[0]
     assert (level.ok, level.response.max_us) == (1, 2_000_000)

@@ -16,6 +16,7 @@ from streams.decoding.columns import ABSENT, durations_us, times_ms
 from streams.decoding.decode import decode_values
 from streams.decoding.inferred_schema import floats
 from streams.engine.engine import Engine
+from streams.engine.start import Start
 from streams.events.event import KNOWN_FIELDS, MAX_BYTES, BadEvent, Event, Kind, Reason, decode, decode_counting
 from streams.mappings.conditions import Path
 from streams.mappings.mapping import Constant, MappingSpec, Table, Taken
@@ -125,7 +126,7 @@ MAPPED = MappingSpec(
 
 @pytest.mark.parametrize("bad", NO_EVENTS.values(), ids=NO_EVENTS)
 def test_a_record_that_is_no_event_says_why_and_its_neighbours_count(bad: Bad) -> None:
-    engine = Engine(Standards(), source="events", partition=0)
+    engine = Engine(Start("events", 0, Standards()))
     letters = engine.fold(Batch.of("events", 0, [NEIGHBOUR, bad.raw, NEIGHBOUR], 5, [T0, T0, T0]))
     assert [(letter.offset, letter.reason, letter.raw) for letter in letters] == [(6, bad.reason, bad.raw)]
     assert bad.says in letters[0].detail
@@ -135,7 +136,7 @@ def test_a_record_that_is_no_event_says_why_and_its_neighbours_count(bad: Bad) -
 
 
 def test_a_record_that_a_mapping_does_not_fit_is_unmapped() -> None:
-    engine = Engine(Standards(mappings={"shop": MAPPED}), source="shop", partition=0)
+    engine = Engine(Start("shop", 0, Standards(mappings={"shop": MAPPED})))
     values = [b'{"at":1,"code":200}', b'{"at":1,"code":500}', b'{"at":1,"code":200}']
     (letter,) = engine.fold(Batch.of("shop", 0, values))
     assert (letter.offset, letter.reason) == (1, Reason.UNMAPPED)
@@ -204,7 +205,7 @@ LACKING = {
 @pytest.mark.parametrize("lacking", LACKING.values(), ids=LACKING)
 @pytest.mark.parametrize("count", [1, 40])
 def test_a_value_that_cannot_be_read_is_left_out_and_the_event_counts(lacking: Lacking, count: int) -> None:
-    engine = Engine(Standards(), source="events", partition=0)
+    engine = Engine(Start("events", 0, Standards()))
     values = [NEIGHBOUR, *[lacking.raw] * count, NEIGHBOUR]
     assert not engine.fold(Batch.of("events", 0, values, 5, [T0] * len(values)))
     assert engine.progress.accepted == count + 2
@@ -214,7 +215,7 @@ def test_a_value_that_cannot_be_read_is_left_out_and_the_event_counts(lacking: L
 
 
 def test_failures_count_although_they_lack_what_successes_have() -> None:
-    engine = Engine(Standards(), source="events", partition=0)
+    engine = Engine(Start("events", 0, Standards()))
     engine.fold(
         Batch.of(
             "events",
@@ -229,7 +230,7 @@ def test_failures_count_although_they_lack_what_successes_have() -> None:
 
 
 def test_a_field_is_hardly_readable_once_more_than_one_value_in_twenty_is_left_out() -> None:
-    engine = Engine(Standards(), source="events", partition=0)
+    engine = Engine(Start("events", 0, Standards()))
     engine.fold(Batch.of("events", 0, [text(duration="-"), *[text(duration=1)] * 19, *[text()] * 100]))
     assert engine.progress.hardly_readable == []
     engine.fold(Batch.of("events", 0, [text(duration="-")], 120))
@@ -238,14 +239,14 @@ def test_a_field_is_hardly_readable_once_more_than_one_value_in_twenty_is_left_o
 
 @pytest.mark.parametrize("fields", [{"outcome": "up"}, {"role": "boss"}], ids=["an outcome", "a role"])
 def test_a_value_that_means_nothing_for_its_kind_is_no_reason_to_look(fields: dict[str, object]) -> None:
-    engine = Engine(Standards(), source="events", partition=0)
+    engine = Engine(Start("events", 0, Standards()))
     engine.fold(Batch.of("events", 0, [text(kind="probe", up=True, **fields), *[text()] * 1_000]))
     assert engine.progress.unreadable.total() == 1
     assert engine.progress.hardly_readable == []
 
 
 def test_what_events_of_a_kind_have_is_counted_by_field_whatever_decodes_them() -> None:
-    engine = Engine(Standards(), source="events", partition=0)
+    engine = Engine(Start("events", 0, Standards()))
     values = [
         text(duration=1, step="s", id="a", **{"class": ""}),
         text(duration=None, case="c", x=1),

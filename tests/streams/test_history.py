@@ -15,6 +15,7 @@ from streams.calendars.periods import DAY_MS, Period, Window
 from streams.decoding.batch import Batch
 from streams.engine.closing import distribution_retention_ms
 from streams.engine.engine import Engine
+from streams.engine.start import Start
 from streams.events import control_records
 from streams.slices.history import (
     COUNT_LEVELS,
@@ -295,7 +296,7 @@ def test_standards_with_a_longer_window_keep_distributions_longer_from_then_on()
     short, quarter = Window("1h", rolling_ms=HOUR), Window("calendar quarter", period=Period.QUARTER)
     first, second = (standards(("a", [objective("o", RequestAvailability(), w)])) for w in (short, quarter))
     first, second = replace(first, digest="first"), replace(second, digest="second")
-    engine = Engine(first, source="events", partition=0, book={"first": first, "second": second}.get)
+    engine = Engine(Start("events", 0, first, book={"first": first, "second": second}.get))
     assert engine.closing.distributions.retention_ms == 40 * DAY_MS
     values = [event_at(0), control_records.standards(second.digest, 0), event_at(1), event_at(3_600)]
     engine.fold(Batch.of("events", 0, values))

@@ -7,6 +7,7 @@ import pytest
 from streams.calendars.periods import DAY_MS
 from streams.decoding.batch import Batch
 from streams.engine.engine import Engine
+from streams.engine.start import Start
 from streams.standards.model import ProbeAvailability, ResponseTimeWithin
 from tests.streams.logs import HOUR, MINUTE, T0, Run, S, objective, raw, rich_standards, rolling, standards
 from tests.streams.oracle import Record
@@ -80,7 +81,7 @@ def test_limits_are_kept_apart_however_many_routes_there_are() -> None:
     measure = ResponseTimeWithin(10_000_000)
     strict = standards(("hotline", [objective("o", measure, rolling("1h", HOUR))]))
     values = [b'{"time":1772438400,"service":"s%d"}' % i for i in range(140_000)]
-    engine = Engine(strict, source="events", partition=0)
+    engine = Engine(Start("events", 0, strict))
     engine.fold(Batch.of("events", 0, values))
     last = [b'{"time":1772438400,"service":"hotline","step":"x","duration":%d}' % seconds for seconds in (10, 11)]
     engine.fold(Batch.of("events", 0, last, len(values)))
@@ -90,7 +91,7 @@ def test_limits_are_kept_apart_however_many_routes_there_are() -> None:
 
 def test_a_sum_of_durations_that_overflows_is_shown_so_and_forgotten_with_its_window() -> None:
     longest = Record(raw({"service": "hotline", "duration": 34_560_000}, T0))
-    engine = Engine(RICH["UTC"], source="events", partition=0)
+    engine = Engine(Start("events", 0, RICH["UTC"]))
     for number in range(28):
         engine.fold(Batch.of("events", 0, [longest.raw] * 10_000, number * 10_000))
     after = [Record(raw({"service": "hotline", "duration": 1}, T0 + i * 10 * S)) for i in range(1, 100)]

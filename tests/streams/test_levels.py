@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from streams.calendars.periods import DAY_MS, Window
 from streams.decoding.batch import Batch
 from streams.engine.engine import Engine
+from streams.engine.start import Start
 from streams.slices.distribution import Distribution
 from streams.slices.ratio import Ratio
 from streams.slices.sparse_table import Table
@@ -115,7 +116,7 @@ def test_fail_points_by_share_of_all_failures() -> None:
 
 def test_response_times_are_not_shown_of_a_part_of_a_window() -> None:
     """Without an objective over so long a window their distributions are kept for 40 days, counts for longer."""
-    engine = Engine(Standards(), source="events", partition=0)
+    engine = Engine(Start("events", 0, Standards()))
     events = [{"service": "s", "duration": 1, "time": (T0 + day * DAY_MS) / 1_000} for day in range(60)]
     engine.fold(Batch.of("events", 0, [json.dumps(event).encode() for event in events]))
     engine.advance()

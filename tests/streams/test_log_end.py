@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from streams.calendars.periods import DAY_MS
 from streams.derivers.timelines import Timelines
 from streams.engine.engine import Engine
+from streams.engine.start import Start
 from streams.events import control_records
 from streams.slices.ratio import Ratio
 from streams.standards.model import Measure, ProbeAvailability, RequestAvailability, Standards
@@ -119,7 +120,7 @@ def test_an_empty_log_has_an_end_without_data() -> None:
 )
 def test_time_counts_by_the_standards_that_hold_then(later: Standards, expected: Ratio) -> None:
     """The first probe holds from 0 s; the new standards begin at 10 s; a second one is heard in their slice at 25 s."""
-    engine = Engine(replace(REACHABLE, digest="old"), source="events", partition=0, book={"new": later}.get)
+    engine = Engine(Start("events", 0, replace(REACHABLE, digest="old"), book={"new": later}.get))
     records = [probe(0, holds=30), Record(control_records.standards("new", T0)), probe(25, up=False, holds=10)]
     for batch in batches(records):
         engine.fold(batch)
@@ -177,7 +178,7 @@ def test_looking_at_the_end_changes_neither_what_is_told_nor_what_is_saved(
 
 
 def test_no_breach_opens_by_the_end_that_no_slice_end_has_decided() -> None:
-    engine = Engine(REACHABLE, source="events", partition=0)
+    engine = Engine(Start("events", 0, REACHABLE))
     (batch,) = batches([probe(0, up=False, holds=600)])
     engine.fold(batch)
     assert engine.advance().decisions == ()
@@ -188,7 +189,7 @@ def test_no_breach_opens_by_the_end_that_no_slice_end_has_decided() -> None:
 
 
 def test_the_cost_is_by_probes_whatever_they_claim() -> None:
-    engine = Engine(Standards(), source="events", partition=0)
+    engine = Engine(Start("events", 0, Standards()))
     events = [{"kind": "probe", "service": "desk", "step": f"{i}", "up": True, "holds": 86_400} for i in range(300)]
     for batch in batches([Record(raw(event, T0)) for event in events]):
         engine.fold(batch)

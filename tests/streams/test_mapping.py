@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from streams.decoding.batch import Batch
 from streams.engine.engine import Engine
+from streams.engine.start import Start
 from streams.events import control_records
 from streams.events.event import KNOWN_FIELDS, BadEvent, Reason, from_document
 from streams.events.rejections import Unreadable
@@ -375,7 +376,7 @@ def test_a_mapping_that_has_read_nothing_yet_has_missed_nothing() -> None:
         return Standards(mappings={"t": MappingSpec(rules)}, digest=digest)
 
     book = {"other": reading("route", "other")}
-    engine = Engine(reading("page", "one"), source="t", partition=0, book=book.get)
+    engine = Engine(Start("t", 0, reading("page", "one"), book=book.get))
     record, change = b'{"at": 1000, "page": "/"}', control_records.standards("other", 0)
     engine.fold(Batch.of("t", 0, [record, b'{"at": 1000}']))
     assert engine.never_found == []

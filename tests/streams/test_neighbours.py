@@ -19,6 +19,7 @@ from streams.decisions.breaches import Decision
 from streams.decoding.batch import Batch
 from streams.engine.closing import Advanced
 from streams.engine.engine import Engine
+from streams.engine.start import Start
 from streams.engine.watermark import TimePolicy
 from streams.events import control_records
 from streams.slices.ratio import Ratio
@@ -207,14 +208,14 @@ class Told:
         self.book = {one.digest: one for one in versions}
         self.advanced: list[Advanced] = []
         self.rejected: list[tuple[int, str]] = []
-        engine, saver = Engine(versions[0], source="events", partition=0, book=self.book.get), Saver()
+        engine, saver = Engine(Start("events", 0, versions[0], book=self.book.get)), Saver()
         saved: dict[bytes, bytes] = {}
         for stop in [*sorted(stops), len(log)]:
             self._read(engine, log, stop)
             if stop in stops and engine.last is not None and not engine.restoring:
                 for name, value in saver.take(engine):
                     saved.pop(name, None) if value is None else saved.update({name: value})
-                restored = restore(saved, source="events", partition=0, book=self.book.get)
+                restored = restore(saved, Start("events", 0, Standards(), book=self.book.get))
                 engine, saver = restored.engine, restored.saver
         self._read(engine, log, len(log))
         self.engine = engine

@@ -14,11 +14,12 @@ from streams.decisions.breaches import Cause, Change, Decision
 from streams.decoding.batch import Batch
 from streams.engine.engine import Engine
 from streams.engine.progress import NoticeType
+from streams.engine.start import Start
 from streams.events import control_records
 from streams.slices.ratio import Ratio
 from streams.standards.model import RequestAvailability, Standards
 from streams.state.framing import assemble, row_parts
-from streams.state.processor import Ownership, Start, take_over
+from streams.state.processor import Ownership, take_over
 from streams.state.rows import PARTITION, peek
 from streams.state.saving import Saver
 from tests.streams.drawn_standards import standards_of
@@ -48,7 +49,7 @@ ON = values(["ok", "failed", "failed", "failed"], T0 + 5 * MINUTE)
 def saved(standards: Standards, log: list[bytes] = LOG, *others: Standards) -> tuple[Engine, dict[bytes, bytes]]:
     """An engine behind ``log``, and what was saved of it, in the first form; the log may name ``others``."""
     book = {one.digest: one for one in (PLAIN, SHARED, *others)}
-    engine = Engine(standards, source="events", partition=0, book=book.get)
+    engine = Engine(Start("events", 0, standards, book=book.get))
     engine.fold(Batch.of("events", 0, log, 0))
     engine.advance()
     return engine, first_form({name: value for name, value in Saver().take(engine) if value is not None})

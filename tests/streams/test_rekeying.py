@@ -15,6 +15,7 @@ from streams.decoding.decode import decode_values
 from streams.decoding.rekeying import LARGEST, UNMAPPED, Baseline, Mark, Rekeyed, encode, origin_of, place_of, rekey
 from streams.engine.engine import Engine
 from streams.engine.progress import Progress
+from streams.engine.start import Start
 from streams.events.event import MAX_BYTES, decode
 from streams.events.rejections import Reason
 from streams.mappings.condition_parser import parse_condition, parse_path
@@ -119,7 +120,7 @@ def test_a_mapped_record_has_the_wire_format() -> None:
 def folded(values: Sequence[bytes | None], mapped_by: MappingSpec | None = None) -> Progress:
     """What an engine makes of records: as they come, or of their topic's shape."""
     standards = Standards(mappings={"t": mapped_by} if mapped_by else {})
-    engine = Engine(standards, source="t", partition=0)
+    engine = Engine(Start("t", 0, standards))
     engine.fold(Batch.of("t", 0, values))
     return engine.progress
 

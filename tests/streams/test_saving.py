@@ -17,12 +17,13 @@ from streams.engine.closing import Advanced
 from streams.engine.engine import Engine
 from streams.engine.progress import Notice, NoticeType
 from streams.engine.standards_log import StandardsNeeded
+from streams.engine.start import Start
 from streams.engine.watermark import TimePolicy
 from streams.events import control_records
 from streams.routing.series_catalogue import Caps
 from streams.standards.model import Standards
 from streams.state.framing import Row
-from streams.state.processor import RebuildLost, Start, take_over
+from streams.state.processor import RebuildLost, take_over
 from streams.state.rows import StateUnusable, load
 from streams.state.saving import Saver, rebuild, restore
 from tests.streams.logs import HOUR, T0, S, logs, raw, rich_standards, rolling
@@ -51,8 +52,8 @@ class World:
         if not self.saved:
             book = BOOK.get
             self.saver = Saver()
-            return Engine(BOOK["rich UTC"], source="events", partition=0, book=book, caps=CAPS)
-        restored = restore(self.saved, source="events", partition=0, book=BOOK.get, caps=CAPS)
+            return Engine(Start("events", 0, BOOK["rich UTC"], book=book, caps=CAPS))
+        restored = restore(self.saved, Start("events", 0, Standards(), book=BOOK.get, caps=CAPS))
         self.saver = restored.saver
         return restored.engine
 
@@ -152,7 +153,7 @@ def test_an_engine_rebuilt_from_the_log_tells_nothing_twice_and_leaves_the_rows_
     world, undisturbed = World(records), World(records)
     undisturbed.read(undisturbed.begin(), len(records), 4, save=True)
     world.read(world.begin(), stop, 2, save=True)
-    rebuilt = rebuild(world.saved, source="events", partition=0, book=BOOK.get, caps=CAPS)
+    rebuilt = rebuild(world.saved, Start("events", 0, Standards(), book=BOOK.get, caps=CAPS))
     assert rebuilt.engine.restoring
     world.saved[b"s/c/0/10"] = b"left behind"
     world.saver = rebuilt.saver
@@ -178,7 +179,7 @@ def test_a_damaged_slice_is_left_out_kept_aside_and_told_of() -> None:
     rows = saved(events(20))
     name = next(name for name in sorted(rows) if name.startswith(b"s/c"))
     damaged = rows[name][:-1] + bytes([rows[name][-1] ^ 1])
-    restored = restore({**rows, name: damaged}, source="events", partition=0, book=BOOK.get)
+    restored = restore({**rows, name: damaged}, Start("events", 0, Standards(), book=BOOK.get))
     assert restored.damaged == (name.decode(),)
     world = World(events(21), dict(rows))
     world.read(restored.engine, 21, 1, save=True)
@@ -186,7 +187,7 @@ def test_a_damaged_slice_is_left_out_kept_aside_and_told_of() -> None:
     assert [notice.type for notice in notices] == [NoticeType.DAMAGE]
     assert name not in world.saved
     assert world.saved[b"q/" + name] == damaged
-    assert not restore(world.saved, source="events", partition=0, book=BOOK.get).damaged
+    assert not restore(world.saved, Start("events", 0, Standards(), book=BOOK.get)).damaged
 
 
 @pytest.mark.parametrize("name", [b"p", b"m/0"])
@@ -197,12 +198,12 @@ def test_without_the_partition_row_or_the_catalogue_nothing_can_go_on(name: byte
     if how == "damaged":
         rows[name] = value[:-1] + bytes([value[-1] ^ 1])
     with pytest.raises(StateUnusable, match="partition row" if name == b"p" else "catalogue"):
-        restore(rows, source="events", partition=0, book=BOOK.get)
+        restore(rows, Start("events", 0, Standards(), book=BOOK.get))
 
 
 def test_state_of_another_partition_is_refused() -> None:
     with pytest.raises(StateUnusable, match="events/0"):
-        restore(saved(events(3)), source="events", partition=1, book=BOOK.get)
+        restore(saved(events(3)), Start("events", 1, Standards(), book=BOOK.get))
 
 
 def test_standards_that_are_to_be_looked_up_are_asked_for_and_nothing_has_changed() -> None:
@@ -214,7 +215,7 @@ def test_standards_that_are_to_be_looked_up_are_asked_for_and_nothing_has_change
         return known[digest]
 
     records = [*events(3), Record(control_records.standards("rich UTC", 1), T0), *events(3)]
-    engine = Engine(BOOK["none"], source="events", partition=0, book=book)
+    engine = Engine(Start("events", 0, BOOK["none"], book=book))
     batch = Batch.of("events", 0, [r.raw for r in records], 0, [r.stamp for r in records])
     with pytest.raises(StandardsNeeded) as needed:
         engine.fold(batch)
@@ -245,7 +246,7 @@ def test_records_folded_again_count_once_though_standards_are_looked_up_in_betwe
             except StandardsNeeded as needed:
                 known.add(needed.hash)
 
-    engine = patiently(lambda: restore(rows, source="events", partition=0, book=book, caps=CAPS)).engine
+    engine = patiently(lambda: restore(rows, Start("events", 0, Standards(), book=book, caps=CAPS))).engine
     batch = Batch.of("events", 0, [r.raw for r in records], 0, [r.stamp for r in records])
     patiently(lambda: engine.fold(batch))
     assert not engine.restoring
@@ -259,12 +260,12 @@ def test_records_folded_again_are_judged_by_what_was_believed_of_the_future_then
         for ahead_s in (0, 20, 50, 20, 50, 20, 50)
     ]
     policies = [TimePolicy(max_ahead_ms=seconds * S) for seconds in (30, 100, 10)]
-    engine = Engine(BOOK["none"], source="events", partition=0, policy=policies[0])
+    engine = Engine(Start("events", 0, BOOK["none"], policy=policies[0]))
     saver = Saver()
     letters, rows = list[DeadLetter](), dict[bytes, bytes]()
     for policy, first, after in zip(policies, (0, 3, 5), (3, 5, 7), strict=True):
         if rows:
-            restored = restore(rows, source="events", partition=0, book=BOOK.get, policy=policy)
+            restored = restore(rows, Start("events", 0, Standards(), book=BOOK.get, policy=policy))
             engine, saver = restored.engine, restored.saver
         part = records[:after]  # read again as far as the engine likes
         letters += engine.fold(Batch.of("events", 0, [r.raw for r in part], 0, [r.stamp for r in part]))
@@ -274,7 +275,9 @@ def test_records_folded_again_are_judged_by_what_was_believed_of_the_future_then
     assert [letter.offset for letter in letters] == [2, 5, 6]
     assert engine.progress.accepted == 4
 
-    again = rebuild(rows, source="events", partition=0, book=BOOK.get, policy=TimePolicy(max_ahead_ms=100 * S)).engine
+    again = rebuild(
+        rows, Start("events", 0, Standards(), book=BOOK.get, policy=TimePolicy(max_ahead_ms=100 * S))
+    ).engine
     part = [*records, records[-1]]
     assert again.fold(Batch.of("events", 0, [r.raw for r in part], 0, [r.stamp for r in part])) == []
     assert again.progress.accepted == 4 + 1, "those before as they were judged, the new one as things are now"
@@ -282,7 +285,7 @@ def test_records_folded_again_are_judged_by_what_was_believed_of_the_future_then
 
 def test_a_gap_in_the_log_is_gone_over() -> None:
     rows = saved(events(20))
-    engine = restore(rows, source="events", partition=0, book=BOOK.get).engine
+    engine = restore(rows, Start("events", 0, Standards(), book=BOOK.get)).engine
     assert engine.restoring
     engine.start_from(500)
     assert not engine.restoring
@@ -307,7 +310,7 @@ def test_other_settings_of_time_hold_for_what_is_new_and_are_told_of() -> None:
     records = events(20)
     rows = saved(records)
     policy = TimePolicy(lateness_ms=1 * S)
-    engine = restore(rows, source="events", partition=0, book=BOOK.get, policy=policy).engine
+    engine = restore(rows, Start("events", 0, Standards(), book=BOOK.get, policy=policy)).engine
     world = World(records, rows)
     world.read(engine, 20, 5, save=False)
     notices: list[Notice] = [notice for advanced in world.advanced for notice in advanced.notices]
@@ -321,11 +324,11 @@ def test_large_rows_are_written_in_parts_and_old_parts_do_not_stay() -> None:
     ]
     later = [Record(raw({"service": "s0"}, T0 + 40 * HOUR), T0 + 40 * HOUR)] * 2
     world = World([*many, Record(raw({"service": "s0"}, T0 + 80 * S), T0 + 80 * S), *later])
-    engine = Engine(BOOK["none"], source="events", partition=0, caps=Caps(services=10_000))
+    engine = Engine(Start("events", 0, BOOK["none"], caps=Caps(services=10_000)))
     world.read(engine, len(many) + 1, 1_000, save=True)
     assert b"p#1" in world.saved
     assert max(map(len, world.saved.values())) < 600_000
-    restored = restore(world.saved, source="events", partition=0, book=BOOK.get, caps=Caps(services=10_000)).engine
+    restored = restore(world.saved, Start("events", 0, Standards(), book=BOOK.get, caps=Caps(services=10_000))).engine
     world.read(restored, len(world.records), 1_000, save=True)
     assert b"p#1" not in world.saved
     assert load(world.saved).damaged == {}

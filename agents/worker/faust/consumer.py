@@ -16,7 +16,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
@@ -31,7 +31,7 @@ from streams.decoding.batch import Source
 if TYPE_CHECKING:
     from faust.types import Message
 
-    from agents.worker.faust.app import Worker
+    from agents.worker.faust.host import ConsumerHost
     from agents.worker.partitions.owned import Partitions
 
 #: Not this module's name, under which Faust's services log.
@@ -48,16 +48,18 @@ _STOP_SECONDS = 3.0
 class _ConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread in which aiokafka runs, so that heartbeats go on while a batch is folded."""
 
+    app: ConsumerHost  # type: ignore[assignment]  # Faust knows it as an app of any kind
+
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         del transport
         # What is returned, and counted here, are batches: see `on_start`.
-        options = consumer_options(cast("Worker", self.app).settings) | {"max_poll_records": _MOST_BATCHES}
+        options = consumer_options(self.app.settings) | {"max_poll_records": _MOST_BATCHES}
         return AIOKafkaConsumer(**options)
 
     async def on_start(self) -> None:
         """Start aiokafka's consumer, have it return batches, and watch its heartbeats."""
         await super().on_start()
-        fetch_columns(self._ensure_consumer(), cast("Worker", self.app).settings.batch_records)
+        fetch_columns(self._ensure_consumer(), self.app.settings.batch_records)
         coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001 - there is no public way to see heartbeats
         coordinator._do_heartbeat = self._watched(coordinator._do_heartbeat)  # noqa: SLF001
 
@@ -67,7 +69,7 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
             sent = time.monotonic()
             recognized = await heartbeat()
             if recognized:
-                cast("Worker", self.app).on_touch(sent)
+                self.app.on_touch(sent)
             return recognized
 
         return watched
@@ -134,6 +136,7 @@ class Consumer(driver.Consumer):
     """Reads for `agents.worker.partitions.owned`."""
 
     _thread: _ConsumerThread
+    app: ConsumerHost  # type: ignore[assignment]  # Faust knows it as an app of any kind
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - handed on
         super().__init__(*args, **kwargs)
@@ -146,7 +149,7 @@ class Consumer(driver.Consumer):
 
     @property
     def _partitions(self) -> Partitions:
-        return cast("Worker", self.app).partitions
+        return self.app.partitions
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Before a rebalance."""
@@ -181,16 +184,15 @@ class Consumer(driver.Consumer):
 
         Partitions without a keeper are left alone until `begin`; their recovery is asked for.
         """
-        app = cast("Worker", self.app)
         async with self._seeking:
             unknown = self._partitions.unknown(self.assignment())
             self.pause_partitions([TP(*source) for source in unknown])
-            app.on_unknown(unknown)
+            self.app.on_unknown(unknown)
             await self._thread.fetch(unknown, wanted=False)
             expected = self._partitions.expected()
             await self.seek_wait({TP(*tp): offset for tp, offset in expected.items()})
             self._partitions.sought(expected)
-        app.settled = True
+        self.app.settled = True
 
     async def begin(self, source: Source, offset: int) -> None:
         """Read ``source``, which has been recovered, from ``offset`` on."""

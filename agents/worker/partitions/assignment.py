@@ -17,7 +17,6 @@ from agents.worker.partitions.liveness import Moving, Watch
 from agents.worker.partitions.owned import Partitions
 from agents.worker.partitions.recoveries import Takeovers
 from agents.worker.partitions.task import Keeper, Tally
-from agents.worker.transactions.outputs import Place
 from agents.worker.transactions.writer import Fenced, Refused
 from streams.decoding.batch import Source
 
@@ -177,7 +176,8 @@ class Custody:
         self._lost.pop(source, None)
         self.damaged = self.damaged or bool(recovered.ownership.damaged)
         keeper = Keeper(
-            Place(source, self.settings),
+            source,
+            self.settings,
             recovered.ownership,
             recovered.writer,
             control=self._control,

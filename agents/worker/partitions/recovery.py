@@ -18,7 +18,8 @@ from agents.kafka.state_topic import state_prefix
 from agents.worker.partitions.owned import ANOTHER_GROUP
 from streams.decoding.batch import NO_TIMESTAMP, LastRecord, Source, record_digest
 from streams.engine.standards_log import StandardsNeeded
-from streams.state.processor import LogDiffers, Ownership, Start, take_over
+from streams.engine.start import Start
+from streams.state.processor import LogDiffers, Ownership, take_over
 from streams.state.rows import StateUnusable
 
 if TYPE_CHECKING:

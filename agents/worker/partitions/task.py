@@ -14,13 +14,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from agents.worker.transactions.outputs import outputs
 from streams.engine.standards_log import StandardsNeeded
 from streams.state.processor import RebuildLost
 from streams.texts.states import States
 
 if TYPE_CHECKING:
     from agents.control.topic import Control
-    from agents.worker.transactions.outputs import Place
+    from agents.settings.settings import Settings
     from agents.worker.transactions.writer import Writer
     from streams.decoding.batch import Batch, Source
     from streams.engine.engine import Engine
@@ -54,7 +55,8 @@ class Keeper:
     """Owns one source partition until it is dropped or ends by itself.
 
     Args:
-        place: where conclusions are written.
+        source: the partition.
+        settings: name the topics that conclusions are written to.
         ownership: the engine, as recovered.
         writer: opened for this partition before its state was read.
         control: looks up standards that the log names.
@@ -64,7 +66,8 @@ class Keeper:
 
     def __init__(
         self,
-        place: Place,
+        source: Source,
+        settings: Settings,
         ownership: Ownership,
         writer: Writer,
         *,
@@ -73,7 +76,8 @@ class Keeper:
         on_end: Callable[[Keeper, Exception], None],
     ) -> None:
         self.ownership = ownership
-        self._place = place
+        self.source = source
+        self._settings = settings
         self._writer = writer
         self._control = control
         self._tally = tally
@@ -88,12 +92,7 @@ class Keeper:
         saved = ownership.engine.saved
         self.saved_offset = None if saved is None else saved.offset + 1
         self.ended = False
-        self._task = asyncio.create_task(self._run(), name=f"keeper of {'/'.join(map(str, place.source))}")
-
-    @property
-    def source(self) -> Source:
-        """The partition."""
-        return self._place.source
+        self._task = asyncio.create_task(self._run(), name=f"keeper of {'/'.join(map(str, source))}")
 
     @property
     def engine(self) -> Engine:
@@ -204,7 +203,7 @@ class Keeper:
         reached = self.engine.progress.next_offset
         await self._tell_progress()
         try:
-            await self._writer.write(self._place.outputs(conclusions))
+            await self._writer.write(outputs(self._settings, self.source, conclusions))
         except BaseException:
             self._tally.failed += 1
             raise

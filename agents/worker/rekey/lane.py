@@ -24,12 +24,12 @@ from agents.worker.rekey.counts import TROUBLE, cause_of, refusal_of
 from agents.worker.rekey.position import NoWay
 from agents.worker.rekey.tails import NOTHING
 from agents.worker.rekey.writer import TRANSACTION_SECONDS, RekeyWriter
-from agents.worker.transactions.outputs import Place
+from agents.worker.transactions.outputs import output
 from streams.decoding.batch import NO_TIMESTAMP, Batch
 from streams.decoding.rekeying import Baseline, Mark, place_of, rekey
 from streams.engine.progress import Notice, NoticeType
 from streams.mappings.mapping import compile_mapping
-from streams.state.processor import Conclusions
+from streams.records.records import notice_record
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, ConsumerRecord
@@ -187,8 +187,7 @@ class Lane:
             log.warning("%s lost %d records before they were rekeyed: its retention is too short.", self._name, lost)
             detail = {"from": found.missing_from, "to": found.offset, "rekeyed": False}
             notice = Notice(NoticeType.GAP, found.missing_from, None, detail)
-            place = Place(self.source, self._shared.settings)
-            self._audit = place.outputs(Conclusions(b"", (), (notice,), ()))
+            self._audit = [output(self._shared.settings, notice_record(self.source, notice))]
 
     # -- one transaction --------------------------------------------------------------------------------------------
 

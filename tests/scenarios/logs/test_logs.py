@@ -22,6 +22,7 @@ from agents.replay.replay import Replay, document, replay
 from streams.decoding.batch import Batch
 from streams.decoding.rekeying import rekey
 from streams.engine.engine import Engine
+from streams.engine.start import Start
 from streams.engine.watermark import TimePolicy
 from streams.mappings.mapping import compile_mapping
 from streams.slices.ratio import Ratio
@@ -77,7 +78,7 @@ def test_check_finds_every_path(name: str) -> None:
 
 def folded(standards: Standards, topic: str, values: Sequence[bytes | None], size: int, policy: TimePolicy) -> Replay:
     """What an engine makes of ``values`` in batches of ``size``."""
-    engine = Engine(standards, source=topic, partition=0, policy=policy)
+    engine = Engine(Start(topic, 0, standards, policy=policy))
     for first in range(0, len(values), size):
         engine.fold(Batch.of(topic, 0, values[first : first + size], first))
         engine.advance()

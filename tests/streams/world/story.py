@@ -16,12 +16,12 @@ import numpy as np
 
 from streams.calendars.periods import DAY_MS
 from streams.decoding.batch import Batch
+from streams.engine.start import Start
 from streams.events import control_records
 from streams.mappings.condition_parser import parse_path
 from streams.mappings.mapping import Constant, MappingSpec, Table, Taken, Unit
 from streams.routing.series_catalogue import Caps
 from streams.standards.model import Standards
-from streams.state.processor import Start
 from tests.streams.logs import HOUR, MINUTE, T0, S, raw, rich_standards
 from tests.streams.oracle import Record
 

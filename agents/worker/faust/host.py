@@ -1,0 +1,25 @@
+"""What the consumer needs of the Faust app that it reads for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from agents.settings.settings import Settings
+    from agents.worker.partitions.owned import Partitions
+    from streams.decoding.batch import Source
+
+
+class ConsumerHost(Protocol):
+    """The app as the consumer sees it. ``settled``: the last assignment has been sought to its places."""
+
+    settings: Settings
+    partitions: Partitions
+    settled: bool
+
+    def on_touch(self, moment: float, /) -> None:
+        """Note a moment (`time.monotonic`) at which the group still counted this worker as a member."""
+
+    def on_unknown(self, sources: Sequence[Source], /) -> None:
+        """Recover partitions that have no keeper."""
