@@ -2,7 +2,7 @@
 
 aiokafka makes two objects of every record, which takes longer than to decode and count it. Here one list is made for
 each batch of the log; offsets and timestamps follow from the batch's head where they can. Only this module replaces
-the iterator over a partition's fetched bytes. `tests/agents/test_fetching.py` compares what comes out with what
+the iterator over a partition's fetched bytes. `tests/agents/kafka/test_fetching.py` compares what comes out with what
 aiokafka's own iterator gives.
 """
 

@@ -11,7 +11,7 @@ from aiohttp import web
 from agents.status.worker import Observed
 from agents.web import exposition, page
 from streams.texts.phrase import Language
-from tests.agents.floor import NOW_MS
+from tests.fakes.floor import NOW_MS
 
 
 @dataclass

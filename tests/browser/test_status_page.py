@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agents.status.worker import PartitionStatus, State
-from tests.agents import floor
-from tests.agents.floor import FakeEngine, Floor
 from tests.browser.devtools import BrowserPage, Chromium
 from tests.browser.server import Served, serve
+from tests.fakes import floor
+from tests.fakes.floor import FakeEngine, Floor
 from tests.services.loopback import free_ports
 from tests.services.parts import AXE, require
 

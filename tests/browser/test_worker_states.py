@@ -9,11 +9,11 @@ import pytest
 
 from agents.status.worker import State
 from streams.standards.model import Standards
-from tests.agents import floor
-from tests.agents.floor import FakeEngine, Floor
 from tests.browser.devtools import BrowserPage, Chromium
 from tests.browser.server import Served
 from tests.browser.test_status_page import NARROW, WIDE, complaints_of_axe, play
+from tests.fakes import floor
+from tests.fakes.floor import FakeEngine, Floor
 from tests.services.parts import require
 
 

@@ -30,7 +30,7 @@ from streams.simulator.floor import events
 from streams.simulator.trades import STEPS
 from streams.slices.histogram import DEFAULT_BOUNDS_US
 from streams.standards.load import load
-from tests.agents import floor
+from tests.fakes import floor
 from tests.services.parts import require
 from tests.services.prometheus import Prometheus, scraping
 

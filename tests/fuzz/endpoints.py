@@ -17,7 +17,7 @@ from agents.web.routes import mount
 from streams.decoding.batch import Batch
 from streams.engine.engine import Engine
 from streams.engine.start import Start
-from tests.agents import floor
+from tests.fakes import floor
 from tests.fuzz.choices import Choices, pick
 from tests.fuzz.folding import CAPS, STANDARDS
 from tests.fuzz.hostile_events import batch

@@ -12,7 +12,7 @@ from streams.engine.start import Start
 from streams.routing.series_catalogue import Caps
 from tests.fuzz.choices import Choices, pick
 from tests.fuzz.folding import STANDARDS
-from tests.streams.logs import T0
+from tests.oracles.logs import T0
 
 CAPS: Final = Caps(services=100, steps=20, failure_points=20, sources=20, days=2, in_all=1_500)
 #: Events at once.

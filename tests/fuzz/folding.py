@@ -18,7 +18,7 @@ from streams.state.framing import Row
 from streams.state.saving import Saver, restore
 from tests.fuzz.choices import Choices, pick
 from tests.fuzz.hostile_events import GOOD, Member, changed, event, written
-from tests.streams.logs import T0, rich_standards, rolling
+from tests.oracles.logs import T0, rich_standards, rolling
 
 CAPS: Final = Caps(services=3, steps=2, failure_points=2, sources=2, days=2)
 STANDARDS: Final = {

@@ -20,9 +20,9 @@ from streams.state.saving import Saver, restore
 from tests.fuzz.choices import Choices, pick
 from tests.fuzz.folding import CAPS, STANDARDS, shown
 from tests.fuzz.mutation import worsened
-from tests.streams.digest import log
-from tests.streams.logs import raw
-from tests.streams.oracle import Record
+from tests.oracles.digest import log
+from tests.oracles.logs import raw
+from tests.oracles.oracle import Record
 
 #: Bytes of content in a part, so that small rows have several.
 _PART_BYTES: Final = 700

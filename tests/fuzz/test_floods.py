@@ -19,7 +19,7 @@ from streams.texts.phrase import Language
 from tests.fuzz.endpoints import Shown
 from tests.fuzz.floods import KINDS, SIZE, Flooded, is_within_bounds
 from tests.fuzz.folding import STANDARDS
-from tests.streams.logs import T0
+from tests.oracles.logs import T0
 
 FEW = Caps(services=100, steps=20, failure_points=20, sources=20, days=2, in_all=1_500)
 

@@ -6,7 +6,7 @@ to the offset that the engine expects, and what is committed is what the engines
 serves those who watch the lag, and nothing else.
 
 The methods overridden are private to faust-streaming 0.15.3, which is pinned for that reason;
-`tests/services/test_run.py` proves them against a real broker.
+`tests/real_parts/test_run.py` proves them against a real broker.
 """
 
 from __future__ import annotations

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+import pytest
+from aiokafka.errors import KafkaConnectionError
+
+from agents.exits import Exit, Fault
+from agents.worker.partitions import recoveries as module
+from agents.worker.partitions.recoveries import Takeovers
+from streams.decoding.batch import Source
+from tests.fakes.clock import CLOCK, run
+
+T0, T1 = Source("t", 0), Source("t", 1)
+LONG: Final = 600.0
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "time", CLOCK)
+
+
+class Recovered:
+    """Stands for what a recovery gives."""
+
+    rows = 7
+
+
+class Scene:
+    """Take-overs whose recoveries fail as told, wait for a gate, and take a second."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.tried: list[Source] = []
+        self.given_up: list[Source] = []
+        self.done: list[Source] = []
+        self.failures: list[Exception] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.refuse: Exception | None = None
+        self.takeovers = Takeovers(self.recover, done=self.on_done, fail=self.failures.append)
+
+    async def recover(self, source: Source) -> Any:
+        self.tried.append(source)
+        try:
+            await asyncio.sleep(1)
+            await self.gate.wait()
+        except asyncio.CancelledError:
+            self.given_up.append(source)
+            raise
+        if self.errors:
+            raise self.errors.pop(0)
+        return Recovered()
+
+    async def on_done(self, source: Source, _: object) -> None:
+        assert source not in self.takeovers.under_way
+        if self.refuse is not None:
+            raise self.refuse
+        self.done.append(source)
+
+
+def test_partitions_are_taken_over_side_by_side_and_counted() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        scene.takeovers.want([T1, T0])
+        assert scene.takeovers.under_way == [T0, T1]
+        await asyncio.sleep(1.5)
+        assert sorted(scene.done) == [T0, T1]
+        assert scene.takeovers.under_way == []
+        counts = scene.takeovers.counts
+        assert (counts.count, counts.last_seconds, counts.last_rows) == (2, 1.0, 7)
+
+    run(scenario())
+
+
+def test_what_is_wanted_twice_is_taken_over_once() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        scene.takeovers.want([T0])
+        scene.takeovers.want([T0])
+        await asyncio.sleep(LONG)
+        assert (scene.tried, scene.done) == ([T0], [T0])
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("error", [KafkaConnectionError(), TimeoutError(), ConnectionError()], ids=repr)
+def test_it_tries_until_kafka_answers_and_says_once_that_it_does_not(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        scene = Scene(error, error, error)
+        scene.takeovers.want([T0])
+        await asyncio.sleep(1.2)
+        assert scene.takeovers.trouble == f"t/0: {error!r}"
+        assert scene.takeovers.under_way == [T0]
+        await asyncio.sleep(LONG)
+        assert (len(scene.tried), scene.done) == (4, [T0])
+        assert scene.takeovers.trouble is None
+        assert scene.takeovers.counts.count == 1
+
+    run(scenario())
+    assert [record.getMessage().partition(" (")[0] for record in caplog.records] == ["t/0 cannot be taken over yet"]
+
+
+@pytest.mark.parametrize("error", [Fault("state unusable", Exit.STALLED), ZeroDivisionError()], ids=["fault", "bug"])
+def test_what_trying_again_would_not_help_is_told(error: Exception) -> None:
+    async def scenario() -> None:
+        scene = Scene(error)
+        scene.takeovers.want([T0])
+        await asyncio.sleep(LONG)
+        assert scene.failures == [error]
+        assert scene.takeovers.under_way == []
+        assert scene.tried == [T0]
+
+    run(scenario())
+
+
+def test_an_error_of_the_one_who_begins_is_told_too() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        scene.refuse = ZeroDivisionError()
+        scene.takeovers.want([T0])
+        await asyncio.sleep(LONG)
+        assert scene.failures == [scene.refuse]
+
+    run(scenario())
+
+
+def test_recoveries_of_partitions_that_were_revoked_are_given_up_with_their_troubles() -> None:
+    async def scenario() -> None:
+        scene = Scene(KafkaConnectionError(), KafkaConnectionError())
+        scene.takeovers.want([T0, T1])
+        await asyncio.sleep(1.2)
+        scene.gate.clear()
+        scene.takeovers.keep_only({T1})
+        assert scene.takeovers.under_way == [T1]
+        assert (scene.takeovers.trouble or "").startswith("t/1")
+        scene.takeovers.keep_only(())
+        assert scene.takeovers.trouble is None
+        scene.gate.set()
+        await asyncio.sleep(LONG)
+        assert (scene.done, scene.failures) == ([], [])
+
+    run(scenario())
+
+
+def test_stopping_gives_up_all_and_waits_until_they_have_ended() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        scene.gate.clear()
+        scene.takeovers.want([T0, T1])
+        await asyncio.sleep(LONG)
+        await scene.takeovers.stop()
+        assert sorted(scene.given_up) == [T0, T1]
+        assert (scene.done, scene.failures, scene.takeovers.under_way) == ([], [], [])
+
+    run(scenario())
+
+
+def test_what_was_given_up_can_be_wanted_again_at_once() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        scene.takeovers.want([T0])
+        await asyncio.sleep(0.5)
+        scene.takeovers.keep_only(())
+        scene.takeovers.want([T0])
+        await asyncio.sleep(LONG)
+        assert (scene.tried, scene.given_up, scene.done) == ([T0, T0], [T0], [T0])
+
+    run(scenario())

@@ -1,0 +1,99 @@
+"""Custody with real keepers of real engines; recoveries and the group do as they are told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from agents.kafka.bounds import Bounds
+from agents.settings.settings import Settings
+from agents.worker.partitions.assignment import Custody, Reading
+from agents.worker.partitions.liveness import Watch
+from agents.worker.partitions.recovery import Recovered
+from streams.decoding.batch import Batch, Source
+from streams.engine.start import Start
+from streams.engine.watermark import TimePolicy
+from streams.standards.model import Standards
+from streams.state.processor import Ownership, take_over
+from tests.fakes.clock import now
+from tests.fakes.engine import FakeControl, FakeWriter
+
+if TYPE_CHECKING:
+    from agents.worker.partitions.task import Keeper
+
+T0, T1 = Source("t", 0), Source("t", 1)
+SETTINGS: Final = Settings.resolve({"session_timeout": "10s"})
+SESSION: Final = SETTINGS.session_timeout
+T0_MS: Final = 1_772_438_400_000
+LONG: Final = 600.0
+
+
+class Scene:
+    """A worker's custody of the topic t, with a heartbeat at the beginning."""
+
+    def __init__(self) -> None:
+        self.control = FakeControl([Standards()])
+        self.watch = Watch(60.0, SESSION, now())
+        self.member = ("me", 1)
+        self.begun: list[tuple[Source, int]] = []
+        self.left_alone: list[Source] = []
+        self.failures: list[Exception] = []
+        self.recovered: list[Source] = []
+        self.writers: dict[Source, FakeWriter] = {}
+        self.refuse: Exception | None = None
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.read: dict[Source, int] = {}  # as of a `Recovery`
+        self.custody = Custody(
+            SETTINGS,
+            control=self.control.control,
+            recovery=cast("Any", self),
+            watch=self.watch,
+            reading=Reading(self.begin, self.left_alone.append, lambda: self.member, lambda _: 2),
+            fail=self.failures.append,
+        )
+
+    async def begin(self, source: Source, offset: int) -> None:
+        self.begun.append((source, offset))
+
+    def recovery(self, source: Source, damaged: tuple[str, ...] = ()) -> Recovered:
+        ownership = take_over({}, Start(*source, Standards(), self.control.book, TimePolicy(0)), beginning=0)
+        ownership.check(5, 9, None)
+        writer = self.writers[source] = FakeWriter()
+        return Recovered(
+            Ownership(ownership.engine, ownership.saver, damaged), writer, Bounds(5, 9), create_time=False, rows=3
+        )
+
+    async def recover(self, source: Source) -> Recovered:
+        await self.gate.wait()
+        if self.refuse is not None:
+            raise self.refuse
+        self.recovered.append(source)
+        return self.recovery(source)
+
+    async def assign(self, *sources: Source, generation: int | None = None, member: str = "me") -> None:
+        """The group assigns ``sources``, and the consumer asks for keepers of those that have none."""
+        before = self.member[1]
+        self.member = (member, before + 1 if generation is None else generation)
+        self.watch.touched(now())
+        self.custody.assigned(sources)
+        self.custody.want(self.custody.partitions.unknown(sources))
+        await asyncio.sleep(0.5)
+
+    def keeper(self, source: Source) -> Keeper:
+        owned = self.custody.partitions.get(*source)
+        assert owned is not None
+        return owned.keeper
+
+    async def lose(self, source: Source, error: Exception) -> None:
+        """A transaction about ``source`` fails."""
+        self.writers[source].errors.append(error)
+        keeper = self.keeper(source)
+        values = [json.dumps({"service": "s", "time": T0_MS / 1_000 + second}).encode() for second in (0, 10)]
+        await keeper.fold(Batch.of(*source, values, 5, [T0_MS, T0_MS + 10_000]))
+        await asyncio.sleep(0.5)
+        assert keeper.ended
+
+    def owned(self) -> list[Source]:
+        return [one.source for one in self.custody.partitions.owned()]

@@ -1,0 +1,111 @@
+"""A keeper with the real engine and rows, and a transaction that a test holds back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Final
+
+from agents.kafka.state_topic import state_prefix
+from agents.settings.settings import Settings
+from agents.worker.partitions.task import Keeper, Tally
+from agents.worker.transactions.outputs import Output
+from streams.decoding.batch import Batch, Source
+from streams.engine.start import Start
+from streams.engine.watermark import TimePolicy
+from streams.standards.model import Standards
+from streams.state.processor import take_over
+from tests.fakes.engine import FakeControl, FakeWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SOURCE: Final = Source("events", 0)
+SETTINGS: Final = Settings.resolve({})
+STANDARDS: Final = Standards(digest="first")
+OTHERS: Final = Standards(digest="second")
+T0_MS: Final = 1_772_438_400_000
+JUNK: Final = b"junk"
+PREFIX: Final = state_prefix(SOURCE, SETTINGS.group)
+#: Long beyond every interval of the keeper's.
+LONG: Final = 600.0
+
+
+class Scene:
+    """A keeper, and what it made of the batches that it was given."""
+
+    def __init__(
+        self,
+        *errors: Exception,
+        rows: Mapping[bytes, bytes] | None = None,
+        lateness_ms: int = 0,
+        hidden: Sequence[Standards] = (),
+        offset: int = 0,
+    ) -> None:
+        self.control = FakeControl([STANDARDS], hidden)
+        self.writer = FakeWriter(*errors)
+        self.tally = Tally()
+        self.ends: list[tuple[Keeper, Exception]] = []
+        self.ended = asyncio.Event()
+        self.offset = offset
+        start = Start(*SOURCE, STANDARDS, self.control.book, TimePolicy(lateness_ms, 300_000))
+        self.ownership = take_over(rows or {}, start, beginning=0)
+        if not rows:
+            self.ownership.check(0, 0, None)
+        self.keeper = Keeper(
+            SOURCE,
+            SETTINGS,
+            self.ownership,
+            self.writer,
+            control=self.control.control,
+            tally=self.tally,
+            on_end=self.on_end,
+        )
+
+    def on_end(self, keeper: Keeper, error: Exception) -> None:
+        self.ends.append((keeper, error))
+        self.ended.set()
+
+    async def fold(self, *values: bytes, second: int = 0) -> None:
+        """Fold the next records, all stamped with the same second."""
+        first, self.offset = self.offset, self.offset + len(values)
+        stamps = [T0_MS + second * 1_000] * len(values)
+        await self.keeper.fold(Batch.of(*SOURCE, values, first, stamps))
+
+    async def close_slice(self, second: int) -> None:
+        """Fold an event in the slice that begins at ``second``, and one behind it, so that it becomes final."""
+        await self.fold(event(second), second=second)
+        await self.fold(event(second + 10), second=second + 10)
+
+    async def transaction(self) -> list[Output]:
+        """The next transaction that begins, or has begun."""
+        return await self.writer.begun.get()
+
+    async def nothing_begins(self, seconds: float = LONG) -> bool:
+        """Whether no transaction begins for so long."""
+        try:
+            await asyncio.wait_for(self.transaction(), seconds)
+        except TimeoutError:
+            return True
+        return False
+
+
+def event(second: int) -> bytes:
+    return json.dumps({"service": "s", "time": T0_MS / 1_000 + second, "duration": 1}).encode()
+
+
+def letters(outputs: Sequence[Output]) -> list[int]:
+    """Offsets of the dead letters in ``outputs``."""
+    records = [json.loads(one.value or b"") for one in outputs if one.topic == SETTINGS.dead_letters_topic]
+    return [letter["offset"] for record in records for letter in record["letters"]]
+
+
+def rows(outputs: Sequence[Output]) -> dict[bytes, bytes | None]:
+    """Rows of state in ``outputs``, by name."""
+    return {one.key.removeprefix(PREFIX): one.value for one in outputs if one.topic == SETTINGS.state_topic}
+
+
+def slices(outputs: Sequence[Output]) -> list[int]:
+    """Seconds at which the closed slices in ``outputs`` begin."""
+    names = sorted(name.decode() for name in rows(outputs) if name.startswith(b"s/c/"))
+    return [(int(name.split("/")[-1]) - T0_MS) // 1_000 for name in names]
