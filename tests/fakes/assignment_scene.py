@@ -20,7 +20,7 @@ from tests.fakes.clock import now
 from tests.fakes.engine import FakeControl, FakeWriter
 
 if TYPE_CHECKING:
-    from agents.worker.partitions.task import Keeper
+    from agents.worker.partitions.task import PartitionTask
 
 T0, T1 = Source("t", 0), Source("t", 1)
 SETTINGS: Final = Settings.resolve({"session_timeout": "10s"})
@@ -81,7 +81,7 @@ class Scene:
         self.custody.want(self.custody.partitions.unknown(sources))
         await asyncio.sleep(0.5)
 
-    def keeper(self, source: Source) -> Keeper:
+    def keeper(self, source: Source) -> PartitionTask:
         owned = self.custody.partitions.get(*source)
         assert owned is not None
         return owned.keeper

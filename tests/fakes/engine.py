@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from agents.control.topic import Control
     from agents.files.standards_file import StandardsFile
-    from agents.worker.partitions.task import Keeper
+    from agents.worker.partitions.task import PartitionTask
     from agents.worker.transactions.outputs import Output
 
 
@@ -86,8 +86,8 @@ class FakeKeeper:
         self.ended = True
 
 
-def fake_keeper(topic: str = "t", number: int = 0) -> Keeper:
-    return cast("Keeper", FakeKeeper(Source(topic, number), FakeEngine(topic, number)))
+def fake_keeper(topic: str = "t", number: int = 0) -> PartitionTask:
+    return cast("PartitionTask", FakeKeeper(Source(topic, number), FakeEngine(topic, number)))
 
 
 def as_fake(partition: Partition) -> FakeEngine:
@@ -97,7 +97,7 @@ def as_fake(partition: Partition) -> FakeEngine:
     return engine
 
 
-def partitions_of(let_go: list[Keeper] | None = None, **bounds: tuple[int, int]) -> Partitions:
+def partitions_of(let_go: list[PartitionTask] | None = None, **bounds: tuple[int, int]) -> Partitions:
     """Partitions of topic t, by ``p0=(beginning, end)``; ``let_go`` takes note of the keepers that are let go."""
     partitions = Partitions((let_go if let_go is not None else []).append)
     for name, (beginning, end) in bounds.items():

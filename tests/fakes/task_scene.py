@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from agents.kafka.state_topic import state_prefix
 from agents.settings.settings import Settings
-from agents.worker.partitions.task import Keeper, Tally
+from agents.worker.partitions.task import PartitionTask, Tally
 from agents.worker.transactions.outputs import Output
 from streams.decoding.batch import Batch, Source
 from streams.engine.start import Start
@@ -45,14 +45,14 @@ class Scene:
         self.control = FakeControl([STANDARDS], hidden)
         self.writer = FakeWriter(*errors)
         self.tally = Tally()
-        self.ends: list[tuple[Keeper, Exception]] = []
+        self.ends: list[tuple[PartitionTask, Exception]] = []
         self.ended = asyncio.Event()
         self.offset = offset
         start = Start(*SOURCE, STANDARDS, self.control.book, TimePolicy(lateness_ms, 300_000))
         self.ownership = take_over(rows or {}, start, beginning=0)
         if not rows:
             self.ownership.check(0, 0, None)
-        self.keeper = Keeper(
+        self.keeper = PartitionTask(
             SOURCE,
             SETTINGS,
             self.ownership,
@@ -62,7 +62,7 @@ class Scene:
             on_end=self.on_end,
         )
 
-    def on_end(self, keeper: Keeper, error: Exception) -> None:
+    def on_end(self, keeper: PartitionTask, error: Exception) -> None:
         self.ends.append((keeper, error))
         self.ended.set()
 

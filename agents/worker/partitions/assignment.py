@@ -16,7 +16,7 @@ from agents.status.worker import PartitionStatus
 from agents.worker.partitions.liveness import Moving, Watch
 from agents.worker.partitions.owned import Partitions
 from agents.worker.partitions.recoveries import Takeovers
-from agents.worker.partitions.task import Keeper, Tally
+from agents.worker.partitions.task import PartitionTask, Tally
 from agents.worker.transactions.writer import Fenced, Refused
 from streams.decoding.batch import Source
 
@@ -175,7 +175,7 @@ class Custody:
             return
         self._lost.pop(source, None)
         self.damaged = self.damaged or bool(recovered.ownership.damaged)
-        keeper = Keeper(
+        keeper = PartitionTask(
             source,
             self.settings,
             recovered.ownership,
@@ -189,7 +189,7 @@ class Custody:
 
     # -- ends -----------------------------------------------------------------------------------------------------
 
-    def _ended(self, keeper: Keeper, error: Exception) -> None:
+    def _ended(self, keeper: PartitionTask, error: Exception) -> None:
         """A keeper is of no further use; what of its partition?"""
         source = keeper.source
         if not self.partitions.drop(keeper):
@@ -205,7 +205,7 @@ class Custody:
         else:
             self._fail(_refusal(source, error))
 
-    def _let_go(self, keeper: Keeper) -> None:
+    def _let_go(self, keeper: PartitionTask) -> None:
         ending = asyncio.create_task(keeper.drop(), name=f"end of {keeper.source}")
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)

@@ -17,7 +17,7 @@ from streams.decoding.batch import Source
 
 if TYPE_CHECKING:
     from agents.kafka.batches import Fetched
-    from agents.worker.partitions.task import Keeper
+    from agents.worker.partitions.task import PartitionTask
     from streams.engine.engine import Engine
 
 
@@ -47,7 +47,7 @@ class Partition:
     """
 
     source: Source
-    keeper: Keeper
+    keeper: PartitionTask
     beginning: int
     end_at_assignment: int
     log_end: int
@@ -117,7 +117,7 @@ class Partitions:
         let_go: is told of every keeper whose partition is no longer owned.
     """
 
-    def __init__(self, let_go: Callable[[Keeper], None]) -> None:
+    def __init__(self, let_go: Callable[[PartitionTask], None]) -> None:
         self._let_go = let_go
         self._owned: dict[Source, Partition] = {}
 
@@ -140,7 +140,7 @@ class Partitions:
         for owned in dropped:
             self._let_go(owned.keeper)
 
-    def drop(self, keeper: Keeper) -> bool:
+    def drop(self, keeper: PartitionTask) -> bool:
         """Let go of the partition that ``keeper`` keeps; False where it has been let go before."""
         owned = self._owned.get(keeper.source)
         if owned is None or owned.keeper is not keeper:
@@ -152,7 +152,7 @@ class Partitions:
         """Those of ``assigned`` that have no keeper yet."""
         return sorted(Source(*source) for source in assigned if source not in self._owned)
 
-    def add(self, keeper: Keeper, bounds: Bounds, *, create_time: bool | None = None) -> None:
+    def add(self, keeper: PartitionTask, bounds: Bounds, *, create_time: bool | None = None) -> None:
         """Own the partition that ``keeper`` keeps; ``bounds`` are those of its log now."""
         source = keeper.source
         owned = Partition(source, keeper, bounds.beginning, bounds.end, bounds.end, create_time=create_time)

@@ -51,7 +51,7 @@ class Tally:
     last_seconds: float | None = None
 
 
-class Keeper:
+class PartitionTask:
     """Owns one source partition until it is dropped or ends by itself.
 
     Args:
@@ -73,7 +73,7 @@ class Keeper:
         *,
         control: Control,
         tally: Tally,
-        on_end: Callable[[Keeper, Exception], None],
+        on_end: Callable[[PartitionTask, Exception], None],
     ) -> None:
         self.ownership = ownership
         self.source = source

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from agents.kafka.batches import Fetched
     from agents.worker.partitions.owned import Partition
-    from agents.worker.partitions.task import Keeper
+    from agents.worker.partitions.task import PartitionTask
 
 T0 = Source("t", 0)
 
@@ -26,7 +26,7 @@ class Scene:
     """An agent of one partition, and what it asked others to do."""
 
     def __init__(self) -> None:
-        self.let_go: list[Keeper] = []
+        self.let_go: list[PartitionTask] = []
         self.partitions = partitions_of(self.let_go, p0=(0, 10))
         self.bounds: Bounds | Exception = Bounds(0, 10)
         self.seeks: list[tuple[Source, int]] = []

@@ -15,7 +15,7 @@ from streams.engine.standards_log import ProposedStandards
 from tests.fakes.engine import as_fake, fake_keeper, fetched, folded, partitions_of
 
 if TYPE_CHECKING:
-    from agents.worker.partitions.task import Keeper
+    from agents.worker.partitions.task import PartitionTask
 
 T0, T1 = Source("t", 0), Source("t", 1)
 
@@ -106,7 +106,7 @@ def test_whatever_is_lost_or_repeated_on_the_way_each_record_is_folded_once_in_o
 
 
 def test_kept_partitions_go_on_and_the_keepers_of_others_are_let_go() -> None:
-    let_go: list[Keeper] = []
+    let_go: list[PartitionTask] = []
     partitions = partitions_of(let_go, p0=(0, 5), p1=(0, 5))
     dropped, kept = partitions.owned()
     deliver(partitions, kept, fetched(range(3), number=1))
@@ -127,7 +127,7 @@ def test_a_partition_that_comes_back_starts_anew() -> None:
 
 
 def test_a_keeper_that_ends_takes_its_own_partition_with_it_and_no_successors() -> None:
-    let_go: list[Keeper] = []
+    let_go: list[PartitionTask] = []
     partitions = partitions_of(let_go, p0=(0, 5), p1=(0, 5))
     ended = partitions.owned()[0].keeper
     assert partitions.drop(ended)

@@ -10,7 +10,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from agents.worker.partitions import task as module
-from agents.worker.partitions.task import LINGER_SECONDS, Keeper
+from agents.worker.partitions.task import LINGER_SECONDS, PartitionTask
 from agents.worker.transactions.writer import Fenced, Refused
 from tests.fakes.clock import CLOCK, now, run
 from tests.fakes.task_scene import JUNK, LONG, SETTINGS, Scene, event, letters, rows, slices
@@ -69,7 +69,7 @@ def test_a_keeper_may_be_dropped_from_where_it_tells_its_end() -> None:
         scene = Scene(Fenced())
         dropping: list[asyncio.Task[None]] = []
 
-        def drop(keeper: Keeper, _: Exception) -> None:
+        def drop(keeper: PartitionTask, _: Exception) -> None:
             dropping.append(asyncio.create_task(keeper.drop()))
             scene.ended.set()
 
