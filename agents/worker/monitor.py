@@ -22,7 +22,7 @@ from agents.status.worker import Recoveries, State, Transactions, WorkerStatus
 from agents.web.routes import address, mount
 from agents.worker.faults import fault_of
 from agents.worker.faust.app import Worker
-from agents.worker.partitions.assignment import Custody, Reading
+from agents.worker.partitions.assignment import Assignment, Reading
 from agents.worker.partitions.control_records import Upkeep
 from agents.worker.partitions.ingest import Ingest
 from agents.worker.partitions.liveness import Watch
@@ -87,7 +87,7 @@ class MonitorApp:
         self._append = Appender(settings)
         self._rekeyer = _new_rekeyer(settings, file.standards) if settings.rekey else None
         self.control = Control(settings, None if ephemeral else self._append)
-        self.custody = Custody(
+        self.custody = Assignment(
             settings,
             control=self.control,
             recovery=self._new_recovery(),

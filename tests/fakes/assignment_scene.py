@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from agents.kafka.bounds import Bounds
 from agents.settings.settings import Settings
-from agents.worker.partitions.assignment import Custody, Reading
+from agents.worker.partitions.assignment import Assignment, Reading
 from agents.worker.partitions.liveness import Watch
 from agents.worker.partitions.recovery import Recovered
 from streams.decoding.batch import Batch, Source
@@ -45,7 +45,7 @@ class Scene:
         self.gate = asyncio.Event()
         self.gate.set()
         self.read: dict[Source, int] = {}  # as of a `Recovery`
-        self.custody = Custody(
+        self.custody = Assignment(
             SETTINGS,
             control=self.control.control,
             recovery=cast("Any", self),

@@ -44,7 +44,7 @@ class Reading:
     partitions_of: Callable[[str], int | None]
 
 
-class Custody:
+class Assignment:
     """The keepers of this worker, and the recoveries that lead to them.
 
     Args:
