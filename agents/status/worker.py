@@ -82,7 +82,7 @@ class Transactions:
 
 
 @dataclass(frozen=True, slots=True)
-class Recoveries:
+class RecoveryStatus:
     """Take-overs of partitions by a process.
 
     The last two are of the last one: from its beginning until figures were complete, and how many rows it read.
@@ -112,7 +112,7 @@ class WorkerStatus:
     fold_seconds: float
     ephemeral: bool = False
     transactions: Transactions = field(default_factory=Transactions)
-    recoveries: Recoveries = field(default_factory=Recoveries)
+    recoveries: RecoveryStatus = field(default_factory=RecoveryStatus)
     ticks: int = 0
     waits: str | None = None
     refused_standards: str | None = None

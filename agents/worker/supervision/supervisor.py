@@ -20,7 +20,7 @@ from aiohttp import web
 
 from agents.exits import Exit
 from agents.status.rekeying import RekeyStatus
-from agents.status.worker import Recoveries, State, Transactions, WorkerStatus
+from agents.status.worker import RecoveryStatus, State, Transactions, WorkerStatus
 from agents.web import page
 from agents.web.routes import address, handler, language_of, respond
 from agents.worker.supervision import supervised
@@ -168,10 +168,10 @@ def _transactions(parts: Iterable[Transactions]) -> Transactions:
     return Transactions(committed, failed, sum(one.seconds for one in known), slowest)
 
 
-def _recoveries(parts: Iterable[Recoveries]) -> Recoveries:
+def _recoveries(parts: Iterable[RecoveryStatus]) -> RecoveryStatus:
     known = [one for one in parts if one.count]
-    slowest = max(known, key=lambda one: one.last_seconds or 0.0, default=Recoveries())
-    return Recoveries(sum(one.count for one in known), slowest.last_seconds, slowest.last_rows)
+    slowest = max(known, key=lambda one: one.last_seconds or 0.0, default=RecoveryStatus())
+    return RecoveryStatus(sum(one.count for one in known), slowest.last_seconds, slowest.last_rows)
 
 
 @dataclass

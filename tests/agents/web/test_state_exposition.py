@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agents.status.worker import Recoveries, State, Transactions
+from agents.status.worker import RecoveryStatus, State, Transactions
 from streams import conventions
 from streams.standards.model import Standards
 from streams.views.levels import StepLevel
@@ -60,7 +60,7 @@ def test_where_the_broker_keeps_nothing_nothing_is_said_of_saving() -> None:
 
 
 def test_before_anything_was_saved_or_recovered_there_is_no_figure_of_it() -> None:
-    new = floor.worker(partitions=(floor.partition(saved_offset=None),), recoveries=Recoveries())
+    new = floor.worker(partitions=(floor.partition(saved_offset=None),), recoveries=RecoveryStatus())
     found = samples(Floor(worker=new))
     absent = (
         conventions.STATE_SAVED_OFFSET,

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from agents.status.rekeying import RekeyStatus
-from agents.status.worker import PartitionStatus, Recoveries, State, Transactions, WorkerStatus
+from agents.status.worker import PartitionStatus, RecoveryStatus, State, Transactions, WorkerStatus
 from agents.web import page
 from agents.worker.supervision import supervised
 from agents.worker.supervision.supervised import Told
@@ -43,7 +43,7 @@ class Shown:
             (),
             0.5,
             transactions=Transactions(len(partitions), 0, 0.25, 0.1 * (1 + max(partitions, default=0))),
-            recoveries=Recoveries(len(partitions), 2.0, 7),
+            recoveries=RecoveryStatus(len(partitions), 2.0, 7),
         )
 
     def _engine(self, number: int) -> Engine:
@@ -113,7 +113,7 @@ def test_how_several_workers_are_is_added_up(tmp_path: Path) -> None:
     assert [row.partition for row in status.partitions] == [0, 1, 2]
     assert status.fold_seconds == 1.0
     assert status.transactions == Transactions(3, 0, 0.5, 0.1 * 3)
-    assert status.recoveries == Recoveries(3, 2.0, 7)
+    assert status.recoveries == RecoveryStatus(3, 2.0, 7)
 
 
 @pytest.mark.parametrize(
