@@ -72,7 +72,7 @@ class PartitionStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Transactions:
+class TransactionStatus:
     """The transactions of a process on all its partitions. ``seconds`` counts those that failed too."""
 
     committed: int = 0
@@ -111,7 +111,7 @@ class WorkerStatus:
     warnings: tuple[str, ...]
     fold_seconds: float
     ephemeral: bool = False
-    transactions: Transactions = field(default_factory=Transactions)
+    transactions: TransactionStatus = field(default_factory=TransactionStatus)
     recoveries: RecoveryStatus = field(default_factory=RecoveryStatus)
     ticks: int = 0
     waits: str | None = None

@@ -18,7 +18,7 @@ from aiokafka.errors import KafkaError
 
 from agents.control.topic import Control
 from agents.kafka.appender import Appender
-from agents.status.worker import RecoveryStatus, State, Transactions, WorkerStatus
+from agents.status.worker import RecoveryStatus, State, TransactionStatus, WorkerStatus
 from agents.web.routes import address, mount
 from agents.worker.faults import fault_of
 from agents.worker.faust.app import Worker
@@ -147,7 +147,7 @@ class MonitorApp:
             warnings=tuple(self._warnings()),
             fold_seconds=tally.fold_seconds,
             ephemeral=self._ephemeral,
-            transactions=Transactions(tally.committed, tally.failed, tally.seconds, tally.last_seconds),
+            transactions=TransactionStatus(tally.committed, tally.failed, tally.seconds, tally.last_seconds),
             recoveries=RecoveryStatus(recoveries.count, recoveries.last_seconds, recoveries.last_rows),
             ticks=self._upkeep.ticks,
             waits=self.custody.waits(),

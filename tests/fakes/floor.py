@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from agents.status.rekeying import RekeyStatus
-from agents.status.worker import PartitionStatus, RecoveryStatus, State, Transactions, WorkerStatus
+from agents.status.worker import PartitionStatus, RecoveryStatus, State, TransactionStatus, WorkerStatus
 from streams.calendars.periods import Period, Window
 from streams.engine.progress import Progress
 from streams.events.event import Reason
@@ -89,7 +89,7 @@ def worker(**changes: Any) -> WorkerStatus:
         (partition(),),
         (),
         1.25,
-        transactions=Transactions(committed=1_204, failed=3, seconds=19.5, last_seconds=0.0123),
+        transactions=TransactionStatus(committed=1_204, failed=3, seconds=19.5, last_seconds=0.0123),
         recoveries=RecoveryStatus(count=2, last_seconds=1.25, last_rows=34_567),
         ticks=12,
         rekeying=RekeyStatus(

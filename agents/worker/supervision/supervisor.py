@@ -20,7 +20,7 @@ from aiohttp import web
 
 from agents.exits import Exit
 from agents.status.rekeying import RekeyStatus
-from agents.status.worker import RecoveryStatus, State, Transactions, WorkerStatus
+from agents.status.worker import RecoveryStatus, State, TransactionStatus, WorkerStatus
 from agents.web import page
 from agents.web.routes import address, handler, language_of, respond
 from agents.worker.supervision import supervised
@@ -161,11 +161,11 @@ def _rekeying(known: Sequence[RekeyStatus]) -> RekeyStatus | None:
     )
 
 
-def _transactions(parts: Iterable[Transactions]) -> Transactions:
+def _transactions(parts: Iterable[TransactionStatus]) -> TransactionStatus:
     known = list(parts)
     slowest = max((one.last_seconds for one in known if one.last_seconds is not None), default=None)
     committed, failed = sum(one.committed for one in known), sum(one.failed for one in known)
-    return Transactions(committed, failed, sum(one.seconds for one in known), slowest)
+    return TransactionStatus(committed, failed, sum(one.seconds for one in known), slowest)
 
 
 def _recoveries(parts: Iterable[RecoveryStatus]) -> RecoveryStatus:

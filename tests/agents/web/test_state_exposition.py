@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agents.status.worker import RecoveryStatus, State, Transactions
+from agents.status.worker import RecoveryStatus, State, TransactionStatus
 from streams import conventions
 from streams.standards.model import Standards
 from streams.views.levels import StepLevel
@@ -50,7 +50,7 @@ def test_figures_of_saved_state(metric: Metric, labels: dict[str, str], value: f
 
 
 def test_a_failure_shows_as_an_increase_since_none_is_told_too() -> None:
-    found = samples(Floor(worker=floor.worker(transactions=Transactions())))
+    found = samples(Floor(worker=floor.worker(transactions=TransactionStatus())))
     assert one(found, conventions.STATE_TRANSACTIONS, result="failed") == 0
 
 

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from agents.status.rekeying import RekeyStatus
-from agents.status.worker import PartitionStatus, RecoveryStatus, State, Transactions, WorkerStatus
+from agents.status.worker import PartitionStatus, RecoveryStatus, State, TransactionStatus, WorkerStatus
 from agents.web import page
 from agents.worker.supervision import supervised
 from agents.worker.supervision.supervised import Told
@@ -42,7 +42,7 @@ class Shown:
             rows,
             (),
             0.5,
-            transactions=Transactions(len(partitions), 0, 0.25, 0.1 * (1 + max(partitions, default=0))),
+            transactions=TransactionStatus(len(partitions), 0, 0.25, 0.1 * (1 + max(partitions, default=0))),
             recoveries=RecoveryStatus(len(partitions), 2.0, 7),
         )
 
@@ -112,7 +112,7 @@ def test_how_several_workers_are_is_added_up(tmp_path: Path) -> None:
     assert status.state is State.RUNNING
     assert [row.partition for row in status.partitions] == [0, 1, 2]
     assert status.fold_seconds == 1.0
-    assert status.transactions == Transactions(3, 0, 0.5, 0.1 * 3)
+    assert status.transactions == TransactionStatus(3, 0, 0.5, 0.1 * 3)
     assert status.recoveries == RecoveryStatus(3, 2.0, 7)
 
 
