@@ -15,7 +15,7 @@ from agents.exits import Exit, Fault
 from agents.status.worker import PartitionStatus
 from agents.worker.partitions.liveness import Moving, Watch
 from agents.worker.partitions.owned import Partitions
-from agents.worker.partitions.recoveries import Takeovers
+from agents.worker.partitions.recoveries import Recoveries
 from agents.worker.partitions.task import PartitionTask, Tally
 from agents.worker.transactions.writer import Fenced, Refused
 from streams.decoding.batch import Source
@@ -69,7 +69,7 @@ class Assignment:
         self.settings = settings
         self.partitions = Partitions(self._let_go)
         self.tally = Tally()
-        self.takeovers = Takeovers(self._recover, done=self._recovered, fail=fail)
+        self.takeovers = Recoveries(self._recover, done=self._recovered, fail=fail)
         self._control = control
         self._recovery = recovery
         self._watch = watch

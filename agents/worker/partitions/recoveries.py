@@ -31,7 +31,7 @@ class RecoveryCounts:
     last_rows: int | None = None
 
 
-class Takeovers:
+class Recoveries:
     """Recovers partitions side by side.
 
     Args:

@@ -8,7 +8,7 @@ from aiokafka.errors import KafkaConnectionError
 
 from agents.exits import Exit, Fault
 from agents.worker.partitions import recoveries as module
-from agents.worker.partitions.recoveries import Takeovers
+from agents.worker.partitions.recoveries import Recoveries
 from streams.decoding.batch import Source
 from tests.fakes.clock import CLOCK, run
 
@@ -39,7 +39,7 @@ class Scene:
         self.gate = asyncio.Event()
         self.gate.set()
         self.refuse: Exception | None = None
-        self.takeovers = Takeovers(self.recover, done=self.on_done, fail=self.failures.append)
+        self.takeovers = Recoveries(self.recover, done=self.on_done, fail=self.failures.append)
 
     async def recover(self, source: Source) -> Any:
         self.tried.append(source)
