@@ -1,8 +1,9 @@
 """One owner's time with one source partition: from saved state through the log, one transaction after the other.
 
 The order of things is the whole protocol, and every edge keeps it: fence the owner before, read what it committed,
-`take_over`, `check` that the log is still the one that was folded, read it on from `Ownership.expected`, `fold`, and
-carry out each `Ownership.take` whole or not at all. An owner whose transaction was refused is of no further use.
+`take_over`, `check` that the log is still the one that was folded, read it on from `PartitionProcessor.expected`,
+`fold`, and carry out each `PartitionProcessor.take` whole or not at all. An owner whose transaction was refused is of
+no further use.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Conclusions:
 
 
 @dataclass(slots=True)
-class Ownership:
+class PartitionProcessor:
     """An engine, and what it has concluded since the last transaction.
 
     ``damaged`` names the rows of saved state that could not be read. ``letter_bytes`` and ``slices`` say how much of
@@ -143,7 +144,7 @@ class Ownership:
         return taken
 
 
-def take_over(records: Mapping[bytes, bytes], start: Start, *, beginning: int) -> Ownership:
+def take_over(records: Mapping[bytes, bytes], start: Start, *, beginning: int) -> PartitionProcessor:
     """Begin to own a partition with the newest committed value of each of its rows; none for a partition never owned.
 
     Damaged rows are left out and told of; where the log, which begins at ``beginning``, still reaches back to the
@@ -155,7 +156,7 @@ def take_over(records: Mapping[bytes, bytes], start: Start, *, beginning: int) -
         StateUnusable: nothing can be made of the rows, nor be rebuilt.
     """
     if not records:
-        return Ownership(Engine(start), Saver())
+        return PartitionProcessor(Engine(start), Saver())
     row = peek(records)
     reaches = row is not None and beginning <= row.first  # the log has all that the readable row says was folded
     if row is not None and row.format < FORMAT and reaches and _are_known(row, start.book):
@@ -170,7 +171,7 @@ def take_over(records: Mapping[bytes, bytes], start: Start, *, beginning: int) -
         return _repaired(records, start, row.offset, ("m",))  # the catalogue
     if restored.damaged and row is not None and reaches:
         return _repaired(records, start, row.offset, restored.damaged)
-    return Ownership(restored.engine, restored.saver, restored.damaged)
+    return PartitionProcessor(restored.engine, restored.saver, restored.damaged)
 
 
 def _are_known(row: PartitionRow, book: Book) -> bool:
@@ -183,14 +184,16 @@ def _are_known(row: PartitionRow, book: Book) -> bool:
 
 def _rebuilt(
     records: Mapping[bytes, bytes], start: Start, *notices: Notice, damaged: tuple[str, ...] = ()
-) -> Ownership:
+) -> PartitionProcessor:
     """Begin with the log's first record again, which ``notices`` give the reason for."""
     rebuilt = rebuild(records, start)
     # Kept here: while the engine folds again what was told already it is silent.
-    return Ownership(rebuilt.engine, rebuilt.saver, damaged, _notices=list(notices))
+    return PartitionProcessor(rebuilt.engine, rebuilt.saver, damaged, _notices=list(notices))
 
 
-def _repaired(records: Mapping[bytes, bytes], start: Start, offset: int, damaged: tuple[str, ...]) -> Ownership:
+def _repaired(
+    records: Mapping[bytes, bytes], start: Start, offset: int, damaged: tuple[str, ...]
+) -> PartitionProcessor:
     """Rebuild what was ``damaged``, which an audit is told of."""
     notices = [Notice(NoticeType.DAMAGE, offset, None, {"row": row, "rebuilt": True}) for row in damaged]
     return _rebuilt(records, start, *notices, damaged=damaged)

@@ -15,7 +15,7 @@ from streams.decoding.batch import Batch, Source
 from streams.engine.start import Start
 from streams.engine.watermark import TimePolicy
 from streams.standards.model import Standards
-from streams.state.processor import Ownership, take_over
+from streams.state.processor import PartitionProcessor, take_over
 from tests.fakes.clock import now
 from tests.fakes.engine import FakeControl, FakeWriter
 
@@ -62,7 +62,11 @@ class Scene:
         ownership.check(5, 9, None)
         writer = self.writers[source] = FakeWriter()
         return Recovered(
-            Ownership(ownership.engine, ownership.saver, damaged), writer, Bounds(5, 9), create_time=False, rows=3
+            PartitionProcessor(ownership.engine, ownership.saver, damaged),
+            writer,
+            Bounds(5, 9),
+            create_time=False,
+            rows=3,
         )
 
     async def recover(self, source: Source) -> Recovered:

@@ -19,7 +19,7 @@ from agents.worker.partitions.owned import ANOTHER_GROUP
 from streams.decoding.batch import NO_TIMESTAMP, LastRecord, Source, record_digest
 from streams.engine.standards_log import StandardsNeeded
 from streams.engine.start import Start
-from streams.state.processor import LogDiffers, Ownership, take_over
+from streams.state.processor import LogDiffers, PartitionProcessor, take_over
 from streams.state.rows import StateUnusable
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ AskBounds = Callable[[Sequence[Source]], Awaitable[dict[Source, Bounds]]]
 class Recovered:
     """A partition taken over; ``rows`` counts the records of state that were read."""
 
-    ownership: Ownership
+    ownership: PartitionProcessor
     writer: Writer
     bounds: Bounds
     create_time: bool | None
@@ -119,7 +119,7 @@ class Recovery:
                     rows[name] = value
         return rows
 
-    async def _take_over(self, source: Source, rows: dict[bytes, bytes], bounds: Bounds) -> Ownership:
+    async def _take_over(self, source: Source, rows: dict[bytes, bytes], bounds: Bounds) -> PartitionProcessor:
         start = Start(*source, self.standards(), self.control.book, self.policy)
         while True:
             try:
@@ -127,7 +127,7 @@ class Recovery:
             except StandardsNeeded as needed:
                 await self.control.look_up(needed.hash)
 
-    async def _check(self, source: Source, ownership: Ownership, bounds: Bounds) -> bool | None:
+    async def _check(self, source: Source, ownership: PartitionProcessor, bounds: Bounds) -> bool | None:
         """Make sure that the log is the one that was folded; whether producers write its timestamps."""
         saved, record = ownership.engine.saved, None
         if saved is not None and bounds.beginning <= saved.offset < bounds.end:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from agents.worker.transactions.writer import Writer
     from streams.decoding.batch import Batch, Source
     from streams.engine.engine import Engine
-    from streams.state.processor import Ownership
+    from streams.state.processor import PartitionProcessor
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class PartitionTask:
         self,
         source: Source,
         settings: Settings,
-        ownership: Ownership,
+        ownership: PartitionProcessor,
         writer: Writer,
         *,
         control: Control,

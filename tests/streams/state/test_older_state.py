@@ -19,7 +19,7 @@ from streams.events import control_records
 from streams.slices.ratio import Ratio
 from streams.standards.model import RequestAvailability, Standards
 from streams.state.framing import assemble, row_parts
-from streams.state.processor import Ownership, take_over
+from streams.state.processor import PartitionProcessor, take_over
 from streams.state.rows import PARTITION, peek
 from streams.state.saving import Saver
 from tests.oracles.drawn_standards import standards_of
@@ -75,7 +75,7 @@ def first_form(
     return {part.name: part.value for name, value in written.items() for part in row_parts(name, value) if part.value}
 
 
-def owned(rows: Mapping[bytes, bytes], standards: Standards, beginning: int) -> Ownership:
+def owned(rows: Mapping[bytes, bytes], standards: Standards, beginning: int) -> PartitionProcessor:
     book = {"plain": PLAIN, "shared": SHARED}.get
     return take_over(rows, Start("events", 0, standards, book), beginning=beginning)
 
@@ -84,7 +84,7 @@ def windows(engine: Engine) -> dict[tuple[str, str], Ratio]:
     return {(one.service, one.objective.name): one.window for one in engine.read(AVAILABLE.window).objectives}
 
 
-def go_on(ownership: Ownership, log: list[bytes]) -> list[Decision]:
+def go_on(ownership: PartitionProcessor, log: list[bytes]) -> list[Decision]:
     """Read ``log`` on from where the owner stands; the decisions that it tells, and its rows in today's form."""
     first = ownership.expected
     ownership.fold(Batch.of("events", 0, log[first:], first))

@@ -11,7 +11,7 @@ from typing import TypeVar
 from streams.decoding.batch import Batch
 from streams.engine.standards_log import StandardsNeeded
 from streams.standards.model import Standards
-from streams.state.processor import Conclusions, Ownership, take_over
+from streams.state.processor import Conclusions, PartitionProcessor, take_over
 from tests.streams.state.world.broker import Broker, Fenced, SourceLog, Transaction, Write, writes_of
 from tests.streams.state.world.schedule import Do
 from tests.streams.state.world.story import BOOK, FIRST
@@ -27,7 +27,7 @@ class Owner:
         self.broker = broker
         self.epoch = 0
         self.begun: int | None = None  # the last record of the state that it began with last
-        self.ownership: Ownership | None = None
+        self.ownership: PartitionProcessor | None = None
         self.position = 0  # of the consumer
         self.gap: tuple[int, int] | None = None  # seen once, not yet believed
         self.under_way: tuple[Transaction, Sequence[Write]] | None = None
@@ -48,7 +48,7 @@ class Owner:
         self.ownership = self.gap = self.under_way = None
         self._known = {FIRST.digest: FIRST}
 
-    def recover(self) -> Ownership:
+    def recover(self) -> PartitionProcessor:
         """Read what is committed, and make sure that the log fits."""
         log, rows = self.log, self.read_state()
         start = log.story.start(self.book)
@@ -91,7 +91,7 @@ class Owner:
         else:
             self.position = ownership.expected
 
-    def is_expected(self, ownership: Ownership, first: int, last: int) -> bool:
+    def is_expected(self, ownership: PartitionProcessor, first: int, last: int) -> bool:
         """Whether records at ``first`` to ``last`` go on where the engine stands; a gap is believed the second time."""
         expected = ownership.expected
         if first > expected and self.gap != (expected, first):
@@ -101,7 +101,7 @@ class Owner:
             ownership.skip_to(self.log.beginning)
         return last >= expected
 
-    def fold(self, ownership: Ownership, batch: Batch) -> None:
+    def fold(self, ownership: PartitionProcessor, batch: Batch) -> None:
         """Fold ``batch``."""
         self.asking(lambda: ownership.fold(batch))
 

@@ -23,7 +23,7 @@ from streams.slices.slice import LENGTH_MS, slice_start
 from streams.slices.sparse_table import IntArray
 from streams.state import framing, processor, saving
 from streams.state.framing import Row
-from streams.state.processor import Conclusions, Ownership
+from streams.state.processor import Conclusions, PartitionProcessor
 from streams.state.rows import PARTITION, PartitionRow, Writer
 from tests.streams.state.world.broker import Broker, Fenced, Transaction, Write, writes_of
 from tests.streams.state.world.owner import Owner
@@ -151,12 +151,12 @@ def _go_on(owner: Owner, transaction: Transaction) -> None:
 # -- reading ----------------------------------------------------------------------------------------------------------
 
 
-def _believe_at_once(owner: Owner, of: Ownership, first: int, last: int) -> bool:
+def _believe_at_once(owner: Owner, of: PartitionProcessor, first: int, last: int) -> bool:
     """A gap is a gap."""
     return last >= of.expected
 
 
-def _fold_twice(owner: Owner, of: Ownership, batch: Batch) -> None:
+def _fold_twice(owner: Owner, of: PartitionProcessor, batch: Batch) -> None:
     """Repeated batches count again."""
     before = of.expected
     owner.asking(lambda: of.fold(batch))
@@ -167,12 +167,12 @@ def _fold_twice(owner: Owner, of: Ownership, batch: Batch) -> None:
         of.engine.progress.next_offset = reached
 
 
-def _take_all(owner: Owner, of: Ownership, first: int, last: int) -> bool:
+def _take_all(owner: Owner, of: PartitionProcessor, first: int, last: int) -> bool:
     """Whatever comes, if nothing is missing before it."""
     return first <= of.expected
 
 
-def _drop_unknown(owner: Owner, of: Ownership, batch: Batch) -> None:
+def _drop_unknown(owner: Owner, of: PartitionProcessor, batch: Batch) -> None:
     """A batch for which standards had to be looked up is over when they are."""
     with contextlib.suppress(StandardsNeeded):
         of.fold(batch)
@@ -230,14 +230,14 @@ def _join_trusting(row: bytes, parts: dict[int, framing._Part]) -> bytes:
 _rebuild: Final = processor._rebuilt
 
 
-def _tell_again(*args: Any) -> Ownership:
+def _tell_again(*args: Any) -> PartitionProcessor:
     """What is rebuilt is told as if it were new."""
     rebuilt = _rebuild(*args)
     rebuilt.engine.silent_until = None
     return rebuilt
 
 
-def _skip_silently(of: Ownership, offset: int) -> None:
+def _skip_silently(of: PartitionProcessor, offset: int) -> None:
     of.engine.start_from(offset)
 
 
@@ -421,7 +421,7 @@ VARIANTS: Final = (
     Variant(
         "gaps in silence",
         "an audit is told of records that the log has lost",
-        ((Ownership, "skip_to", _skip_silently),),
+        ((PartitionProcessor, "skip_to", _skip_silently),),
         lossy=True,
     ),
     Variant(
