@@ -32,7 +32,7 @@ class LogDiffers(Exception):  # noqa: N818 - says how the log is
 
 
 @dataclass(frozen=True, slots=True)
-class Conclusions:
+class Commit:
     """What one transaction carries: what is told, in the order of the log, and the rows of state, in their order.
 
     ``letters`` are dead letters as lines of JSON; see `streams.decoding.dead_letters`.
@@ -133,10 +133,10 @@ class PartitionProcessor:
         self._notices += advanced.notices
         self.slices += len(advanced.slices)
 
-    def take(self) -> Conclusions:
+    def take(self) -> Commit:
         """Everything since the last take, and the rows that go with it. Not while the engine is `restoring`."""
         self._advance()  # for notices that no batch brought
-        taken = Conclusions(
+        taken = Commit(
             b"".join(self._letters), tuple(self._decisions), tuple(self._notices), tuple(self.saver.take(self.engine))
         )
         self._letters, self._decisions, self._notices = [], [], []

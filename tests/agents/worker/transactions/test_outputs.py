@@ -25,7 +25,7 @@ from streams.engine.standards_log import BEGINNING_MS
 from streams.events.rejections import Reason
 from streams.slices.ratio import Ratio
 from streams.state.framing import Row
-from streams.state.processor import Conclusions
+from streams.state.processor import Commit
 
 SETTINGS: Final = Settings.resolve({"group": "monitor"})
 SOURCE: Final = Source("events", 3)
@@ -67,7 +67,7 @@ def written(
     rows: tuple[Row, ...] = (),
     source: Source = SOURCE,
 ) -> list[Output]:
-    return outputs(SETTINGS, source, Conclusions(encode_lines(letters), decisions, notices, rows))
+    return outputs(SETTINGS, source, Commit(encode_lines(letters), decisions, notices, rows))
 
 
 def document(output: Output) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from streams.decoding.batch import Batch, LastRecord
 from streams.decoding.dead_letters import DeadLetter
 from streams.engine.progress import Notice
 from streams.state.framing import Row
-from streams.state.processor import Conclusions
+from streams.state.processor import Commit
 from tests.streams.state.world.story import Story
 
 Write = DeadLetter | Decision | Notice | Row
@@ -21,7 +21,7 @@ Write = DeadLetter | Decision | Notice | Row
 _letters = msgspec.json.Decoder(DeadLetter).decode_lines
 
 
-def writes_of(taken: Conclusions) -> list[Write]:
+def writes_of(taken: Commit) -> list[Write]:
     """Everything that a transaction carries, in order."""
     return [*_letters(taken.letters), *taken.decisions, *taken.notices, *taken.rows]
 

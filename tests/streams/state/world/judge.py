@@ -16,7 +16,7 @@ from streams.decoding.batch import Batch
 from streams.decoding.dead_letters import DeadLetter
 from streams.engine.engine import Engine
 from streams.engine.progress import Notice, NoticeType
-from streams.state.processor import Conclusions, take_over
+from streams.state.processor import Commit, take_over
 from streams.state.rows import PARTITION, peek
 from streams.views.levels import Reading
 from tests.oracles.logs import decided, rolling
@@ -49,7 +49,7 @@ class Undisturbed:
             self._figures = figures(self.engine)
         return self._figures
 
-    def tell(self, taken: Conclusions) -> None:
+    def tell(self, taken: Commit) -> None:
         """Take note of what a transaction would carry."""
         self.letters += [one for one in writes_of(taken) if isinstance(one, DeadLetter)]
         self.decisions += taken.decisions

@@ -11,7 +11,7 @@ from typing import TypeVar
 from streams.decoding.batch import Batch
 from streams.engine.standards_log import StandardsNeeded
 from streams.standards.model import Standards
-from streams.state.processor import Conclusions, PartitionProcessor, take_over
+from streams.state.processor import Commit, PartitionProcessor, take_over
 from tests.streams.state.world.broker import Broker, Fenced, SourceLog, Transaction, Write, writes_of
 from tests.streams.state.world.schedule import Do
 from tests.streams.state.world.story import BOOK, FIRST
@@ -121,7 +121,7 @@ class Owner:
         except Fenced:
             self.crash()
 
-    def carry_out(self, taken: Conclusions, how: Do) -> None:
+    def carry_out(self, taken: Commit, how: Do) -> None:
         """Write everything in one transaction."""
         self.write(writes_of(taken), how)
 

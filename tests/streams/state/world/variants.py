@@ -23,7 +23,7 @@ from streams.slices.slice import LENGTH_MS, slice_start
 from streams.slices.sparse_table import IntArray
 from streams.state import framing, processor, saving
 from streams.state.framing import Row
-from streams.state.processor import Conclusions, PartitionProcessor
+from streams.state.processor import Commit, PartitionProcessor
 from streams.state.rows import PARTITION, PartitionRow, Writer
 from tests.streams.state.world.broker import Broker, Fenced, Transaction, Write, writes_of
 from tests.streams.state.world.owner import Owner
@@ -101,10 +101,10 @@ def _read_everything(broker: Broker) -> dict[bytes, bytes]:
 # -- transactions -----------------------------------------------------------------------------------------------------
 
 
-def _in_turns(*choices: Callable[[Write], bool]) -> Callable[[Owner, Conclusions, Do], None]:
+def _in_turns(*choices: Callable[[Write], bool]) -> Callable[[Owner, Commit, Do], None]:
     """What each of ``choices`` takes goes out in a transaction of its own; ill luck strikes in the last one."""
 
-    def carry_out(owner: Owner, taken: Conclusions, how: Do) -> None:
+    def carry_out(owner: Owner, taken: Commit, how: Do) -> None:
         writes = writes_of(taken)
         for number, choice in enumerate(choices, 1):
             if owner.alive:
