@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from agents.kafka.batches import Fetched
 from agents.kafka.bounds import Bounds
-from agents.worker.partitions.owned import Partition, Partitions
+from agents.worker.partitions.owned import OwnedPartitions, Partition
 from streams.decoding.batch import Batch, LastRecord, Source
 from streams.decoding.dead_letters import DeadLetter
 from streams.engine.closing import Advanced
@@ -97,9 +97,9 @@ def as_fake(partition: Partition) -> FakeEngine:
     return engine
 
 
-def partitions_of(let_go: list[PartitionTask] | None = None, **bounds: tuple[int, int]) -> Partitions:
+def partitions_of(let_go: list[PartitionTask] | None = None, **bounds: tuple[int, int]) -> OwnedPartitions:
     """Partitions of topic t, by ``p0=(beginning, end)``; ``let_go`` takes note of the keepers that are let go."""
-    partitions = Partitions((let_go if let_go is not None else []).append)
+    partitions = OwnedPartitions((let_go if let_go is not None else []).append)
     for name, (beginning, end) in bounds.items():
         partitions.add(fake_keeper("t", int(name.removeprefix("p"))), Bounds(beginning, end))
     return partitions

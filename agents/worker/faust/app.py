@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from faust.types.web import Web
 
     from agents.settings.settings import Settings
-    from agents.worker.partitions.owned import Partitions
+    from agents.worker.partitions.owned import OwnedPartitions
     from streams.decoding.batch import Source
 
 #: Fetched batches that wait for the agent; with those in aiokafka's buffers they bound memory.
@@ -59,7 +59,7 @@ class _Web(web_driver.Web):
 
 
 class Worker(faust.App):
-    """A Faust app that reads the source topics for `Partitions`.
+    """A Faust app that reads the source topics for `OwnedPartitions`.
 
     Args:
         settings: as resolved.
@@ -76,7 +76,7 @@ class Worker(faust.App):
     def __init__(
         self,
         settings: Settings,
-        partitions: Partitions,
+        partitions: OwnedPartitions,
         *,
         mount: Callable[[web.Application], None],
         on_unknown: Callable[[Sequence[Source]], None],

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from faust.types import Message
 
     from agents.worker.faust.host import ConsumerHost
-    from agents.worker.partitions.owned import Partitions
+    from agents.worker.partitions.owned import OwnedPartitions
 
 #: Not this module's name, under which Faust's services log.
 log = logging.getLogger("slm.consumer")
@@ -148,7 +148,7 @@ class Consumer(driver.Consumer):
         return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     @property
-    def _partitions(self) -> Partitions:
+    def _partitions(self) -> OwnedPartitions:
         return self.app.partitions
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from agents.settings.settings import Settings
-    from agents.worker.partitions.owned import Partitions
+    from agents.worker.partitions.owned import OwnedPartitions
     from streams.decoding.batch import Source
 
 
@@ -15,7 +15,7 @@ class ConsumerHost(Protocol):
     """The app as the consumer sees it. ``settled``: the last assignment has been sought to its places."""
 
     settings: Settings
-    partitions: Partitions
+    partitions: OwnedPartitions
     settled: bool
 
     def on_touch(self, moment: float, /) -> None:

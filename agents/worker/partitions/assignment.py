@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 from agents.exits import Exit, Fault
 from agents.status.worker import PartitionStatus
 from agents.worker.partitions.liveness import Moving, Watch
-from agents.worker.partitions.owned import Partitions
+from agents.worker.partitions.owned import OwnedPartitions
 from agents.worker.partitions.recoveries import Recoveries
 from agents.worker.partitions.task import PartitionTask, Tally
 from agents.worker.transactions.writer import Fenced, Refused
@@ -67,7 +67,7 @@ class Assignment:
         fail: Callable[[Exception], None],
     ) -> None:
         self.settings = settings
-        self.partitions = Partitions(self._let_go)
+        self.partitions = OwnedPartitions(self._let_go)
         self.tally = Tally()
         self.takeovers = Recoveries(self._recover, done=self._recovered, fail=fail)
         self._control = control

@@ -13,7 +13,7 @@ from agents.exits import Fault
 
 if TYPE_CHECKING:
     from agents.kafka.batches import Fetched
-    from agents.worker.partitions.owned import Partition, Partitions
+    from agents.worker.partitions.owned import OwnedPartitions, Partition
     from agents.worker.partitions.recovery import AskBounds
     from streams.decoding.batch import Source
 
@@ -44,7 +44,7 @@ class Ingest:
 
     def __init__(
         self,
-        partitions: Partitions,
+        partitions: OwnedPartitions,
         *,
         seek: Callable[[Source, int], Awaitable[None]],
         ask_bounds: AskBounds,

@@ -110,7 +110,7 @@ class Partition:
         )
 
 
-class Partitions:
+class OwnedPartitions:
     """Owner of the keepers by source partition.
 
     Args:

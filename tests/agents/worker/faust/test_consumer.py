@@ -11,7 +11,7 @@ from faust.types import TP
 
 from agents.settings.settings import Settings
 from agents.worker.faust.app import Worker
-from agents.worker.partitions.owned import Partitions
+from agents.worker.partitions.owned import OwnedPartitions
 from streams.decoding.batch import Source
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def consumer(monkeypatch: pytest.MonkeyPatch, assigned: Collection[TP]) -> Consu
     """One that has not been started, for which the group has decided."""
     worker = Worker(
         Settings.resolve({"group": "g", "topics": ("events",)}),
-        Partitions(_ignore),
+        OwnedPartitions(_ignore),
         mount=_ignore,
         on_unknown=_ignore,
         on_assigned=_ignore,
