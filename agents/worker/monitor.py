@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from agents.files.standards_file import StandardsFile
     from agents.kafka.bounds import Bounds
     from agents.settings.settings import Settings
-    from agents.worker.partitions.owned import Partition
+    from agents.worker.partitions.owned import OwnedPartition
     from agents.worker.rekey.rekeyer import Rekeyer
     from streams.decoding.batch import Source
     from streams.engine.engine import Engine
@@ -168,7 +168,7 @@ class MonitorApp:
             return State.STARTING
         return State.RECOVERING if self.custody.recovering else State.RUNNING
 
-    def _certain(self) -> list[Partition]:
+    def _certain(self) -> list[OwnedPartition]:
         return self.partitions.owned() if self._in_touch else []
 
     def _warnings(self) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from agents.kafka.batches import Fetched
 from agents.kafka.bounds import Bounds
-from agents.worker.partitions.owned import OwnedPartitions, Partition
+from agents.worker.partitions.owned import OwnedPartition, OwnedPartitions
 from streams.decoding.batch import Batch, LastRecord, Source
 from streams.decoding.dead_letters import DeadLetter
 from streams.engine.closing import Advanced
@@ -90,7 +90,7 @@ def fake_keeper(topic: str = "t", number: int = 0) -> PartitionTask:
     return cast("PartitionTask", FakeKeeper(Source(topic, number), FakeEngine(topic, number)))
 
 
-def as_fake(partition: Partition) -> FakeEngine:
+def as_fake(partition: OwnedPartition) -> FakeEngine:
     """The engine of ``partition``, which is a fake one."""
     engine: Any = partition.engine
     assert isinstance(engine, FakeEngine)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from agents.control.topic import Control
     from agents.files.standards_file import StandardsFile
     from agents.kafka.appender import Appender
-    from agents.worker.partitions.owned import Partition
+    from agents.worker.partitions.owned import OwnedPartition
     from streams.decoding.batch import Source
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Upkeep:
     _proposed: dict[Source, tuple[str, float]] = field(default_factory=dict)
     _not_before: float = 0.0
 
-    async def look(self, partitions: Iterable[Partition], now: float) -> None:
+    async def look(self, partitions: Iterable[OwnedPartition], now: float) -> None:
         """Append what ``partitions`` need at ``now``."""
         owned = list(partitions)
         self._notice(owned, now)
@@ -62,7 +62,7 @@ class Upkeep:
             log.info("A tick or a proposal could not be appended: %r", error)
             self._not_before = now + _AGAIN_SECONDS
 
-    def _notice(self, owned: Iterable[Partition], now: float) -> None:
+    def _notice(self, owned: Iterable[OwnedPartition], now: float) -> None:
         """Note when each partition last moved."""
         before, self._moved = self._moved, {}
         for one in owned:
@@ -71,7 +71,7 @@ class Upkeep:
             self._moved[one.source] = last if still and last is not None else (one.log_end, now)
         self._proposed = {source: told for source, told in self._proposed.items() if source in self._moved}
 
-    async def _tick(self, one: Partition, now: float) -> None:
+    async def _tick(self, one: OwnedPartition, now: float) -> None:
         position, since = self._moved[one.source]
         if not is_idle(one) or now - since < self.tick_seconds:
             return
@@ -80,7 +80,7 @@ class Upkeep:
         self.ticks += 1
         self.refused = False
 
-    async def _propose(self, one: Partition, now: float) -> None:
+    async def _propose(self, one: OwnedPartition, now: float) -> None:
         file = self.file()
         digest = file.standards.digest
         told = self._proposed.get(one.source)
@@ -96,13 +96,13 @@ class Upkeep:
         self.refused = True
 
 
-def is_idle(one: Partition) -> bool:
+def is_idle(one: OwnedPartition) -> bool:
     """Whether a tick would tell the partition something: it is read to its end, and brokers stamp its records."""
     read = one.caught_up and not one.lag and not one.engine.restoring
     return read and one.create_time is False and one.engine.tickable
 
 
-def wants(one: Partition, file: StandardsFile) -> bool:
+def wants(one: OwnedPartition, file: StandardsFile) -> bool:
     """Whether the standards of ``file`` are to be proposed to a partition.
 
     New ones are. Those that it had before come back only if the file was written, or its worker told to read it again,

@@ -13,7 +13,7 @@ from agents.exits import Fault
 
 if TYPE_CHECKING:
     from agents.kafka.batches import Fetched
-    from agents.worker.partitions.owned import OwnedPartitions, Partition
+    from agents.worker.partitions.owned import OwnedPartition, OwnedPartitions
     from agents.worker.partitions.recovery import AskBounds
     from streams.decoding.batch import Source
 
@@ -76,7 +76,7 @@ class Ingest:
         elif admitted := owned.admit(fetched):
             await self._fold(owned, admitted)
 
-    async def _pass_lost(self, owned: Partition, fetched: Fetched) -> None:
+    async def _pass_lost(self, owned: OwnedPartition, fetched: Fetched) -> None:
         """Where the log itself has lost records before ``fetched``, let an audit know, and go on behind them."""
         try:
             bounds = (await self._ask_bounds([owned.source]))[owned.source]
@@ -86,7 +86,7 @@ class Ingest:
             owned.missing = True
             await owned.keeper.skip_to(min(bounds.beginning, fetched.reads_from))
 
-    async def _fold(self, owned: Partition, fetched: Fetched) -> None:
+    async def _fold(self, owned: OwnedPartition, fetched: Fetched) -> None:
         owned.create_time = fetched.create_time
         try:
             await owned.keeper.fold(fetched.batch)

@@ -39,7 +39,7 @@ class LogTruncated(Exception):  # noqa: N818 - says what happened to the log
 
 
 @dataclass(slots=True)
-class Partition:
+class OwnedPartition:
     """One owned source partition. ``delivered`` and ``position`` are what the consumer has handed over.
 
     ``sought``: the consumer has been sent to where the log is to be read on, so that its position says something.
@@ -119,17 +119,17 @@ class OwnedPartitions:
 
     def __init__(self, let_go: Callable[[PartitionTask], None]) -> None:
         self._let_go = let_go
-        self._owned: dict[Source, Partition] = {}
+        self._owned: dict[Source, OwnedPartition] = {}
 
     def __len__(self) -> int:
         """Number of owned partitions."""
         return len(self._owned)
 
-    def get(self, topic: str, partition: int) -> Partition | None:
+    def get(self, topic: str, partition: int) -> OwnedPartition | None:
         """The owned partition, or None."""
         return self._owned.get(Source(topic, partition))
 
-    def owned(self) -> list[Partition]:
+    def owned(self) -> list[OwnedPartition]:
         """All owned partitions, sorted by topic and partition."""
         return [self._owned[source] for source in sorted(self._owned)]
 
@@ -155,7 +155,7 @@ class OwnedPartitions:
     def add(self, keeper: PartitionTask, bounds: Bounds, *, create_time: bool | None = None) -> None:
         """Own the partition that ``keeper`` keeps; ``bounds`` are those of its log now."""
         source = keeper.source
-        owned = Partition(source, keeper, bounds.beginning, bounds.end, bounds.end, create_time=create_time)
+        owned = OwnedPartition(source, keeper, bounds.beginning, bounds.end, bounds.end, create_time=create_time)
         self._owned[source] = owned
         self._settle(owned)
 
@@ -218,7 +218,7 @@ class OwnedPartitions:
             # Markers and compaction leave gaps too, but only retention takes away what was still to be read.
             owned.missing = owned.missing or bounds.beginning > owned.read_to
 
-    def folded(self, owned: Partition) -> None:
+    def folded(self, owned: OwnedPartition) -> None:
         """Note that ``owned``'s engine has folded a batch."""
         owned.log_end = max(owned.log_end, owned.expected)
         self._settle(owned)
@@ -228,6 +228,6 @@ class OwnedPartitions:
         owned = self._owned.items()
         return {s: one.read_to for s, one in owned if one.read_to > one.beginning and not one.engine.restoring}
 
-    def _settle(self, owned: Partition) -> None:
+    def _settle(self, owned: OwnedPartition) -> None:
         reached = owned.read_to >= owned.end_at_assignment and not owned.engine.restoring
         owned.caught_up = owned.caught_up or reached

@@ -17,7 +17,7 @@ from agents.status.worker import State
 from agents.web.exposition import render
 from agents.worker.faults import fault_of
 from agents.worker.monitor import MonitorApp, build
-from agents.worker.partitions.owned import LogTruncated, Partition
+from agents.worker.partitions.owned import LogTruncated, OwnedPartition
 from streams.decoding.batch import Source
 from streams.engine.standards_log import ProposedStandards
 from streams.events.rejections import Reason
@@ -41,7 +41,7 @@ def idle(*, ephemeral: bool = False, file: StandardsFile = NO_FILE) -> MonitorAp
     return monitor
 
 
-def own(monitor: MonitorApp, number: int = 0) -> Partition:
+def own(monitor: MonitorApp, number: int = 0) -> OwnedPartition:
     """A partition that ``monitor`` owns and has read to its end."""
     keeper = fake_keeper("events", number)
     monitor.partitions.add(keeper, Bounds(0, 0), create_time=False)
@@ -95,39 +95,39 @@ def test_what_is_as_it_should_be_warns_of_nothing() -> None:
     in_loop(scenario)
 
 
-def spoil_broker(monitor: MonitorApp, _: Partition) -> None:
+def spoil_broker(monitor: MonitorApp, _: OwnedPartition) -> None:
     monitor._note_answer(TimeoutError())
 
 
-def spoil_standards(_: MonitorApp, one: Partition) -> None:
+def spoil_standards(_: MonitorApp, one: OwnedPartition) -> None:
     as_fake(one).standards = Standards(digest="of another worker's file")
 
 
-def spoil_timestamps(_: MonitorApp, one: Partition) -> None:
+def spoil_timestamps(_: MonitorApp, one: OwnedPartition) -> None:
     one.create_time = True
 
 
-def spoil_stamps(_: MonitorApp, one: Partition) -> None:
+def spoil_stamps(_: MonitorApp, one: OwnedPartition) -> None:
     one.engine.progress.unguarded = True
 
 
-def spoil_log(_: MonitorApp, one: Partition) -> None:
+def spoil_log(_: MonitorApp, one: OwnedPartition) -> None:
     one.missing = True
 
 
-def spoil_state(monitor: MonitorApp, _: Partition) -> None:
+def spoil_state(monitor: MonitorApp, _: OwnedPartition) -> None:
     monitor.custody.damaged = True
 
 
-def spoil_ticks(monitor: MonitorApp, _: Partition) -> None:
+def spoil_ticks(monitor: MonitorApp, _: OwnedPartition) -> None:
     monitor._upkeep.refused = True
 
 
-def spoil_labels(_: MonitorApp, one: Partition) -> None:
+def spoil_labels(_: MonitorApp, one: OwnedPartition) -> None:
     one.engine.progress.folded["service"] = 1
 
 
-def spoil_values(_: MonitorApp, one: Partition) -> None:
+def spoil_values(_: MonitorApp, one: OwnedPartition) -> None:
     one.engine.progress.readable["duration"] = 18
     one.engine.progress.unreadable["duration", Reason.WRONG_TYPE] = 1
 
@@ -148,7 +148,7 @@ def spoil_values(_: MonitorApp, one: Partition) -> None:
     ids=lambda what: what.key if isinstance(what, Warnings) else "",
 )
 def test_what_is_not_as_it_should_be_is_warned_of(
-    spoil: Callable[[MonitorApp, Partition], None], warning: Warnings
+    spoil: Callable[[MonitorApp, OwnedPartition], None], warning: Warnings
 ) -> None:
     def scenario() -> None:
         monitor = idle()

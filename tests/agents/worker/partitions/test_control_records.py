@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 from agents.files.standards_file import StandardsFile
 from agents.kafka.bounds import Bounds
 from agents.worker.partitions.control_records import Upkeep, is_idle, wants
-from agents.worker.partitions.owned import Partition
+from agents.worker.partitions.owned import OwnedPartition
 from streams.decoding.batch import Source
 from streams.engine.standards_log import ProposedStandards
 from streams.events import control_records
@@ -55,7 +55,7 @@ class Scene:
         return [json.loads(value) for _, value in self.appended[before:]]
 
 
-def partition(*, number: int = 0, create_time: bool | None = False) -> Partition:
+def partition(*, number: int = 0, create_time: bool | None = False) -> OwnedPartition:
     partitions = partitions_of()
     partitions.add(fake_keeper("t", number), Bounds(0, 0), create_time=create_time)
     (owned,) = partitions.owned()
@@ -96,27 +96,27 @@ def test_a_tick_that_comes_back_is_no_reason_for_another_before_its_time() -> No
     assert scene.look(21) == [TOLD]
 
 
-def not_caught_up(one: Partition) -> None:
+def not_caught_up(one: OwnedPartition) -> None:
     one.caught_up = False
 
 
-def behind(one: Partition) -> None:
+def behind(one: OwnedPartition) -> None:
     one.log_end = 5
 
 
-def replaying(one: Partition) -> None:
+def replaying(one: OwnedPartition) -> None:
     as_fake(one).restoring = True
 
 
-def stamped_by_producers(one: Partition) -> None:
+def stamped_by_producers(one: OwnedPartition) -> None:
     one.create_time = True
 
 
-def stamped_by_who_knows(one: Partition) -> None:
+def stamped_by_who_knows(one: OwnedPartition) -> None:
     one.create_time = None
 
 
-def in_the_past(one: Partition) -> None:
+def in_the_past(one: OwnedPartition) -> None:
     as_fake(one).tickable = False
 
 

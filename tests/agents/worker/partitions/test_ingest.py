@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from agents.kafka.batches import Fetched
-    from agents.worker.partitions.owned import Partition
+    from agents.worker.partitions.owned import OwnedPartition
     from agents.worker.partitions.task import PartitionTask
 
 T0 = Source("t", 0)
@@ -35,7 +35,7 @@ class Scene:
         self.ingest = Ingest(self.partitions, seek=self.seek, ask_bounds=self.ask_bounds, fail=self.fail)
 
     @property
-    def owned(self) -> Partition:
+    def owned(self) -> OwnedPartition:
         return self.partitions.owned()[0]
 
     @property

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agents.kafka.batches import Fetched
 from agents.kafka.bounds import Bounds
-from agents.worker.partitions.owned import LogTruncated, OwnedPartitions, Partition
+from agents.worker.partitions.owned import LogTruncated, OwnedPartition, OwnedPartitions
 from streams.decoding.batch import Source
 from streams.engine.standards_log import ProposedStandards
 from tests.fakes.engine import as_fake, fake_keeper, fetched, folded, partitions_of
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 T0, T1 = Source("t", 0), Source("t", 1)
 
 
-def one(beginning: int = 0, end: int = 10) -> tuple[OwnedPartitions, Partition]:
+def one(beginning: int = 0, end: int = 10) -> tuple[OwnedPartitions, OwnedPartition]:
     partitions = partitions_of(p0=(beginning, end))
     return partitions, partitions.owned()[0]
 
 
-def deliver(partitions: OwnedPartitions, partition: Partition, batch: Fetched) -> bool:
+def deliver(partitions: OwnedPartitions, partition: OwnedPartition, batch: Fetched) -> bool:
     """Hand a batch over as the agent does; tells whether the log must be sought."""
     if partition.misses(batch):
         return True
