@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from streams.decoding.batch import Source
+    from streams.decoding.batch import SourcePartition
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class RekeyStatus:
         never_found: by topic, paths of its mapping that no record has had since.
     """
 
-    partitions: tuple[Source, ...] = ()
+    partitions: tuple[SourcePartition, ...] = ()
     records: int = 0
     rejected: int = 0
     dropped: int = 0

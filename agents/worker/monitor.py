@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from agents.settings.settings import Settings
     from agents.worker.partitions.owned import OwnedPartition
     from agents.worker.rekey.rekeyer import Rekeyer
-    from streams.decoding.batch import Source
+    from streams.decoding.batch import SourcePartition
     from streams.engine.engine import Engine
     from streams.standards.model import Standards
 
@@ -285,13 +285,13 @@ class MonitorApp:
     async def _agent(self, batches: AsyncIterator[Any]) -> None:
         await self._ingest.run(batches)
 
-    async def _seek(self, source: Source, offset: int) -> None:
+    async def _seek(self, source: SourcePartition, offset: int) -> None:
         await self._worker.reader.seek_again(source, offset)
 
-    async def _begin(self, source: Source, offset: int) -> None:
+    async def _begin(self, source: SourcePartition, offset: int) -> None:
         await self._worker.reader.begin(source, offset)
 
-    def _leave_alone(self, source: Source) -> None:
+    def _leave_alone(self, source: SourcePartition) -> None:
         self._worker.reader.leave_alone(source)
 
     def _membership(self) -> tuple[str, int]:
@@ -300,7 +300,7 @@ class MonitorApp:
     def _partitions_of(self, topic: str) -> int | None:
         return self._worker.reader.topic_partitions(topic)
 
-    async def _bounds(self, sources: Sequence[Source]) -> dict[Source, Bounds]:
+    async def _bounds(self, sources: Sequence[SourcePartition]) -> dict[SourcePartition, Bounds]:
         return await self._worker.reader.bounds(sources)
 
     def _fail(self, error: Exception) -> None:

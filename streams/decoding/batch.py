@@ -20,7 +20,7 @@ LATEST_MS: Final = 32_503_680_000_000
 LOWEST_MS: Final = -(1 << 62)
 
 
-class Source(NamedTuple):
+class SourcePartition(NamedTuple):
     """A source partition; equal to Faust's and aiokafka's own tuples."""
 
     topic: str

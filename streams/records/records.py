@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from streams.decisions.breaches import Decision
-from streams.decoding.batch import Source
+from streams.decoding.batch import SourcePartition
 from streams.engine.progress import Notice
 from streams.engine.standards_log import BEGINNING_MS
 
@@ -39,12 +39,12 @@ class Record(NamedTuple):
     value: bytes
 
 
-def source_key(source: Source) -> bytes:
+def source_key(source: SourcePartition) -> bytes:
     """Key of the records that are about a source partition as a whole."""
     return f"{source.topic}/{source.partition}".encode()
 
 
-def breach_record(source: Source, decision: Decision) -> Record:
+def breach_record(source: SourcePartition, decision: Decision) -> Record:
     """What ``decision`` changes about a breach."""
     content = {
         "breach": _breach_id(source, decision),
@@ -61,7 +61,7 @@ def breach_record(source: Source, decision: Decision) -> Record:
     return _record(source, RecordKind.BREACH, decision.service.encode(), content)
 
 
-def decision_record(source: Source, decision: Decision) -> Record:
+def decision_record(source: SourcePartition, decision: Decision) -> Record:
     """What an audit is to know of ``decision``."""
     detail = {
         "breach": _breach_id(source, decision),
@@ -77,12 +77,12 @@ def decision_record(source: Source, decision: Decision) -> Record:
     return _audit(source, "decision", None, decision.at_ms, detail)
 
 
-def notice_record(source: Source, notice: Notice) -> Record:
+def notice_record(source: SourcePartition, notice: Notice) -> Record:
     """What an audit is to know beside the decisions."""
     return _audit(source, str(notice.type), notice.offset, notice.at_ms, notice.detail)
 
 
-def _breach_id(source: Source, decision: Decision) -> str:
+def _breach_id(source: SourcePartition, decision: Decision) -> str:
     """The same for everything that happens to a breach."""
     return _identity(orjson.dumps([*source, decision.service, decision.objective, decision.since_ms]))
 
@@ -91,7 +91,9 @@ def _cause(decision: Decision) -> dict[str, str]:
     return {} if decision.cause is None else {"cause": str(decision.cause)}
 
 
-def _audit(source: Source, kind: str, offset: int | None, at_ms: int | None, detail: Mapping[str, object]) -> Record:
+def _audit(
+    source: SourcePartition, kind: str, offset: int | None, at_ms: int | None, detail: Mapping[str, object]
+) -> Record:
     content = {
         "type": kind,
         "offset": offset,
@@ -102,7 +104,7 @@ def _audit(source: Source, kind: str, offset: int | None, at_ms: int | None, det
     return _record(source, RecordKind.AUDIT, source_key(source), content)
 
 
-def _record(source: Source, kind: RecordKind, key: bytes, content: Mapping[str, object]) -> Record:
+def _record(source: SourcePartition, kind: RecordKind, key: bytes, content: Mapping[str, object]) -> Record:
     """A record with ``content``, which also says what it is, where it is from, and who it is."""
     about = {"version": VERSION, "kind": str(kind), "topic": source.topic, "partition": source.partition}
     whole = {**about, **content}

@@ -11,7 +11,7 @@ from agents.settings.settings import Settings
 from agents.worker.partitions.assignment import Assignment, Reading
 from agents.worker.partitions.liveness import Watch
 from agents.worker.partitions.recovery import Recovered
-from streams.decoding.batch import Batch, Source
+from streams.decoding.batch import Batch, SourcePartition
 from streams.engine.start import Start
 from streams.engine.watermark import TimePolicy
 from streams.standards.model import Standards
@@ -22,7 +22,7 @@ from tests.fakes.engine import FakeControl, FakeWriter
 if TYPE_CHECKING:
     from agents.worker.partitions.task import PartitionTask
 
-T0, T1 = Source("t", 0), Source("t", 1)
+T0, T1 = SourcePartition("t", 0), SourcePartition("t", 1)
 SETTINGS: Final = Settings.resolve({"session_timeout": "10s"})
 SESSION: Final = SETTINGS.session_timeout
 T0_MS: Final = 1_772_438_400_000
@@ -36,15 +36,15 @@ class Scene:
         self.control = FakeControl([Standards()])
         self.watch = Watch(60.0, SESSION, now())
         self.member = ("me", 1)
-        self.begun: list[tuple[Source, int]] = []
-        self.left_alone: list[Source] = []
+        self.begun: list[tuple[SourcePartition, int]] = []
+        self.left_alone: list[SourcePartition] = []
         self.failures: list[Exception] = []
-        self.recovered: list[Source] = []
-        self.writers: dict[Source, FakeWriter] = {}
+        self.recovered: list[SourcePartition] = []
+        self.writers: dict[SourcePartition, FakeWriter] = {}
         self.refuse: Exception | None = None
         self.gate = asyncio.Event()
         self.gate.set()
-        self.read: dict[Source, int] = {}  # as of a `Recovery`
+        self.read: dict[SourcePartition, int] = {}  # as of a `Recovery`
         self.custody = Assignment(
             SETTINGS,
             control=self.control.control,
@@ -54,10 +54,10 @@ class Scene:
             fail=self.failures.append,
         )
 
-    async def begin(self, source: Source, offset: int) -> None:
+    async def begin(self, source: SourcePartition, offset: int) -> None:
         self.begun.append((source, offset))
 
-    def recovery(self, source: Source, damaged: tuple[str, ...] = ()) -> Recovered:
+    def recovery(self, source: SourcePartition, damaged: tuple[str, ...] = ()) -> Recovered:
         ownership = take_over({}, Start(*source, Standards(), self.control.book, TimePolicy(0)), beginning=0)
         ownership.check(5, 9, None)
         writer = self.writers[source] = FakeWriter()
@@ -69,14 +69,14 @@ class Scene:
             rows=3,
         )
 
-    async def recover(self, source: Source) -> Recovered:
+    async def recover(self, source: SourcePartition) -> Recovered:
         await self.gate.wait()
         if self.refuse is not None:
             raise self.refuse
         self.recovered.append(source)
         return self.recovery(source)
 
-    async def assign(self, *sources: Source, generation: int | None = None, member: str = "me") -> None:
+    async def assign(self, *sources: SourcePartition, generation: int | None = None, member: str = "me") -> None:
         """The group assigns ``sources``, and the consumer asks for keepers of those that have none."""
         before = self.member[1]
         self.member = (member, before + 1 if generation is None else generation)
@@ -85,12 +85,12 @@ class Scene:
         self.custody.want(self.custody.partitions.unknown(sources))
         await asyncio.sleep(0.5)
 
-    def keeper(self, source: Source) -> PartitionTask:
+    def keeper(self, source: SourcePartition) -> PartitionTask:
         owned = self.custody.partitions.get(*source)
         assert owned is not None
         return owned.keeper
 
-    async def lose(self, source: Source, error: Exception) -> None:
+    async def lose(self, source: SourcePartition, error: Exception) -> None:
         """A transaction about ``source`` fails."""
         self.writers[source].errors.append(error)
         keeper = self.keeper(source)
@@ -99,5 +99,5 @@ class Scene:
         await asyncio.sleep(0.5)
         assert keeper.ended
 
-    def owned(self) -> list[Source]:
+    def owned(self) -> list[SourcePartition]:
         return [one.source for one in self.custody.partitions.owned()]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from agents.kafka.batches import Fetched
 from agents.kafka.bounds import Bounds
 from agents.worker.partitions.owned import OwnedPartition, OwnedPartitions
-from streams.decoding.batch import Batch, LastRecord, Source
+from streams.decoding.batch import Batch, LastRecord, SourcePartition
 from streams.decoding.dead_letters import DeadLetter
 from streams.engine.closing import Advanced
 from streams.engine.progress import Progress, SavedPoint
@@ -67,7 +67,7 @@ class FakeEngine:
 class FakeKeeper:
     """Folds into an engine that only remembers, and saves nothing."""
 
-    source: Source
+    source: SourcePartition
     engine: FakeEngine
     saved_offset: int | None = None
     waits: str | None = None
@@ -87,7 +87,7 @@ class FakeKeeper:
 
 
 def fake_keeper(topic: str = "t", number: int = 0) -> PartitionTask:
-    return cast("PartitionTask", FakeKeeper(Source(topic, number), FakeEngine(topic, number)))
+    return cast("PartitionTask", FakeKeeper(SourcePartition(topic, number), FakeEngine(topic, number)))
 
 
 def as_fake(partition: OwnedPartition) -> FakeEngine:

@@ -10,7 +10,7 @@ from agents.kafka.state_topic import state_prefix
 from agents.settings.settings import Settings
 from agents.worker.partitions.task import PartitionTask, Tally
 from agents.worker.transactions.outputs import Output
-from streams.decoding.batch import Batch, Source
+from streams.decoding.batch import Batch, SourcePartition
 from streams.engine.start import Start
 from streams.engine.watermark import TimePolicy
 from streams.standards.model import Standards
@@ -20,7 +20,7 @@ from tests.fakes.engine import FakeControl, FakeWriter
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-SOURCE: Final = Source("events", 0)
+SOURCE: Final = SourcePartition("events", 0)
 SETTINGS: Final = Settings.resolve({})
 STANDARDS: Final = Standards(digest="first")
 OTHERS: Final = Standards(digest="second")

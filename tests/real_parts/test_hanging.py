@@ -20,14 +20,14 @@ from agents.kafka.producer import close_producer, producer_options
 from agents.settings.settings import Settings
 from agents.worker.transactions.outputs import Output
 from agents.worker.transactions.writer import TransactionalWriter, transactional_id
-from streams.decoding.batch import Source
+from streams.decoding.batch import SourcePartition
 from tests.services.kafka import KafkaCluster
 from tests.services.parts import require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-SOURCE = Source("events", 0)
+SOURCE = SourcePartition("events", 0)
 STATE, LETTERS, BREACHES = "service-level-state", "service-level-dead-letters", "service-level-breaches"
 
 

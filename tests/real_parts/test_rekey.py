@@ -24,7 +24,7 @@ from kafka.partitioner import murmur2
 from agents.settings.settings import Settings
 from agents.worker.rekey.offsets import Offsets, group_of
 from agents.worker.rekey.writer import RekeyWriter
-from streams.decoding.batch import Batch, Source
+from streams.decoding.batch import Batch, SourcePartition
 from streams.decoding.rekeying import Baseline, Mark, rekey
 from tests.services.kafka import Kafka, KafkaCluster
 from tests.services.parts import ROOT, require
@@ -371,7 +371,7 @@ def test_rekeyers_that_crash_freeze_and_come_and_go_pass_everything_once(
     print(dict(storm.faults))
 
 
-def source_batch(world: World, source: Source) -> Batch:
+def source_batch(world: World, source: SourcePartition) -> Batch:
     records = [record for record in read(world.kafka, source.topic) if record.partition == source.partition]
     stamps = [record.timestamp for record in records]
     return Batch.of(*source, [record.value for record in records], timestamps=stamps)
@@ -389,7 +389,7 @@ def test_what_a_killed_rekeyer_had_not_committed_is_passed_by_its_heir_and_never
     world: Callable[..., World],
 ) -> None:
     here = world(1)
-    source, settings = Source(here.sources[0], 0), Settings.resolve(environ=here.settings())
+    source, settings = SourcePartition(here.sources[0], 0), Settings.resolve(environ=here.settings())
     send(here.kafka, source.topic, mixed(500))
 
     batch = source_batch(here, source)
@@ -411,7 +411,7 @@ def test_what_a_killed_rekeyer_had_not_committed_is_passed_by_its_heir_and_never
 
 def test_who_comes_back_after_others_have_taken_over_writes_nothing_more(world: Callable[..., World]) -> None:
     here = world(1)
-    source, settings = Source(here.sources[0], 0), Settings.resolve(environ=here.settings())
+    source, settings = SourcePartition(here.sources[0], 0), Settings.resolve(environ=here.settings())
     send(here.kafka, source.topic, mixed(500))
     batch = source_batch(here, source)
 
@@ -449,7 +449,7 @@ def test_who_takes_over_in_the_midst_of_a_commit_sees_offset_and_records_alike(
     world: Callable[..., World], pause: float
 ) -> None:
     here = world(1, rekeyed=1)
-    source, settings = Source(here.sources[0], 0), Settings.resolve(environ=here.settings())
+    source, settings = SourcePartition(here.sources[0], 0), Settings.resolve(environ=here.settings())
     batch = Batch.of(*source, events(1_000))
 
     async def scene() -> None:
@@ -634,7 +634,7 @@ def test_brokers_that_crash_in_the_midst_of_transactions_lose_and_double_nothing
 
 def test_what_a_transaction_lost_of_its_partitions_is_written_again_and_only_that(world: Callable[..., World]) -> None:
     here = world(1)
-    source, settings = Source(here.sources[0], 0), Settings.resolve(environ=here.settings())
+    source, settings = SourcePartition(here.sources[0], 0), Settings.resolve(environ=here.settings())
     send(here.kafka, source.topic, mixed(1_000))
     batch = source_batch(here, source)
 

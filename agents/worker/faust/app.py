@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from agents.settings.settings import Settings
     from agents.worker.partitions.owned import OwnedPartitions
-    from streams.decoding.batch import Source
+    from streams.decoding.batch import SourcePartition
 
 #: Fetched batches that wait for the agent; with those in aiokafka's buffers they bound memory.
 _QUEUED_BATCHES: Final = 2
@@ -79,7 +79,7 @@ class Worker(faust.App):
         partitions: OwnedPartitions,
         *,
         mount: Callable[[web.Application], None],
-        on_unknown: Callable[[Sequence[Source]], None],
+        on_unknown: Callable[[Sequence[SourcePartition]], None],
         on_assigned: Callable[[Collection[tuple[str, int]]], None],
         on_touch: Callable[[float], None],
     ) -> None:

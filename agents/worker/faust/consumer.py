@@ -26,7 +26,7 @@ from faust.types import TP
 from agents.kafka.bounds import Bounds
 from agents.kafka.consumer import FETCH_WAIT_MS, consumer_options
 from agents.kafka.fetching import fetch_columns
-from streams.decoding.batch import Source
+from streams.decoding.batch import SourcePartition
 
 if TYPE_CHECKING:
     from faust.types import Message
@@ -90,18 +90,18 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
             return False
         return True
 
-    async def bounds(self, tps: list[TopicPartition]) -> dict[Source, Bounds]:
+    async def bounds(self, tps: list[TopicPartition]) -> dict[SourcePartition, Bounds]:
         """Ask where logs begin and end; from any thread."""
-        found: dict[Source, Bounds] = await self.call_thread(self._bounds, tps)
+        found: dict[SourcePartition, Bounds] = await self.call_thread(self._bounds, tps)
         return found
 
-    async def _bounds(self, tps: list[TopicPartition]) -> dict[Source, Bounds]:
+    async def _bounds(self, tps: list[TopicPartition]) -> dict[SourcePartition, Bounds]:
         consumer = self._ensure_consumer()
         async with asyncio.timeout(_BOUNDS_SECONDS):
             beginnings, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
-        return {Source(*tp): Bounds(beginnings[tp], ends[tp]) for tp in tps}
+        return {SourcePartition(*tp): Bounds(beginnings[tp], ends[tp]) for tp in tps}
 
-    async def fetch(self, sources: Collection[Source], *, wanted: bool = True) -> None:
+    async def fetch(self, sources: Collection[SourcePartition], *, wanted: bool = True) -> None:
         """Fetch ``sources``, as far as they are assigned, or nothing of them; from any thread.
 
         Faust's own pausing goes on fetching, and the broker answers nothing else while it waits for records.
@@ -194,7 +194,7 @@ class Consumer(driver.Consumer):
             self._partitions.sought(expected)
         self.app.settled = True
 
-    async def begin(self, source: Source, offset: int) -> None:
+    async def begin(self, source: SourcePartition, offset: int) -> None:
         """Read ``source``, which has been recovered, from ``offset`` on."""
         async with self._seeking:
             await self.seek_again(source, offset)
@@ -202,7 +202,7 @@ class Consumer(driver.Consumer):
             if TP(*source) in self.assignment():
                 self.resume_partitions({TP(*source)})
 
-    def leave_alone(self, source: Source) -> None:
+    def leave_alone(self, source: SourcePartition) -> None:
         """Read nothing of ``source`` until it `begin`s again."""
         if TP(*source) in self.assignment():
             self.pause_partitions({TP(*source)})
@@ -212,7 +212,7 @@ class Consumer(driver.Consumer):
         coordinator = self._thread._ensure_consumer()._coordinator  # noqa: SLF001 - there is no public way to see it
         return coordinator.member_id, coordinator.generation
 
-    async def bounds(self, sources: Iterable[Source]) -> dict[Source, Bounds]:
+    async def bounds(self, sources: Iterable[SourcePartition]) -> dict[SourcePartition, Bounds]:
         """Ask the broker where logs begin and end now.
 
         Raises:
@@ -220,7 +220,7 @@ class Consumer(driver.Consumer):
         """
         return await self._thread.bounds([TopicPartition(*source) for source in sources])
 
-    async def seek_again(self, source: Source, offset: int) -> None:
+    async def seek_again(self, source: SourcePartition, offset: int) -> None:
         """Read ``source`` on from ``offset``; does nothing where a rebalance has taken it away."""
         try:
             await self.seek_wait({TP(*source): offset})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from agents.settings.settings import Settings
     from agents.worker.partitions.owned import OwnedPartitions
-    from streams.decoding.batch import Source
+    from streams.decoding.batch import SourcePartition
 
 
 class ConsumerHost(Protocol):
@@ -21,5 +21,5 @@ class ConsumerHost(Protocol):
     def on_touch(self, moment: float, /) -> None:
         """Note a moment (`time.monotonic`) at which the group still counted this worker as a member."""
 
-    def on_unknown(self, sources: Sequence[Source], /) -> None:
+    def on_unknown(self, sources: Sequence[SourcePartition], /) -> None:
         """Recover partitions that have no keeper."""

@@ -18,7 +18,7 @@ from agents.worker.partitions.owned import OwnedPartitions
 from agents.worker.partitions.recoveries import Recoveries
 from agents.worker.partitions.task import PartitionTask, Tally
 from agents.worker.transactions.writer import Fenced, Refused
-from streams.decoding.batch import Source
+from streams.decoding.batch import SourcePartition
 
 if TYPE_CHECKING:
     from agents.control.topic import Control
@@ -38,8 +38,8 @@ class Reading:
     group's generation; ``partitions_of`` says how many a topic has, where that is known.
     """
 
-    begin: Callable[[Source, int], Awaitable[None]]
-    leave_alone: Callable[[Source], None]
+    begin: Callable[[SourcePartition, int], Awaitable[None]]
+    leave_alone: Callable[[SourcePartition], None]
     membership: Callable[[], tuple[str, int]]
     partitions_of: Callable[[str], int | None]
 
@@ -76,8 +76,8 @@ class Assignment:
         self._reading = reading
         self._fail = fail
         self._membership: tuple[str, int] | None = None
-        self._assigned: frozenset[Source] = frozenset()
-        self._lost: dict[Source, _Loss] = {}
+        self._assigned: frozenset[SourcePartition] = frozenset()
+        self._lost: dict[SourcePartition, _Loss] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self.damaged = False
 
@@ -146,16 +146,16 @@ class Assignment:
         before, self._membership = self._membership, self._reading.membership()
         member, generation = self._membership
         continuous = before is not None and before[0] == member and generation - before[1] <= 1
-        self._assigned = frozenset(Source(*source) for source in sources)
+        self._assigned = frozenset(SourcePartition(*source) for source in sources)
         self._lost.clear()
         self.partitions.keep_only(self._assigned if continuous else ())
         self.takeovers.keep_only(self._assigned if continuous else ())
 
-    def want(self, sources: Sequence[Source]) -> None:
+    def want(self, sources: Sequence[SourcePartition]) -> None:
         """Recover ``sources``, which are assigned; for those that a refusal has cost, see `assigned`."""
         self.takeovers.want(source for source in sources if source not in self._lost)
 
-    async def _recover(self, source: Source) -> Recovered:
+    async def _recover(self, source: SourcePartition) -> Recovered:
         """Recover ``source`` once the group has confirmed, after it was last lost, that it is to be owned here."""
         while not self._is_confirmed(source):  # noqa: ASYNC110 - heartbeats come from another thread
             await asyncio.sleep(_MEMBER_SECONDS)
@@ -165,11 +165,11 @@ class Assignment:
         except Refused as error:
             raise _not_let_in(source, error) from error
 
-    def _is_confirmed(self, source: Source) -> bool:
+    def _is_confirmed(self, source: SourcePartition) -> bool:
         loss = self._lost.get(source)
         return self._watch.in_touch(time.monotonic()) and (loss is None or self._watch.touched_at > loss.at)
 
-    async def _recovered(self, source: Source, recovered: Recovered) -> None:
+    async def _recovered(self, source: SourcePartition, recovered: Recovered) -> None:
         if source not in self._assigned:
             await recovered.writer.close()
             return
@@ -220,7 +220,7 @@ class Assignment:
             await asyncio.wait(set(self._ending), timeout=seconds)
 
 
-def _unread(source: Source) -> PartitionStatus:
+def _unread(source: SourcePartition) -> PartitionStatus:
     """Of a partition whose state is being read."""
     return PartitionStatus(*source, 0, None, None, caught_up=False, recovering=True)
 
@@ -233,7 +233,7 @@ class _Loss:
     fenced: bool = field(kw_only=True)
 
 
-def _not_let_in(source: Source, error: Refused) -> Fault:
+def _not_let_in(source: SourcePartition, error: Refused) -> Fault:
     return Fault(
         f"Kafka does not let this worker take over {source.topic}/{source.partition}: {error}; give this client the"
         " right to use transactional ids that begin with its --group",
@@ -241,7 +241,7 @@ def _not_let_in(source: Source, error: Refused) -> Fault:
     )
 
 
-def _refusal(source: Source, error: Exception) -> Exception:
+def _refusal(source: SourcePartition, error: Exception) -> Exception:
     if not isinstance(error, Refused):
         log.critical("What was concluded about %s/%s could not be carried out.", *source, exc_info=error)
         return error

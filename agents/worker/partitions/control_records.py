@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from agents.files.standards_file import StandardsFile
     from agents.kafka.appender import Appender
     from agents.worker.partitions.owned import OwnedPartition
-    from streams.decoding.batch import Source
+    from streams.decoding.batch import SourcePartition
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +41,8 @@ class Upkeep:
     tick_seconds: float
     ticks: int = 0
     refused: bool = False
-    _moved: dict[Source, tuple[int, float]] = field(default_factory=dict)
-    _proposed: dict[Source, tuple[str, float]] = field(default_factory=dict)
+    _moved: dict[SourcePartition, tuple[int, float]] = field(default_factory=dict)
+    _proposed: dict[SourcePartition, tuple[str, float]] = field(default_factory=dict)
     _not_before: float = 0.0
 
     async def look(self, partitions: Iterable[OwnedPartition], now: float) -> None:

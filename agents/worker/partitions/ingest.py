@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from agents.kafka.batches import Fetched
     from agents.worker.partitions.owned import OwnedPartition, OwnedPartitions
     from agents.worker.partitions.recovery import AskBounds
-    from streams.decoding.batch import Source
+    from streams.decoding.batch import SourcePartition
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Ingest:
         self,
         partitions: OwnedPartitions,
         *,
-        seek: Callable[[Source, int], Awaitable[None]],
+        seek: Callable[[SourcePartition, int], Awaitable[None]],
         ask_bounds: AskBounds,
         fail: Callable[[Exception], None],
     ) -> None:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from streams.decoding.batch import Source
+    from streams.decoding.batch import SourcePartition
 
 
 class Moving(NamedTuple):
     """How far a partition has come; ``waiting``: there is something to do for it; ``why`` it may not move."""
 
-    source: Source
+    source: SourcePartition
     position: int
     waiting: bool
     why: str | None = None
@@ -39,7 +39,7 @@ class Watch:
     stall_timeout: float
     session_timeout: float
     touched_at: float
-    _moved: dict[Source, tuple[Moving, float]] = field(default_factory=dict)
+    _moved: dict[SourcePartition, tuple[Moving, float]] = field(default_factory=dict)
 
     def touched(self, moment: float) -> None:
         """Note that at ``moment`` the group counted this worker as a member."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from agents.kafka.bounds import Bounds
 from agents.status.worker import PartitionStatus
-from streams.decoding.batch import Source
+from streams.decoding.batch import SourcePartition
 
 if TYPE_CHECKING:
     from agents.kafka.batches import Fetched
@@ -30,7 +30,7 @@ ANOTHER_GROUP: Final = (
 class LogTruncated(Exception):  # noqa: N818 - says what happened to the log
     """A log ends before records that have been read: the topic was made anew, or has lost records."""
 
-    def __init__(self, source: Source, read: int, end: int) -> None:
+    def __init__(self, source: SourcePartition, read: int, end: int) -> None:
         """Say which log, up to where it had been read, and where it ends."""
         super().__init__(
             f"{source.topic}/{source.partition} was read up to offset {read} but now ends at {end}: the topic was made"
@@ -46,7 +46,7 @@ class OwnedPartition:
     ``create_time``: producers write the timestamps of its records; None while that is not known.
     """
 
-    source: Source
+    source: SourcePartition
     keeper: PartitionTask
     beginning: int
     end_at_assignment: int
@@ -119,7 +119,7 @@ class OwnedPartitions:
 
     def __init__(self, let_go: Callable[[PartitionTask], None]) -> None:
         self._let_go = let_go
-        self._owned: dict[Source, OwnedPartition] = {}
+        self._owned: dict[SourcePartition, OwnedPartition] = {}
 
     def __len__(self) -> int:
         """Number of owned partitions."""
@@ -127,7 +127,7 @@ class OwnedPartitions:
 
     def get(self, topic: str, partition: int) -> OwnedPartition | None:
         """The owned partition, or None."""
-        return self._owned.get(Source(topic, partition))
+        return self._owned.get(SourcePartition(topic, partition))
 
     def owned(self) -> list[OwnedPartition]:
         """All owned partitions, sorted by topic and partition."""
@@ -148,9 +148,9 @@ class OwnedPartitions:
         self.keep_only(self._owned.keys() - {keeper.source})
         return True
 
-    def unknown(self, assigned: Iterable[tuple[str, int]]) -> list[Source]:
+    def unknown(self, assigned: Iterable[tuple[str, int]]) -> list[SourcePartition]:
         """Those of ``assigned`` that have no keeper yet."""
-        return sorted(Source(*source) for source in assigned if source not in self._owned)
+        return sorted(SourcePartition(*source) for source in assigned if source not in self._owned)
 
     def add(self, keeper: PartitionTask, bounds: Bounds, *, create_time: bool | None = None) -> None:
         """Own the partition that ``keeper`` keeps; ``bounds`` are those of its log now."""
@@ -159,7 +159,7 @@ class OwnedPartitions:
         self._owned[source] = owned
         self._settle(owned)
 
-    def expected(self) -> dict[Source, int]:
+    def expected(self) -> dict[SourcePartition, int]:
         """The offset at which each partition is to be read on."""
         return {source: owned.expected for source, owned in self._owned.items()}
 
@@ -193,11 +193,11 @@ class OwnedPartitions:
             owned.position = position
         self._settle(owned)
 
-    def read(self) -> dict[Source, int]:
+    def read(self) -> dict[SourcePartition, int]:
         """The offset after the last record folded, by source."""
         return {source: owned.folded_to for source, owned in self._owned.items()}
 
-    def observe(self, logs: Mapping[Source, Bounds], before: Mapping[Source, int]) -> None:
+    def observe(self, logs: Mapping[SourcePartition, Bounds], before: Mapping[SourcePartition, int]) -> None:
         """Note where logs begin and end.
 
         Args:
@@ -223,7 +223,7 @@ class OwnedPartitions:
         owned.log_end = max(owned.log_end, owned.expected)
         self._settle(owned)
 
-    def committable(self) -> dict[Source, int]:
+    def committable(self) -> dict[SourcePartition, int]:
         """The offset up to which each log is folded: what the group's offset is to be. Never one that goes back."""
         owned = self._owned.items()
         return {s: one.read_to for s, one in owned if one.read_to > one.beginning and not one.engine.restoring}

@@ -15,7 +15,7 @@ from agents.exits import Fault
 
 if TYPE_CHECKING:
     from agents.worker.partitions.recovery import Recovered
-    from streams.decoding.batch import Source
+    from streams.decoding.batch import SourcePartition
 
 log = logging.getLogger(__name__)
 
@@ -42,20 +42,20 @@ class Recoveries:
 
     def __init__(
         self,
-        recover: Callable[[Source], Awaitable[Recovered]],
+        recover: Callable[[SourcePartition], Awaitable[Recovered]],
         *,
-        done: Callable[[Source, Recovered], Awaitable[None]],
+        done: Callable[[SourcePartition, Recovered], Awaitable[None]],
         fail: Callable[[Exception], None],
     ) -> None:
         self._recover = recover
         self._done = done
         self._fail = fail
-        self._tasks: dict[Source, asyncio.Task[None]] = {}
-        self._troubles: dict[Source, str] = {}
+        self._tasks: dict[SourcePartition, asyncio.Task[None]] = {}
+        self._troubles: dict[SourcePartition, str] = {}
         self.counts = RecoveryCounts()
 
     @property
-    def under_way(self) -> list[Source]:
+    def under_way(self) -> list[SourcePartition]:
         """The partitions that are being recovered, sorted."""
         return sorted(self._tasks)
 
@@ -64,7 +64,7 @@ class Recoveries:
         """Why a partition that is being recovered could not be so far; None where nothing has gone wrong."""
         return next(iter(self._troubles.values()), None)
 
-    def want(self, sources: Iterable[Source]) -> None:
+    def want(self, sources: Iterable[SourcePartition]) -> None:
         """Begin to recover those of ``sources`` that are not under way."""
         for source in sources:
             if source not in self._tasks:
@@ -83,7 +83,7 @@ class Recoveries:
         self.keep_only(())
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _take_over(self, source: Source) -> None:
+    async def _take_over(self, source: SourcePartition) -> None:
         began = time.monotonic()
         try:
             recovered = await self._patiently(source)
@@ -98,7 +98,7 @@ class Recoveries:
                 log.critical("%s/%s could not be taken over.", *source, exc_info=True)
             self._fail(error)
 
-    async def _patiently(self, source: Source) -> Recovered:
+    async def _patiently(self, source: SourcePartition) -> Recovered:
         while True:
             try:
                 recovered = await self._recover(source)
@@ -109,7 +109,7 @@ class Recoveries:
                 self._troubles.pop(source, None)
                 return recovered
 
-    def _note(self, source: Source, error: Exception) -> None:
+    def _note(self, source: SourcePartition, error: Exception) -> None:
         if source not in self._troubles:
             log.warning("%s/%s cannot be taken over yet (%r); trying on.", *source, error)
         self._troubles[source] = f"{source.topic}/{source.partition}: {error!r}"

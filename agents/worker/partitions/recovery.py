@@ -16,7 +16,7 @@ from agents.kafka.bounds import Bounds
 from agents.kafka.log_reader import read_committed, record_at
 from agents.kafka.state_topic import state_prefix
 from agents.worker.partitions.owned import ANOTHER_GROUP
-from streams.decoding.batch import NO_TIMESTAMP, LastRecord, Source, record_digest
+from streams.decoding.batch import NO_TIMESTAMP, LastRecord, SourcePartition, record_digest
 from streams.engine.standards_log import StandardsNeeded
 from streams.engine.start import Start
 from streams.state.processor import LogDiffers, PartitionProcessor, take_over
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 _CREATE_TIME: Final = 0
 
 #: Asks where logs begin and end.
-AskBounds = Callable[[Sequence[Source]], Awaitable[dict[Source, Bounds]]]
+AskBounds = Callable[[Sequence[SourcePartition]], Awaitable[dict[SourcePartition, Bounds]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,12 @@ class Recovery:
     control: Control
     standards: Callable[[], Standards]
     policy: TimePolicy
-    open_writer: Callable[[Source], Awaitable[Writer]]
+    open_writer: Callable[[SourcePartition], Awaitable[Writer]]
     ask_bounds: AskBounds
     keeps_state: bool = True
-    read: dict[Source, int] = field(default_factory=dict)
+    read: dict[SourcePartition, int] = field(default_factory=dict)
 
-    async def recover(self, source: Source) -> Recovered:
+    async def recover(self, source: SourcePartition) -> Recovered:
         """Take ``source`` over.
 
         Raises:
@@ -92,7 +92,7 @@ class Recovery:
             await writer.close()
             raise
 
-    async def _recover(self, source: Source, writer: Writer) -> Recovered:
+    async def _recover(self, source: SourcePartition, writer: Writer) -> Recovered:
         rows = await self._rows(source)
         bounds = (await self.ask_bounds([source]))[source]
         ownership = await self._take_over(source, rows, bounds)
@@ -101,7 +101,7 @@ class Recovery:
             log.error("%s/%s: damaged rows of state: %s.", *source, ", ".join(ownership.damaged))
         return Recovered(ownership, writer, bounds, create_time, len(rows))
 
-    async def _rows(self, source: Source) -> dict[bytes, bytes]:
+    async def _rows(self, source: SourcePartition) -> dict[bytes, bytes]:
         """The newest committed value of each row of ``source``."""
         rows: dict[bytes, bytes] = {}
         if not self.keeps_state:
@@ -119,7 +119,7 @@ class Recovery:
                     rows[name] = value
         return rows
 
-    async def _take_over(self, source: Source, rows: dict[bytes, bytes], bounds: Bounds) -> PartitionProcessor:
+    async def _take_over(self, source: SourcePartition, rows: dict[bytes, bytes], bounds: Bounds) -> PartitionProcessor:
         start = Start(*source, self.standards(), self.control.book, self.policy)
         while True:
             try:
@@ -127,7 +127,7 @@ class Recovery:
             except StandardsNeeded as needed:
                 await self.control.look_up(needed.hash)
 
-    async def _check(self, source: Source, ownership: PartitionProcessor, bounds: Bounds) -> bool | None:
+    async def _check(self, source: SourcePartition, ownership: PartitionProcessor, bounds: Bounds) -> bool | None:
         """Make sure that the log is the one that was folded; whether producers write its timestamps."""
         saved, record = ownership.engine.saved, None
         if saved is not None and bounds.beginning <= saved.offset < bounds.end:
@@ -140,7 +140,7 @@ class Recovery:
         return None if record is None else record.timestamp_type == _CREATE_TIME
 
 
-def _fault(source: Source, error: LogDiffers | StateUnusable) -> Fault:
+def _fault(source: SourcePartition, error: LogDiffers | StateUnusable) -> Fault:
     where = f"{source.topic}/{source.partition}"
     if isinstance(error, LogDiffers):
         message = f"{where} is not the log that its saved state was made of: {error}; {ANOTHER_GROUP}"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from agents.control.topic import Control
     from agents.settings.settings import Settings
     from agents.worker.transactions.writer import Writer
-    from streams.decoding.batch import Batch, Source
+    from streams.decoding.batch import Batch, SourcePartition
     from streams.engine.engine import Engine
     from streams.state.processor import PartitionProcessor
 
@@ -66,7 +66,7 @@ class PartitionTask:
 
     def __init__(
         self,
-        source: Source,
+        source: SourcePartition,
         settings: Settings,
         ownership: PartitionProcessor,
         writer: Writer,

@@ -12,7 +12,7 @@ from kafka.errors import KafkaError as OtherKafkaError
 from agents.exits import Exit, Fault
 
 if TYPE_CHECKING:
-    from streams.decoding.batch import Source
+    from streams.decoding.batch import SourcePartition
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +49,9 @@ class Counts:
     transactions: int = 0
     retries: int = 0
     last_error: str | None = None
-    troubled: set[Source] = field(default_factory=set)
+    troubled: set[SourcePartition] = field(default_factory=set)
 
-    def trouble(self, source: Source, error: BaseException) -> None:
+    def trouble(self, source: SourcePartition, error: BaseException) -> None:
         """Note that ``source`` has to try again; it is logged once until all is well."""
         self.retries += 1
         self.last_error = _said(error)
@@ -59,7 +59,7 @@ class Counts:
             log.warning("Rekeying waits, and tries on: %s/%s: %s.", *source, self.last_error)
         self.troubled.add(source)
 
-    def well(self, source: Source) -> None:
+    def well(self, source: SourcePartition) -> None:
         """Note that ``source`` makes progress, or is no business of this process any more."""
         if source in self.troubled:
             self.troubled.discard(source)

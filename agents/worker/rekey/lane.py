@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from agents.worker.rekey.position import Finder, Position
     from agents.worker.rekey.tails import StableEnds
     from agents.worker.transactions.outputs import Output
-    from streams.decoding.batch import Source
+    from streams.decoding.batch import SourcePartition
     from streams.decoding.rekeying import Rekeyed, Rekeying
     from streams.mappings.mapping import Mapper
     from streams.mappings.paths import Path
@@ -108,7 +108,7 @@ class Lane:
         fail: is told, once, of an error after which the process is of no further use.
     """
 
-    def __init__(self, source: Source, shared: Shared, fail: Callable[[Exception], None]) -> None:
+    def __init__(self, source: SourcePartition, shared: Shared, fail: Callable[[Exception], None]) -> None:
         self.source = source
         self.lag: int | None = None
         self._shared = shared

@@ -12,7 +12,7 @@ from agents.kafka.admin import client_options
 
 if TYPE_CHECKING:
     from agents.settings.settings import Settings
-    from streams.decoding.batch import Source
+    from streams.decoding.batch import SourcePartition
 
 _ANSWER_MS: Final = 10_000
 
@@ -41,7 +41,7 @@ class Offsets:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="committed-offsets")
         self._consumer: Any = None
 
-    async def committed(self, source: Source) -> Committed | None:
+    async def committed(self, source: SourcePartition) -> Committed | None:
         """What was committed last for ``source``; None: nothing ever, or too long ago.
 
         Raises:
@@ -54,7 +54,7 @@ class Offsets:
         self._thread.submit(self._close)
         self._thread.shutdown(wait=False)
 
-    def _ask(self, source: Source) -> Committed | None:
+    def _ask(self, source: SourcePartition) -> Committed | None:
         try:
             found = self._connected().committed(TopicPartition(*source), metadata=True, timeout_ms=_ANSWER_MS)
         except BaseException:

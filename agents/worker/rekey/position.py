@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from agents.settings.settings import Settings
     from agents.worker.rekey.offsets import Offsets
     from agents.worker.rekey.tails import Newest, Tail, Tails
-    from streams.decoding.batch import Source
+    from streams.decoding.batch import SourcePartition
     from streams.mappings.mapping import Mapper
 
 
@@ -70,7 +70,7 @@ class Finder:
     offsets: Offsets
     tails: Tails
 
-    async def find(self, source: Source, partitions: int, mapper: Mapper | None) -> Position:
+    async def find(self, source: SourcePartition, partitions: int, mapper: Mapper | None) -> Position:
         """How to go on with ``source``.
 
         Args:
@@ -96,7 +96,7 @@ class Finder:
             return Position(bounds.beginning, mark.baseline, tuple(tail.last), reached, committed.offset)
         return Position(max(mark.baseline.offset, bounds.beginning), mark.baseline, tuple(tail.last), reached)
 
-    async def _from_tail(self, source: Source, bounds: Bounds, tail: Tail, mapper: Mapper | None) -> Position:
+    async def _from_tail(self, source: SourcePartition, bounds: Bounds, tail: Tail, mapper: Mapper | None) -> Position:
         newest, zeros = tail.newest, (0,) * len(tail.last)
         if newest is None:
             return Position(bounds.beginning, Baseline(bounds.beginning, zeros), tuple(tail.last))
@@ -106,14 +106,14 @@ class Finder:
         missing_from = newest.offset + 1 if bounds.beginning > newest.offset + 1 else None
         return Position(offset, Baseline(offset, zeros), tuple(tail.last), None, missing_from)
 
-    async def _bounds(self, source: Source) -> Bounds:
+    async def _bounds(self, source: SourcePartition) -> Bounds:
         tp = TopicPartition(*source)
         beginnings: dict[Any, int] = await self.consumer.beginning_offsets([tp])
         ends: dict[Any, int] = await self.consumer.end_offsets([tp])
         return Bounds(beginnings[tp], ends[tp])
 
     async def _check(
-        self, source: Source, offset: int, bounds: Bounds, is_last: Callable[[ConsumerRecord], bool]
+        self, source: SourcePartition, offset: int, bounds: Bounds, is_last: Callable[[ConsumerRecord], bool]
     ) -> None:
         """Make sure that the log up to ``offset`` is the one that was rekeyed."""
         if offset > bounds.end:
@@ -134,7 +134,7 @@ def _is_newest(record: ConsumerRecord, newest: Newest, mapper: Mapper | None) ->
 _ANEW: Final = "to rekey what it holds now from its beginning, use another --group and another --rekeyed-topic"
 
 
-def _another_log(source: Source, how: str) -> str:
+def _another_log(source: SourcePartition, how: str) -> str:
     return f"{place_of(*source)} {how}: the topic was made anew or has lost records; {_ANEW}"
 
 

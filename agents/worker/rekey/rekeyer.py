@@ -32,7 +32,7 @@ from agents.worker.rekey.offsets import Offsets, group_of
 from agents.worker.rekey.pace import Pace
 from agents.worker.rekey.position import Finder
 from agents.worker.rekey.tails import StableEnds, Tails
-from streams.decoding.batch import Source
+from streams.decoding.batch import SourcePartition
 
 if TYPE_CHECKING:
     from agents.settings.settings import Settings
@@ -70,7 +70,7 @@ class Rekeyer:
         self._settings = settings
         self._standards = standards
         self._counts = Counts()
-        self._lanes: dict[Source, Lane] = {}
+        self._lanes: dict[SourcePartition, Lane] = {}
         self._consumer: AIOKafkaConsumer | None = None
         self._offsets = Offsets(settings)
         self._failure: asyncio.Future[None]
@@ -180,7 +180,7 @@ class Rekeyer:
 
     # -- what the group tells ---------------------------------------------------------------------------------------
 
-    def begin(self, sources: Collection[Source]) -> None:
+    def begin(self, sources: Collection[SourcePartition]) -> None:
         """Own ``sources`` from now on."""
         for source in sources:
             self._lanes[source] = Lane(source, self._shared, self._fail)
@@ -208,7 +208,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
 
     async def on_partitions_assigned(self, assigned: Any) -> None:  # noqa: ANN401 - aiokafka has no types
         """What is owned until the next rebalance."""
-        self._rekeyer.begin([Source(*tp) for tp in assigned])
+        self._rekeyer.begin([SourcePartition(*tp) for tp in assigned])
 
 
 def consumer_options(settings: Settings) -> dict[str, Any]:

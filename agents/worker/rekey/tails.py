@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
     from agents.settings.settings import Settings
-    from streams.decoding.batch import Source
+    from streams.decoding.batch import SourcePartition
 
 _WAIT_MS: Final = 200
 _PATIENCE_SECONDS: Final = 45.0
@@ -70,7 +70,7 @@ class Tails:
         self._done = 0
         self._found: dict[str, Tail] = {}
 
-    async def since(self, source: Source, ends: Sequence[int]) -> Tail:
+    async def since(self, source: SourcePartition, ends: Sequence[int]) -> Tail:
         """What is there of ``source`` from ``ends`` on. Transactions that others have open are waited for.
 
         Raises:
@@ -78,7 +78,7 @@ class Tails:
         """
         return (await self._read(ends)).get(place_of(*source)) or Tail([NOTHING] * len(ends))
 
-    async def whole(self, source: Source, partitions: int) -> Tail:
+    async def whole(self, source: SourcePartition, partitions: int) -> Tail:
         """The same from the beginning of all ``partitions``; one reading serves all who wait for it. Raises as well."""
         called = self._begun
         async with self._lock:

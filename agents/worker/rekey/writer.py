@@ -23,7 +23,7 @@ from agents.worker.rekey.tails import NOTHING
 if TYPE_CHECKING:
     from agents.settings.settings import Settings
     from agents.worker.transactions.outputs import Output
-    from streams.decoding.batch import Source
+    from streams.decoding.batch import SourcePartition
     from streams.decoding.rekeying import Mark, Rekeyed
 
 #: Kafka aborts a transaction that was not ended for so long. Until then nobody who reads committed records sees what
@@ -34,7 +34,7 @@ _REMEMBERED: Final = 100_000
 _POSITIVE: Final = 0x7FFFFFFF
 
 
-def transactional_id(settings: Settings, source: Source) -> str:
+def transactional_id(settings: Settings, source: SourcePartition) -> str:
     """What makes a new owner of a source partition the successor of the one before."""
     return f"{group_of(settings)}/{source.topic}/{source.partition}"
 
@@ -70,14 +70,16 @@ class RekeyWriter:
         placement: of keys in the rekeyed topic.
     """
 
-    def __init__(self, producer: AIOKafkaProducer, source: Source, settings: Settings, placement: Placement) -> None:
+    def __init__(
+        self, producer: AIOKafkaProducer, source: SourcePartition, settings: Settings, placement: Placement
+    ) -> None:
         self._producer = producer
         self._place = TopicPartition(*source)
         self._settings = settings
         self.placement = placement
 
     @classmethod
-    async def open(cls, settings: Settings, source: Source) -> Self:
+    async def open(cls, settings: Settings, source: SourcePartition) -> Self:
         """Become the one that may rekey ``source``, and end what earlier owners left without an end.
 
         Raises:

@@ -17,7 +17,7 @@ from streams.records.records import (
 
 if TYPE_CHECKING:
     from agents.settings.settings import Settings
-    from streams.decoding.batch import Source
+    from streams.decoding.batch import SourcePartition
     from streams.state.processor import Commit
 
 
@@ -40,7 +40,7 @@ def output(settings: Settings, record: Record) -> Output:
     return Output(topics[record.kind], None, record.key, record.value)
 
 
-def outputs(settings: Settings, source: Source, conclusions: Commit) -> list[Output]:
+def outputs(settings: Settings, source: SourcePartition, conclusions: Commit) -> list[Output]:
     """Everything that follows from ``conclusions`` about ``source``, the partition row last."""
     key, prefix = source_key(source), state_prefix(source, settings.group)
     records = [

@@ -31,7 +31,7 @@ from agents.worker.transactions.hanging import (
 if TYPE_CHECKING:
     from agents.settings.settings import Settings
     from agents.worker.transactions.outputs import Output
-    from streams.decoding.batch import Source
+    from streams.decoding.batch import SourcePartition
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Writer(Protocol):
         ...
 
 
-def transactional_id(source: Source, group: str) -> str:
+def transactional_id(source: SourcePartition, group: str) -> str:
     """Application, source topic and partition: what makes a new owner the successor of the one before."""
     return f"{group}/{source.topic}/{source.partition}"
 
@@ -82,7 +82,7 @@ class TransactionalWriter:
         self._connections: tuple[Any, ...] = ()  # of the transaction before
 
     @classmethod
-    async def open(cls, settings: Settings, source: Source) -> Self:
+    async def open(cls, settings: Settings, source: SourcePartition) -> Self:
         """Become the one that may write about ``source``; what an earlier owner left open is aborted.
 
         What Kafka itself has left undecided, or forgotten, of that owner's last transaction is settled; see
@@ -142,7 +142,7 @@ class TransactionalWriter:
         await close_producer(self._producer)
 
 
-def _new_producer(settings: Settings, source: Source) -> AIOKafkaProducer:
+def _new_producer(settings: Settings, source: SourcePartition) -> AIOKafkaProducer:
     return AIOKafkaProducer(
         transactional_id=transactional_id(source, settings.group),
         transaction_timeout_ms=TRANSACTION_SECONDS * 1_000,
@@ -150,7 +150,7 @@ def _new_producer(settings: Settings, source: Source) -> AIOKafkaProducer:
     )
 
 
-async def _commit_rest(settings: Settings, source: Source, half: HalfCommitted) -> None:
+async def _commit_rest(settings: Settings, source: SourcePartition, half: HalfCommitted) -> None:
     """Commit ``half`` as its own producer would, had it not died; whoever has fenced that has taken the matter over."""
     producer = _new_producer(settings, source)
     # There is no public way to start without fencing.
@@ -172,7 +172,7 @@ class PlainWriter:
         self._producer = producer
 
     @classmethod
-    async def open(cls, settings: Settings, source: Source) -> Self:
+    async def open(cls, settings: Settings, source: SourcePartition) -> Self:
         """Connect."""
         del source
         producer = AIOKafkaProducer(**producer_options(settings))
@@ -190,7 +190,7 @@ class PlainWriter:
         await close_producer(self._producer)
 
 
-async def _places(settings: Settings, source: Source, producer: AIOKafkaProducer) -> list[Place]:
+async def _places(settings: Settings, source: SourcePartition, producer: AIOKafkaProducer) -> list[Place]:
     """Every partition that a transaction about ``source`` may write to."""
     others = (settings.breaches_topic, settings.audit_topic, settings.dead_letters_topic)
     numbers = {topic: await producer.partitions_for(topic) for topic in others}

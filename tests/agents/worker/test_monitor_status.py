@@ -18,7 +18,7 @@ from agents.web.exposition import render
 from agents.worker.faults import fault_of
 from agents.worker.monitor import MonitorApp, build
 from agents.worker.partitions.owned import LogTruncated, OwnedPartition
-from streams.decoding.batch import Source
+from streams.decoding.batch import SourcePartition
 from streams.engine.standards_log import ProposedStandards
 from streams.events.rejections import Reason
 from streams.standards.load import load
@@ -214,7 +214,7 @@ def test_why_nothing_is_read_is_shown() -> None:
     ("error", "code", "message"),
     [
         (Fault("a line", Exit.USAGE), Exit.USAGE, "a line"),
-        (LogTruncated(Source("t", 0), 5, 4), Exit.STALLED, "t/0 was read up to offset 5 but now ends at 4"),
+        (LogTruncated(SourcePartition("t", 0), 5, 4), Exit.STALLED, "t/0 was read up to offset 5 but now ends at 4"),
         (KafkaConnectionError(), Exit.UNAVAILABLE, "start the worker again once the broker answers"),
         (TopicAuthorizationFailedError(), Exit.UNAVAILABLE, "give this client the right"),
         (TimeoutError(), Exit.UNAVAILABLE, "start the worker again once the broker answers"),

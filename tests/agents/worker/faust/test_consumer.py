@@ -12,7 +12,7 @@ from faust.types import TP
 from agents.settings.settings import Settings
 from agents.worker.faust.app import Worker
 from agents.worker.partitions.owned import OwnedPartitions
-from streams.decoding.batch import Source
+from streams.decoding.batch import SourcePartition
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -89,7 +89,7 @@ def test_only_what_is_assigned_is_switched_off_and_on(monkeypatch: pytest.Monkey
         )
         monkeypatch.setattr(reader._thread, "_ensure_consumer", lambda: inner)
         for wanted in (False, True):
-            await reader._thread._fetch([Source(*FIRST), Source(*SECOND)], wanted)
+            await reader._thread._fetch([SourcePartition(*FIRST), SourcePartition(*SECOND)], wanted)
             switched.append(inner._fetcher._fetch_max_wait_ms)
         return switched
 

@@ -12,13 +12,13 @@ from agents.files.standards_file import StandardsFile
 from agents.kafka.bounds import Bounds
 from agents.worker.partitions.control_records import Upkeep, is_idle, wants
 from agents.worker.partitions.owned import OwnedPartition
-from streams.decoding.batch import Source
+from streams.decoding.batch import SourcePartition
 from streams.engine.standards_log import ProposedStandards
 from streams.events import control_records
 from streams.standards.model import Standards
 from tests.fakes.engine import FakeControl, FakeEngine, as_fake, fake_keeper, partitions_of
 
-T0, T1 = Source("t", 0), Source("t", 1)
+T0, T1 = SourcePartition("t", 0), SourcePartition("t", 1)
 IN_FORCE: Final = StandardsFile(Standards(digest="in force"), "as it is", 500)
 NEW: Final = StandardsFile(Standards(digest="new"), "as it shall be", 1_000)
 TICK: Final = 10.0
@@ -29,7 +29,7 @@ class Scene:
     """Upkeep of partition 0 of t, which has been read to its end; ``appended`` holds what it wrote, by source."""
 
     file: StandardsFile = IN_FORCE
-    appended: list[tuple[Source, bytes]] = field(default_factory=list)
+    appended: list[tuple[SourcePartition, bytes]] = field(default_factory=list)
     error: Exception | None = None
 
     def __post_init__(self) -> None:
@@ -45,7 +45,7 @@ class Scene:
         assert key is None
         if self.error is not None:
             raise self.error
-        self.appended.append((Source(topic, number), value))
+        self.appended.append((SourcePartition(topic, number), value))
 
     def look(self, *moments: float) -> list[dict[str, Any]]:
         """What is appended at these moments."""

@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaConnectionError
 from agents.exits import Exit, Fault
 from agents.kafka.bounds import Bounds
 from agents.worker.partitions.ingest import FoldError, Ingest
-from streams.decoding.batch import Source
+from streams.decoding.batch import SourcePartition
 from tests.fakes.engine import FakeKeeper, as_fake, fake_keeper, fetched, folded, partitions_of
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from agents.worker.partitions.owned import OwnedPartition
     from agents.worker.partitions.task import PartitionTask
 
-T0 = Source("t", 0)
+T0 = SourcePartition("t", 0)
 
 
 class Scene:
@@ -29,7 +29,7 @@ class Scene:
         self.let_go: list[PartitionTask] = []
         self.partitions = partitions_of(self.let_go, p0=(0, 10))
         self.bounds: Bounds | Exception = Bounds(0, 10)
-        self.seeks: list[tuple[Source, int]] = []
+        self.seeks: list[tuple[SourcePartition, int]] = []
         self.failures: list[Exception] = []
         self.failed = asyncio.Event()
         self.ingest = Ingest(self.partitions, seek=self.seek, ask_bounds=self.ask_bounds, fail=self.fail)
@@ -42,10 +42,10 @@ class Scene:
     def engine(self) -> Any:
         return self.owned.engine
 
-    async def seek(self, source: Source, offset: int) -> None:
+    async def seek(self, source: SourcePartition, offset: int) -> None:
         self.seeks.append((source, offset))
 
-    async def ask_bounds(self, sources: Sequence[Source]) -> dict[Source, Bounds]:
+    async def ask_bounds(self, sources: Sequence[SourcePartition]) -> dict[SourcePartition, Bounds]:
         assert list(sources) == [T0]
         if isinstance(self.bounds, Exception):
             raise self.bounds
@@ -116,7 +116,7 @@ def test_what_the_log_has_lost_is_told_to_an_audit_and_passed(
 def test_a_partition_that_was_taken_over_anew_while_kafka_was_asked_is_left_alone() -> None:
     scene = Scene()
 
-    async def ask_bounds(sources: Sequence[Source]) -> dict[Source, Bounds]:
+    async def ask_bounds(sources: Sequence[SourcePartition]) -> dict[SourcePartition, Bounds]:
         scene.partitions.keep_only(())
         scene.partitions.add(fake_keeper(), Bounds(0, 10))
         return dict.fromkeys(sources, Bounds(0, 10))

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from agents.worker.partitions.liveness import Moving, Stuck, Watch
-from streams.decoding.batch import Source
+from streams.decoding.batch import SourcePartition
 
 STALL, SESSION = 60.0, 10.0
-T0 = Source("t", 0)
+T0 = SourcePartition("t", 0)
 
 
 def watch() -> Watch:

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from agents.kafka.batches import Fetched
 from agents.kafka.bounds import Bounds
 from agents.worker.partitions.owned import LogTruncated, OwnedPartition, OwnedPartitions
-from streams.decoding.batch import Source
+from streams.decoding.batch import SourcePartition
 from streams.engine.standards_log import ProposedStandards
 from tests.fakes.engine import as_fake, fake_keeper, fetched, folded, partitions_of
 
 if TYPE_CHECKING:
     from agents.worker.partitions.task import PartitionTask
 
-T0, T1 = Source("t", 0), Source("t", 1)
+T0, T1 = SourcePartition("t", 0), SourcePartition("t", 1)
 
 
 def one(beginning: int = 0, end: int = 10) -> tuple[OwnedPartitions, OwnedPartition]:
@@ -115,7 +115,7 @@ def test_kept_partitions_go_on_and_the_keepers_of_others_are_let_go() -> None:
     assert partitions.owned() == [kept]
     assert let_go == [dropped.keeper]
     assert partitions.expected() == {T1: 3}
-    assert partitions.unknown({("t", 1), ("t", 2)}) == [Source("t", 2)]
+    assert partitions.unknown({("t", 1), ("t", 2)}) == [SourcePartition("t", 2)]
 
 
 def test_a_partition_that_comes_back_starts_anew() -> None:

@@ -9,10 +9,10 @@ from aiokafka.errors import KafkaConnectionError
 from agents.exits import Exit, Fault
 from agents.worker.partitions import recoveries as module
 from agents.worker.partitions.recoveries import Recoveries
-from streams.decoding.batch import Source
+from streams.decoding.batch import SourcePartition
 from tests.fakes.clock import CLOCK, run
 
-T0, T1 = Source("t", 0), Source("t", 1)
+T0, T1 = SourcePartition("t", 0), SourcePartition("t", 1)
 LONG: Final = 600.0
 
 
@@ -32,16 +32,16 @@ class Scene:
 
     def __init__(self, *errors: Exception) -> None:
         self.errors = list(errors)
-        self.tried: list[Source] = []
-        self.given_up: list[Source] = []
-        self.done: list[Source] = []
+        self.tried: list[SourcePartition] = []
+        self.given_up: list[SourcePartition] = []
+        self.done: list[SourcePartition] = []
         self.failures: list[Exception] = []
         self.gate = asyncio.Event()
         self.gate.set()
         self.refuse: Exception | None = None
         self.takeovers = Recoveries(self.recover, done=self.on_done, fail=self.failures.append)
 
-    async def recover(self, source: Source) -> Any:
+    async def recover(self, source: SourcePartition) -> Any:
         self.tried.append(source)
         try:
             await asyncio.sleep(1)
@@ -53,7 +53,7 @@ class Scene:
             raise self.errors.pop(0)
         return Recovered()
 
-    async def on_done(self, source: Source, _: object) -> None:
+    async def on_done(self, source: SourcePartition, _: object) -> None:
         assert source not in self.takeovers.under_way
         if self.refuse is not None:
             raise self.refuse

@@ -17,7 +17,7 @@ from agents.settings.settings import Settings
 from agents.worker.partitions import recovery as module
 from agents.worker.partitions.owned import ANOTHER_GROUP
 from agents.worker.partitions.recovery import Recovered, Recovery
-from streams.decoding.batch import NO_TIMESTAMP, Batch, Source
+from streams.decoding.batch import NO_TIMESTAMP, Batch, SourcePartition
 from streams.engine.progress import NoticeType
 from streams.engine.start import Start
 from streams.engine.watermark import TimePolicy
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from agents.kafka.fetching import Pair
 
-SOURCE: Final = Source("events", 2)
+SOURCE: Final = SourcePartition("events", 2)
 SETTINGS: Final = Settings.resolve({"group": "g"})
 PREFIX: Final = state_prefix(SOURCE, "g")
 STANDARDS: Final = Standards(digest="first")
@@ -91,12 +91,12 @@ class Scene:
             keeps_state=keeps_state,
         )
 
-    async def open_writer(self, source: Source) -> FakeWriter:
+    async def open_writer(self, source: SourcePartition) -> FakeWriter:
         assert source == SOURCE
         self.journal.append("fence")
         return self.writer
 
-    async def ask_bounds(self, sources: Sequence[Source]) -> dict[Source, Bounds]:
+    async def ask_bounds(self, sources: Sequence[SourcePartition]) -> dict[SourcePartition, Bounds]:
         assert list(sources) == [SOURCE]
         self.journal.append("bounds")
         return {SOURCE: self.bounds}
@@ -179,7 +179,7 @@ def test_only_the_newest_value_of_each_own_row_counts() -> None:
     others: list[tuple[bytes, bytes | None]] = [
         (state_prefix(SOURCE, other) + name, flipped(value)) for other in ("g2", "") for name, value in rows.items()
     ]
-    others += [(state_prefix(Source("events", 1), "g") + b"p", b"other"), (b"", b"no key"), (b"strange", None)]
+    others += [(state_prefix(SourcePartition("events", 1), "g") + b"p", b"other"), (b"", b"no key"), (b"strange", None)]
     scene.state = [*stale, *gone, *scene.state, *others]
     found = scene.recover()
     assert (found.ownership.damaged, found.rows) == ((), len(rows))

@@ -28,7 +28,7 @@ from agents.worker.rekey.position import Finder, NoWay, Position
 from agents.worker.rekey.rekeyer import Rekeyer, consumer_options
 from agents.worker.rekey.tails import NOTHING, Newest, StableEnds, Tail, Tails
 from agents.worker.rekey.writer import Placement, transactional_id
-from streams.decoding.batch import Source, record_digest
+from streams.decoding.batch import SourcePartition, record_digest
 from streams.decoding.rekeying import Baseline, Mark
 from streams.standards.load import DEFAULT
 from tests.services.waiting import wait_for_async
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SETTINGS: Final = Settings.resolve({"group": "g", "topics": ("orders",), "batch_records": "10"})
-SOURCE: Final = Source("orders", 3)
+SOURCE: Final = SourcePartition("orders", 3)
 
 
 # -- names ----------------------------------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ def test_everything_else_is_tried_again(error: Exception) -> None:
 
 
 def test_trouble_is_logged_once_until_all_is_well(caplog: pytest.LogCaptureFixture) -> None:
-    counts, other = Counts(), Source("orders", 4)
+    counts, other = Counts(), SourcePartition("orders", 4)
     with caplog.at_level(logging.WARNING):
         for source in (SOURCE, other, SOURCE):
             counts.trouble(source, KafkaConnectionError("gone"))
@@ -198,15 +198,15 @@ class Log:
     async def end_offsets(self, places: Sequence[Any]) -> dict[Any, int]:
         return dict.fromkeys(places, self.end)
 
-    async def since(self, _: Source, ends: Sequence[int]) -> Tail:
+    async def since(self, _: SourcePartition, ends: Sequence[int]) -> Tail:
         self.asked.append(f"since {ends}")
         return self.tail
 
-    async def whole(self, _: Source, __: int) -> Tail:
+    async def whole(self, _: SourcePartition, __: int) -> Tail:
         self.asked.append("whole")
         return self.tail
 
-    async def committed_offset(self, _: Source) -> Committed | None:
+    async def committed_offset(self, _: SourcePartition) -> Committed | None:
         return self.committed
 
     async def record_at(self, _: Settings, topic: str, partition: int, offset: int) -> Record | None:

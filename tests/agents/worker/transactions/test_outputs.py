@@ -18,7 +18,7 @@ from agents.kafka.state_topic import state_prefix
 from agents.settings.settings import Settings
 from agents.worker.transactions.outputs import Output, outputs
 from streams.decisions.breaches import Cause, Change, Decision
-from streams.decoding.batch import Source
+from streams.decoding.batch import SourcePartition
 from streams.decoding.dead_letters import DeadLetter, encode_lines
 from streams.engine.progress import Notice, NoticeType
 from streams.engine.standards_log import BEGINNING_MS
@@ -28,7 +28,7 @@ from streams.state.framing import Row
 from streams.state.processor import Commit
 
 SETTINGS: Final = Settings.resolve({"group": "monitor"})
-SOURCE: Final = Source("events", 3)
+SOURCE: Final = SourcePartition("events", 3)
 AT_MS: Final = 1_772_438_400_000
 OPENED: Final = Decision(
     "hotline", "answered", Change.OPENED, AT_MS, Ratio(7, 10), AT_MS, AT_MS - 300_000, standards="3f9a"
@@ -65,7 +65,7 @@ def written(
     letters: tuple[DeadLetter, ...] = (),
     notices: tuple[Notice, ...] = (),
     rows: tuple[Row, ...] = (),
-    source: Source = SOURCE,
+    source: SourcePartition = SOURCE,
 ) -> list[Output]:
     return outputs(SETTINGS, source, Commit(encode_lines(letters), decisions, notices, rows))
 
@@ -77,11 +77,11 @@ def document(output: Output) -> dict[str, Any]:
     return found
 
 
-def breach(decision: Decision, source: Source = SOURCE) -> dict[str, Any]:
+def breach(decision: Decision, source: SourcePartition = SOURCE) -> dict[str, Any]:
     return document(written(decision, source=source)[0])
 
 
-def audit(what: Decision | Notice, source: Source = SOURCE) -> dict[str, Any]:
+def audit(what: Decision | Notice, source: SourcePartition = SOURCE) -> dict[str, Any]:
     found = written(what, source=source) if isinstance(what, Decision) else written(notices=(what,), source=source)
     return document(found[-1])
 
@@ -188,7 +188,7 @@ CHANGES: Final[dict[str, Any]] = {
     "since_ms": AT_MS - 10_000,
     "standards": "77b0",
 }
-SOURCES: Final = [Source("events", 4), Source("other", 3)]
+SOURCES: Final = [SourcePartition("events", 4), SourcePartition("other", 3)]
 
 
 def test_the_same_content_has_the_same_identifiers() -> None:
@@ -233,7 +233,7 @@ places = st.tuples(topics, st.integers(0, 120), groups)
 def test_no_row_of_one_group_and_partition_is_taken_for_one_of_another(
     one: tuple[str, int, str], other: tuple[str, int, str]
 ) -> None:
-    ours, theirs = (state_prefix(Source(topic, number), group) for topic, number, group in (one, other))
+    ours, theirs = (state_prefix(SourcePartition(topic, number), group) for topic, number, group in (one, other))
     assert (one == other) is theirs.startswith(ours)
 
 
@@ -247,6 +247,6 @@ def test_no_row_of_one_group_and_partition_is_taken_for_one_of_another(
     ],
 )
 def test_names_that_begin_alike_are_kept_apart(one: tuple[str, int, str], other: tuple[str, int, str]) -> None:
-    ours, theirs = (state_prefix(Source(topic, number), group) for topic, number, group in (one, other))
+    ours, theirs = (state_prefix(SourcePartition(topic, number), group) for topic, number, group in (one, other))
     assert not theirs.startswith(ours)
     assert not ours.startswith(theirs)
