@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Bounds(NamedTuple):
+class LogBounds(NamedTuple):
     """The offset of a log's first record, and the one after its last."""
 
     beginning: int

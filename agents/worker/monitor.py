@@ -33,7 +33,7 @@ from streams.texts.warnings import Warnings
 
 if TYPE_CHECKING:
     from agents.files.standards_file import StandardsFile
-    from agents.kafka.bounds import Bounds
+    from agents.kafka.bounds import LogBounds
     from agents.settings.settings import Settings
     from agents.worker.partitions.owned import OwnedPartition
     from agents.worker.rekey.rekeyer import Rekeyer
@@ -300,7 +300,7 @@ class MonitorApp:
     def _partitions_of(self, topic: str) -> int | None:
         return self._worker.reader.topic_partitions(topic)
 
-    async def _bounds(self, sources: Sequence[SourcePartition]) -> dict[SourcePartition, Bounds]:
+    async def _bounds(self, sources: Sequence[SourcePartition]) -> dict[SourcePartition, LogBounds]:
         return await self._worker.reader.bounds(sources)
 
     def _fail(self, error: Exception) -> None:

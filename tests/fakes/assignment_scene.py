@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from agents.kafka.bounds import Bounds
+from agents.kafka.bounds import LogBounds
 from agents.settings.settings import Settings
 from agents.worker.partitions.assignment import Assignment, Reading
 from agents.worker.partitions.liveness import Watch
@@ -64,7 +64,7 @@ class Scene:
         return Recovered(
             PartitionProcessor(ownership.engine, ownership.saver, damaged),
             writer,
-            Bounds(5, 9),
+            LogBounds(5, 9),
             create_time=False,
             rows=3,
         )

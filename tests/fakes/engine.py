@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from agents.kafka.batches import Fetched
-from agents.kafka.bounds import Bounds
+from agents.kafka.bounds import LogBounds
 from agents.worker.partitions.owned import OwnedPartition, OwnedPartitions
 from streams.decoding.batch import Batch, LastRecord, SourcePartition
 from streams.decoding.dead_letters import DeadLetter
@@ -101,7 +101,7 @@ def partitions_of(let_go: list[PartitionTask] | None = None, **bounds: tuple[int
     """Partitions of topic t, by ``p0=(beginning, end)``; ``let_go`` takes note of the keepers that are let go."""
     partitions = OwnedPartitions((let_go if let_go is not None else []).append)
     for name, (beginning, end) in bounds.items():
-        partitions.add(fake_keeper("t", int(name.removeprefix("p"))), Bounds(beginning, end))
+        partitions.add(fake_keeper("t", int(name.removeprefix("p"))), LogBounds(beginning, end))
     return partitions
 
 

@@ -23,7 +23,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from agents.kafka.bounds import Bounds
+from agents.kafka.bounds import LogBounds
 from agents.kafka.consumer import FETCH_WAIT_MS, consumer_options
 from agents.kafka.fetching import fetch_columns
 from streams.decoding.batch import SourcePartition
@@ -90,16 +90,16 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
             return False
         return True
 
-    async def bounds(self, tps: list[TopicPartition]) -> dict[SourcePartition, Bounds]:
+    async def bounds(self, tps: list[TopicPartition]) -> dict[SourcePartition, LogBounds]:
         """Ask where logs begin and end; from any thread."""
-        found: dict[SourcePartition, Bounds] = await self.call_thread(self._bounds, tps)
+        found: dict[SourcePartition, LogBounds] = await self.call_thread(self._bounds, tps)
         return found
 
-    async def _bounds(self, tps: list[TopicPartition]) -> dict[SourcePartition, Bounds]:
+    async def _bounds(self, tps: list[TopicPartition]) -> dict[SourcePartition, LogBounds]:
         consumer = self._ensure_consumer()
         async with asyncio.timeout(_BOUNDS_SECONDS):
             beginnings, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
-        return {SourcePartition(*tp): Bounds(beginnings[tp], ends[tp]) for tp in tps}
+        return {SourcePartition(*tp): LogBounds(beginnings[tp], ends[tp]) for tp in tps}
 
     async def fetch(self, sources: Collection[SourcePartition], *, wanted: bool = True) -> None:
         """Fetch ``sources``, as far as they are assigned, or nothing of them; from any thread.
@@ -212,7 +212,7 @@ class Consumer(driver.Consumer):
         coordinator = self._thread._ensure_consumer()._coordinator  # noqa: SLF001 - there is no public way to see it
         return coordinator.member_id, coordinator.generation
 
-    async def bounds(self, sources: Iterable[SourcePartition]) -> dict[SourcePartition, Bounds]:
+    async def bounds(self, sources: Iterable[SourcePartition]) -> dict[SourcePartition, LogBounds]:
         """Ask the broker where logs begin and end now.
 
         Raises:

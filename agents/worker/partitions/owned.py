@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from agents.kafka.bounds import Bounds
+from agents.kafka.bounds import LogBounds
 from agents.status.worker import PartitionStatus
 from streams.decoding.batch import SourcePartition
 
@@ -152,7 +152,7 @@ class OwnedPartitions:
         """Those of ``assigned`` that have no keeper yet."""
         return sorted(SourcePartition(*source) for source in assigned if source not in self._owned)
 
-    def add(self, keeper: PartitionTask, bounds: Bounds, *, create_time: bool | None = None) -> None:
+    def add(self, keeper: PartitionTask, bounds: LogBounds, *, create_time: bool | None = None) -> None:
         """Own the partition that ``keeper`` keeps; ``bounds`` are those of its log now."""
         source = keeper.source
         owned = OwnedPartition(source, keeper, bounds.beginning, bounds.end, bounds.end, create_time=create_time)
@@ -197,7 +197,7 @@ class OwnedPartitions:
         """The offset after the last record folded, by source."""
         return {source: owned.folded_to for source, owned in self._owned.items()}
 
-    def observe(self, logs: Mapping[SourcePartition, Bounds], before: Mapping[SourcePartition, int]) -> None:
+    def observe(self, logs: Mapping[SourcePartition, LogBounds], before: Mapping[SourcePartition, int]) -> None:
         """Note where logs begin and end.
 
         Args:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from agents.exits import Exit, Fault
-from agents.kafka.bounds import Bounds
+from agents.kafka.bounds import LogBounds
 from agents.kafka.log_reader import read_committed, record_at
 from agents.kafka.state_topic import state_prefix
 from agents.worker.partitions.owned import ANOTHER_GROUP
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 _CREATE_TIME: Final = 0
 
 #: Asks where logs begin and end.
-AskBounds = Callable[[Sequence[SourcePartition]], Awaitable[dict[SourcePartition, Bounds]]]
+AskBounds = Callable[[Sequence[SourcePartition]], Awaitable[dict[SourcePartition, LogBounds]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Recovered:
 
     ownership: PartitionProcessor
     writer: Writer
-    bounds: Bounds
+    bounds: LogBounds
     create_time: bool | None
     rows: int
 
@@ -119,7 +119,9 @@ class Recovery:
                     rows[name] = value
         return rows
 
-    async def _take_over(self, source: SourcePartition, rows: dict[bytes, bytes], bounds: Bounds) -> PartitionProcessor:
+    async def _take_over(
+        self, source: SourcePartition, rows: dict[bytes, bytes], bounds: LogBounds
+    ) -> PartitionProcessor:
         start = Start(*source, self.standards(), self.control.book, self.policy)
         while True:
             try:
@@ -127,7 +129,7 @@ class Recovery:
             except StandardsNeeded as needed:
                 await self.control.look_up(needed.hash)
 
-    async def _check(self, source: SourcePartition, ownership: PartitionProcessor, bounds: Bounds) -> bool | None:
+    async def _check(self, source: SourcePartition, ownership: PartitionProcessor, bounds: LogBounds) -> bool | None:
         """Make sure that the log is the one that was folded; whether producers write its timestamps."""
         saved, record = ownership.engine.saved, None
         if saved is not None and bounds.beginning <= saved.offset < bounds.end:

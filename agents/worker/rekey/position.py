@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import TopicPartition
 
-from agents.kafka.bounds import Bounds
+from agents.kafka.bounds import LogBounds
 from agents.kafka.log_reader import record_at
 from streams.decoding.batch import Batch, record_digest
 from streams.decoding.rekeying import Baseline, Mark, place_of, rekey
@@ -96,7 +96,9 @@ class Finder:
             return Position(bounds.beginning, mark.baseline, tuple(tail.last), reached, committed.offset)
         return Position(max(mark.baseline.offset, bounds.beginning), mark.baseline, tuple(tail.last), reached)
 
-    async def _from_tail(self, source: SourcePartition, bounds: Bounds, tail: Tail, mapper: Mapper | None) -> Position:
+    async def _from_tail(
+        self, source: SourcePartition, bounds: LogBounds, tail: Tail, mapper: Mapper | None
+    ) -> Position:
         newest, zeros = tail.newest, (0,) * len(tail.last)
         if newest is None:
             return Position(bounds.beginning, Baseline(bounds.beginning, zeros), tuple(tail.last))
@@ -106,14 +108,14 @@ class Finder:
         missing_from = newest.offset + 1 if bounds.beginning > newest.offset + 1 else None
         return Position(offset, Baseline(offset, zeros), tuple(tail.last), None, missing_from)
 
-    async def _bounds(self, source: SourcePartition) -> Bounds:
+    async def _bounds(self, source: SourcePartition) -> LogBounds:
         tp = TopicPartition(*source)
         beginnings: dict[Any, int] = await self.consumer.beginning_offsets([tp])
         ends: dict[Any, int] = await self.consumer.end_offsets([tp])
-        return Bounds(beginnings[tp], ends[tp])
+        return LogBounds(beginnings[tp], ends[tp])
 
     async def _check(
-        self, source: SourcePartition, offset: int, bounds: Bounds, is_last: Callable[[ConsumerRecord], bool]
+        self, source: SourcePartition, offset: int, bounds: LogBounds, is_last: Callable[[ConsumerRecord], bool]
     ) -> None:
         """Make sure that the log up to ``offset`` is the one that was rekeyed."""
         if offset > bounds.end:

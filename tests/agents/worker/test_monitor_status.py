@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 
 from agents.exits import Exit, Fault
 from agents.files.standards_file import NO_FILE, StandardsFile
-from agents.kafka.bounds import Bounds
+from agents.kafka.bounds import LogBounds
 from agents.settings.settings import Settings
 from agents.status.worker import State
 from agents.web.exposition import render
@@ -44,7 +44,7 @@ def idle(*, ephemeral: bool = False, file: StandardsFile = NO_FILE) -> MonitorAp
 def own(monitor: MonitorApp, number: int = 0) -> OwnedPartition:
     """A partition that ``monitor`` owns and has read to its end."""
     keeper = fake_keeper("events", number)
-    monitor.partitions.add(keeper, Bounds(0, 0), create_time=False)
+    monitor.partitions.add(keeper, LogBounds(0, 0), create_time=False)
     as_fake(monitor.partitions.owned()[-1]).standards = monitor.standards
     return monitor.partitions.owned()[-1]
 

@@ -9,7 +9,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 
 from agents.files.standards_file import StandardsFile
-from agents.kafka.bounds import Bounds
+from agents.kafka.bounds import LogBounds
 from agents.worker.partitions.control_records import Upkeep, is_idle, wants
 from agents.worker.partitions.owned import OwnedPartition
 from streams.decoding.batch import SourcePartition
@@ -57,7 +57,7 @@ class Scene:
 
 def partition(*, number: int = 0, create_time: bool | None = False) -> OwnedPartition:
     partitions = partitions_of()
-    partitions.add(fake_keeper("t", number), Bounds(0, 0), create_time=create_time)
+    partitions.add(fake_keeper("t", number), LogBounds(0, 0), create_time=create_time)
     (owned,) = partitions.owned()
     return owned
 

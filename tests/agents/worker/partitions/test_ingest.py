@@ -7,7 +7,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from agents.exits import Exit, Fault
-from agents.kafka.bounds import Bounds
+from agents.kafka.bounds import LogBounds
 from agents.worker.partitions.ingest import FoldError, Ingest
 from streams.decoding.batch import SourcePartition
 from tests.fakes.engine import FakeKeeper, as_fake, fake_keeper, fetched, folded, partitions_of
@@ -28,7 +28,7 @@ class Scene:
     def __init__(self) -> None:
         self.let_go: list[PartitionTask] = []
         self.partitions = partitions_of(self.let_go, p0=(0, 10))
-        self.bounds: Bounds | Exception = Bounds(0, 10)
+        self.bounds: LogBounds | Exception = LogBounds(0, 10)
         self.seeks: list[tuple[SourcePartition, int]] = []
         self.failures: list[Exception] = []
         self.failed = asyncio.Event()
@@ -45,7 +45,7 @@ class Scene:
     async def seek(self, source: SourcePartition, offset: int) -> None:
         self.seeks.append((source, offset))
 
-    async def ask_bounds(self, sources: Sequence[SourcePartition]) -> dict[SourcePartition, Bounds]:
+    async def ask_bounds(self, sources: Sequence[SourcePartition]) -> dict[SourcePartition, LogBounds]:
         assert list(sources) == [T0]
         if isinstance(self.bounds, Exception):
             raise self.bounds
@@ -105,7 +105,7 @@ def test_what_the_log_has_lost_is_told_to_an_audit_and_passed(
     beginning: int, reads_from: int, skipped: list[int], offsets: list[int]
 ) -> None:
     scene = Scene()
-    scene.bounds = Bounds(beginning, 10)
+    scene.bounds = LogBounds(beginning, 10)
     scene.take(fetched(range(3)), fetched(range(5, 7), reads_from=reads_from))
     assert folded(scene.engine) == offsets
     assert cast("FakeKeeper", scene.owned.keeper).skipped == skipped
@@ -116,10 +116,10 @@ def test_what_the_log_has_lost_is_told_to_an_audit_and_passed(
 def test_a_partition_that_was_taken_over_anew_while_kafka_was_asked_is_left_alone() -> None:
     scene = Scene()
 
-    async def ask_bounds(sources: Sequence[SourcePartition]) -> dict[SourcePartition, Bounds]:
+    async def ask_bounds(sources: Sequence[SourcePartition]) -> dict[SourcePartition, LogBounds]:
         scene.partitions.keep_only(())
-        scene.partitions.add(fake_keeper(), Bounds(0, 10))
-        return dict.fromkeys(sources, Bounds(0, 10))
+        scene.partitions.add(fake_keeper(), LogBounds(0, 10))
+        return dict.fromkeys(sources, LogBounds(0, 10))
 
     scene.ingest = Ingest(scene.partitions, seek=scene.seek, ask_bounds=ask_bounds, fail=scene.fail)
     scene.take(fetched(range(5, 7)))
@@ -134,7 +134,7 @@ def test_while_nobody_can_tell_what_the_log_has_lost_it_is_sought(error: Excepti
     scene.take(fetched(range(3)), fetched(range(5, 7)), fetched(range(5, 7)))
     assert folded(scene.engine) == [0, 1, 2]
     assert scene.seeks == [(T0, 3), (T0, 3)]
-    scene.bounds = Bounds(5, 10)
+    scene.bounds = LogBounds(5, 10)
     scene.take(fetched(range(5, 7)))
     assert folded(scene.engine) == [0, 1, 2, 5, 6]
 

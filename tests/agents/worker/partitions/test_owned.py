@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agents.kafka.batches import Fetched
-from agents.kafka.bounds import Bounds
+from agents.kafka.bounds import LogBounds
 from agents.worker.partitions.owned import LogTruncated, OwnedPartition, OwnedPartitions
 from streams.decoding.batch import SourcePartition
 from streams.engine.standards_log import ProposedStandards
@@ -36,7 +36,7 @@ def deliver(partitions: OwnedPartitions, partition: OwnedPartition, batch: Fetch
 
 
 def observe(partitions: OwnedPartitions, beginning: int, end: int) -> None:
-    partitions.observe({T0: Bounds(beginning, end)}, partitions.read())
+    partitions.observe({T0: LogBounds(beginning, end)}, partitions.read())
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_partition_that_comes_back_starts_anew() -> None:
     partitions, partition = one()
     deliver(partitions, partition, fetched(range(3)))
     partitions.keep_only(())
-    partitions.add(fake_keeper(), Bounds(0, 5))
+    partitions.add(fake_keeper(), LogBounds(0, 5))
     assert partitions.expected() == {T0: 0}
 
 
@@ -132,7 +132,7 @@ def test_a_keeper_that_ends_takes_its_own_partition_with_it_and_no_successors() 
     ended = partitions.owned()[0].keeper
     assert partitions.drop(ended)
     assert [one.source for one in partitions.owned()] == [T1]
-    partitions.add(fake_keeper(), Bounds(0, 5))
+    partitions.add(fake_keeper(), LogBounds(0, 5))
     assert not partitions.drop(ended)
     assert let_go == [ended]
     assert len(partitions) == 2
@@ -208,7 +208,7 @@ def test_an_answer_of_the_broker_that_records_have_overtaken_is_no_other_log() -
     partitions, partition = one()
     before = partitions.read()
     deliver(partitions, partition, fetched(range(5)))
-    partitions.observe({T0: Bounds(0, 3)}, before)
+    partitions.observe({T0: LogBounds(0, 3)}, before)
     assert partition.log_end == 10
 
 
@@ -255,6 +255,6 @@ def test_a_log_is_read_on_from_where_saved_state_ends() -> None:
     partitions = partitions_of()
     keeper = fake_keeper()
     keeper.engine.start_from(40)
-    partitions.add(keeper, Bounds(10, 50), create_time=False)
+    partitions.add(keeper, LogBounds(10, 50), create_time=False)
     (partition,) = partitions.owned()
     assert (partition.expected, partition.lag, partition.create_time) == (40, 10, False)

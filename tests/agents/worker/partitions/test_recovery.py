@@ -11,7 +11,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from agents.exits import Exit, Fault
-from agents.kafka.bounds import Bounds
+from agents.kafka.bounds import LogBounds
 from agents.kafka.state_topic import state_prefix
 from agents.settings.settings import Settings
 from agents.worker.partitions import recovery as module
@@ -76,7 +76,7 @@ class Scene:
         self.state: list[tuple[bytes, bytes | None]] = [(PREFIX + n, v) for n, v in (rows or {}).items()]
         self.log = list(LOG)
         self.stamps: list[int | None] = list(STAMPS)
-        self.bounds = Bounds(FIRST, FIRST + len(LOG))
+        self.bounds = LogBounds(FIRST, FIRST + len(LOG))
         self.timestamp_type = 1
         self.writer = FakeWriter()
         self.control = FakeControl(hidden=[STANDARDS, NAMED])
@@ -96,7 +96,7 @@ class Scene:
         self.journal.append("fence")
         return self.writer
 
-    async def ask_bounds(self, sources: Sequence[SourcePartition]) -> dict[SourcePartition, Bounds]:
+    async def ask_bounds(self, sources: Sequence[SourcePartition]) -> dict[SourcePartition, LogBounds]:
         assert list(sources) == [SOURCE]
         self.journal.append("bounds")
         return {SOURCE: self.bounds}
@@ -225,7 +225,7 @@ def test_a_log_whose_last_saved_record_differs_is_another_log(spoil: Any) -> Non
 @pytest.mark.parametrize("end", [SAVED - 1, 0])
 def test_a_log_that_ends_before_what_is_saved_is_another_log(end: int) -> None:
     scene = Scene(saved_rows())
-    scene.bounds = Bounds(min(end, FIRST), end)
+    scene.bounds = LogBounds(min(end, FIRST), end)
     assert f"were folded, and the log ends at {end}" in scene.refused()
 
 
@@ -236,7 +236,7 @@ def test_a_log_that_ends_before_what_is_saved_is_another_log(end: int) -> None:
 )
 def test_records_that_retention_took_away_are_a_gap_for_the_audit(beginning: int, asked: list[str]) -> None:
     scene = Scene(saved_rows())
-    scene.bounds = Bounds(beginning, FIRST + len(LOG))
+    scene.bounds = LogBounds(beginning, FIRST + len(LOG))
     found = scene.recover()
     assert scene.journal[3:] == asked
     assert found.ownership.expected == beginning
@@ -249,7 +249,7 @@ def test_a_gap_is_told_once_though_nothing_comes_behind_it() -> None:
     told = []
     for _ in range(3):
         scene = Scene(rows)
-        scene.bounds = Bounds(SAVED + 9, SAVED + 9)
+        scene.bounds = LogBounds(SAVED + 9, SAVED + 9)
         ownership = scene.recover().ownership
         assert ownership.expected == SAVED + 9
         if ownership.due:
@@ -288,7 +288,7 @@ def test_damaged_slices_are_left_out_and_told_of_where_the_log_does_not_reach_ba
     rows = saved_rows()
     names = damage(rows, b"s/")
     scene = Scene(rows)
-    scene.bounds = Bounds(FIRST + 1, FIRST + len(LOG))
+    scene.bounds = LogBounds(FIRST + 1, FIRST + len(LOG))
     found = scene.recover()
     assert sorted(found.ownership.damaged) == sorted(names)
     assert found.ownership.expected == RESUME
@@ -303,7 +303,7 @@ def test_a_damaged_catalogue_is_rebuilt_or_else_the_worker_ends() -> None:
     found = Scene(rows).recover()
     assert found.ownership.expected == FIRST
     scene = Scene(rows)
-    scene.bounds = Bounds(FIRST + 1, FIRST + len(LOG))
+    scene.bounds = LogBounds(FIRST + 1, FIRST + len(LOG))
     message = scene.refused()
     assert "the saved state of events/2 cannot be used: page 0 of the catalogue: its checksum does not hold" in message
     assert message.endswith(ANOTHER_GROUP)
