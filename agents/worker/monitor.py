@@ -25,7 +25,7 @@ from agents.worker.faust.app import Worker
 from agents.worker.partitions.assignment import Assignment, Reading
 from agents.worker.partitions.control_records import Upkeep
 from agents.worker.partitions.ingest import Ingest
-from agents.worker.partitions.liveness import Watch
+from agents.worker.partitions.liveness import Liveness
 from agents.worker.partitions.recovery import Recovery
 from agents.worker.transactions.writer import PlainWriter, TransactionalWriter
 from streams.engine.watermark import TimePolicy
@@ -83,7 +83,7 @@ class MonitorApp:
         self._observer: asyncio.Task[None]
         self._upkeeper: asyncio.Task[None]
         self._answering = True
-        self._watch = Watch(settings.stall_timeout, settings.session_timeout, time.monotonic())
+        self._watch = Liveness(settings.stall_timeout, settings.session_timeout, time.monotonic())
         self._append = Appender(settings)
         self._rekeyer = _new_rekeyer(settings, file.standards) if settings.rekey else None
         self.control = Control(settings, None if ephemeral else self._append)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from agents.kafka.bounds import LogBounds
 from agents.settings.settings import Settings
 from agents.worker.partitions.assignment import Assignment, Reading
-from agents.worker.partitions.liveness import Watch
+from agents.worker.partitions.liveness import Liveness
 from agents.worker.partitions.recovery import Recovered
 from streams.decoding.batch import Batch, SourcePartition
 from streams.engine.start import Start
@@ -34,7 +34,7 @@ class Scene:
 
     def __init__(self) -> None:
         self.control = FakeControl([Standards()])
-        self.watch = Watch(60.0, SESSION, now())
+        self.watch = Liveness(60.0, SESSION, now())
         self.member = ("me", 1)
         self.begun: list[tuple[SourcePartition, int]] = []
         self.left_alone: list[SourcePartition] = []

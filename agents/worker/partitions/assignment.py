@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 
 from agents.exits import Exit, Fault
 from agents.status.worker import PartitionStatus
-from agents.worker.partitions.liveness import Moving, Watch
+from agents.worker.partitions.liveness import Liveness, Moving
 from agents.worker.partitions.owned import OwnedPartitions
 from agents.worker.partitions.recoveries import Recoveries
 from agents.worker.partitions.task import PartitionTask, Tally
@@ -62,7 +62,7 @@ class Assignment:
         *,
         control: Control,
         recovery: Recovery,
-        watch: Watch,
+        watch: Liveness,
         reading: Reading,
         fail: Callable[[Exception], None],
     ) -> None:

@@ -33,7 +33,7 @@ class Stuck(Exception):  # noqa: N818 - says how the worker is
 
 
 @dataclass(slots=True)
-class Watch:
+class Liveness:
     """Times are seconds of a clock that never goes back; the caller reads it."""
 
     stall_timeout: float

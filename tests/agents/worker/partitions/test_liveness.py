@@ -2,15 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from agents.worker.partitions.liveness import Moving, Stuck, Watch
+from agents.worker.partitions.liveness import Liveness, Moving, Stuck
 from streams.decoding.batch import SourcePartition
 
 STALL, SESSION = 60.0, 10.0
 T0 = SourcePartition("t", 0)
 
 
-def watch() -> Watch:
-    return Watch(STALL, SESSION, 0.0)
+def watch() -> Liveness:
+    return Liveness(STALL, SESSION, 0.0)
 
 
 def at(position: int, *, waiting: bool = True, why: str | None = None) -> Moving:
