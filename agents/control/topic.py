@@ -64,7 +64,7 @@ def _encode(record: StandardsRecord | SourceRecord) -> bytes:
     return orjson.dumps(msgspec.to_builtins(record), option=orjson.OPT_SORT_KEYS)
 
 
-class Control:
+class ControlTopic:
     """What the control topic holds, as far as it was read.
 
     Args:

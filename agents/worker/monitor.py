@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiokafka.errors import KafkaError
 
-from agents.control.topic import Control
+from agents.control.topic import ControlTopic
 from agents.kafka.appender import Appender
 from agents.status.worker import RecoveryStatus, State, TransactionStatus, WorkerStatus
 from agents.web.routes import address, mount
@@ -86,7 +86,7 @@ class MonitorApp:
         self._watch = Liveness(settings.stall_timeout, settings.session_timeout, time.monotonic())
         self._append = Appender(settings)
         self._rekeyer = _new_rekeyer(settings, file.standards) if settings.rekey else None
-        self.control = Control(settings, None if ephemeral else self._append)
+        self.control = ControlTopic(settings, None if ephemeral else self._append)
         self.custody = Assignment(
             settings,
             control=self.control,

@@ -19,7 +19,7 @@ from streams.standards.model import Standards
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from agents.control.topic import Control
+    from agents.control.topic import ControlTopic
     from agents.files.standards_file import StandardsFile
     from agents.worker.partitions.task import PartitionTask
     from agents.worker.transactions.outputs import Output
@@ -163,8 +163,8 @@ class FakeControl:
         self.unpublishable: Exception | None = None
 
     @property
-    def control(self) -> Control:
-        return cast("Control", self)
+    def control(self) -> ControlTopic:
+        return cast("ControlTopic", self)
 
     def book(self, digest: str) -> Standards | None:
         if digest not in self.standards:

@@ -21,7 +21,7 @@ from agents.worker.transactions.writer import Fenced, Refused
 from streams.decoding.batch import SourcePartition
 
 if TYPE_CHECKING:
-    from agents.control.topic import Control
+    from agents.control.topic import ControlTopic
     from agents.settings.settings import Settings
     from agents.worker.partitions.recovery import Recovered, Recovery
 
@@ -60,7 +60,7 @@ class Assignment:
         self,
         settings: Settings,
         *,
-        control: Control,
+        control: ControlTopic,
         recovery: Recovery,
         watch: Liveness,
         reading: Reading,

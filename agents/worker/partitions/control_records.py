@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from streams.events import control_records
 
 if TYPE_CHECKING:
-    from agents.control.topic import Control
+    from agents.control.topic import ControlTopic
     from agents.files.standards_file import StandardsFile
     from agents.kafka.appender import Appender
     from agents.worker.partitions.owned import OwnedPartition
@@ -36,7 +36,7 @@ class Upkeep:
     """
 
     append: Appender
-    control: Control
+    control: ControlTopic
     file: Callable[[], StandardsFile]
     tick_seconds: float
     ticks: int = 0

@@ -23,7 +23,7 @@ from streams.state.processor import LogDiffers, PartitionProcessor, take_over
 from streams.state.rows import StateUnusable
 
 if TYPE_CHECKING:
-    from agents.control.topic import Control
+    from agents.control.topic import ControlTopic
     from agents.settings.settings import Settings
     from agents.worker.transactions.writer import Writer
     from streams.engine.watermark import TimePolicy
@@ -66,7 +66,7 @@ class Recovery:
     """
 
     settings: Settings
-    control: Control
+    control: ControlTopic
     standards: Callable[[], Standards]
     policy: TimePolicy
     open_writer: Callable[[SourcePartition], Awaitable[Writer]]

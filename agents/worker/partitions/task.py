@@ -20,7 +20,7 @@ from streams.state.processor import RebuildLost
 from streams.texts.states import States
 
 if TYPE_CHECKING:
-    from agents.control.topic import Control
+    from agents.control.topic import ControlTopic
     from agents.settings.settings import Settings
     from agents.worker.transactions.writer import Writer
     from streams.decoding.batch import Batch, SourcePartition
@@ -71,7 +71,7 @@ class PartitionTask:
         ownership: PartitionProcessor,
         writer: Writer,
         *,
-        control: Control,
+        control: ControlTopic,
         tally: Tally,
         on_end: Callable[[PartitionTask, Exception], None],
     ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from agents.control import topic as module
-from agents.control.topic import Control
+from agents.control.topic import ControlTopic
 from agents.exits import Exit, Fault
 from agents.files.standards_file import NO_FILE, StandardsFile
 from agents.settings.settings import Settings
@@ -52,8 +52,8 @@ class Topic:
         for key, value in self.records:
             yield [(key or None, value)]
 
-    def control(self) -> Control:
-        return Control(SETTINGS, cast("Any", self.append))
+    def control(self) -> ControlTopic:
+        return ControlTopic(SETTINGS, cast("Any", self.append))
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def source_record(topic: str, partitions: int, group: str = "g") -> tuple[bytes,
     return f"source/{group}/{topic}".encode(), content
 
 
-def looked_up(control: Control, digest: str) -> Standards | None:
+def looked_up(control: ControlTopic, digest: str) -> Standards | None:
     asyncio.run(control.look_up(digest))
     return control.book(digest)
 
@@ -244,7 +244,7 @@ def test_a_number_that_is_not_known_yet_is_not_kept(topic: Topic) -> None:
 
 
 def test_where_nothing_is_kept_nothing_is_read_nor_written(topic: Topic) -> None:
-    control = Control(SETTINGS, None)
+    control = ControlTopic(SETTINGS, None)
     asyncio.run(control.publish(FILE))
     asyncio.run(control.require_partitions("t", 4))
     asyncio.run(control.require_partitions("t", 8))
