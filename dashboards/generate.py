@@ -118,7 +118,7 @@ def _dashboards() -> list[Artefact]:
 
 
 def _schema() -> list[Artefact]:
-    from streams.standards.load import json_schema  # noqa: PLC0415 - the standards' model is slow to import
+    from streams.standards.form.forms import json_schema  # noqa: PLC0415 - the standards' model is slow to import
 
     name = "standards.schema.json"
     return [Artefact(Kind.SCHEMA, f"agents/schemas/{name}", name, _json(json_schema()))]

@@ -9,7 +9,8 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from agents.settings.settings import CONFIG_VARIABLE, SETTINGS, Kind, Setting, Settings
+from agents.settings.setting import Kind, Setting
+from agents.settings.settings import CONFIG_VARIABLE, SETTINGS, Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 

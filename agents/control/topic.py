@@ -17,7 +17,8 @@ from aiokafka.errors import KafkaError
 from agents.exits import Exit, Fault
 from agents.kafka.log_reader import read_committed
 from streams.engine.standards_log import StandardsNeeded
-from streams.standards.load import StandardsError, load
+from streams.standards.load import load
+from streams.standards.problems.problems import StandardsError
 
 if TYPE_CHECKING:
     from agents.files.standards_file import StandardsFile

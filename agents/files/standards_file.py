@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from agents.exits import Fault
-from streams.standards.load import DEFAULT, StandardsError, load
+from streams.standards.load import DEFAULT, load
 from streams.standards.model import Standards
 from streams.standards.problems.locate import MAX_BYTES
-from streams.standards.problems.problems import one_line
+from streams.standards.problems.problems import StandardsError, one_line
 
 #: Path that stands for standard input.
 STDIN: Final = Path("-")

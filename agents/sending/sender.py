@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from agents.sending.records import BadLine, Outgoing, Prepare
-from streams.events.event import BadEvent
+from streams.events.rejections import BadEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

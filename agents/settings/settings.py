@@ -20,17 +20,6 @@ from streams.slices import histogram
 
 # ruff: noqa: RUF009 - the calls are the rows of the table; what they give is immutable
 
-__all__ = [
-    "CONFIG_VARIABLE",
-    "PREFIX",
-    "SETTINGS",
-    "Kind",
-    "SaslMechanism",
-    "SecurityProtocol",
-    "Setting",
-    "Settings",
-]
-
 #: Not a setting: it names the file that holds settings.
 CONFIG_VARIABLE: Final = PREFIX + "CONFIG"
 

@@ -27,7 +27,7 @@ from agents.web.sample_encoder import Encoder
 from streams import conventions
 from streams.conventions.labels import Result
 from streams.conventions.metric import Metric, Type
-from streams.events.event import Reason
+from streams.events.rejections import Reason
 from streams.slices.histogram import DEFAULT_BOUNDS_US
 from streams.slices.sparse_table import SATURATED
 from streams.standards.model import ProbeAvailability

@@ -17,7 +17,7 @@ from agents.status.readiness import obstacles
 from agents.status.readings import Readings, standards_in_force
 from agents.status.readings import read as readings_of
 from streams.calendars.periods import STANDARD_WINDOWS
-from streams.events.event import Reason
+from streams.events.rejections import Reason
 from streams.mappings.mapping import found_by_none
 from streams.standards.model import Service, Standards
 from streams.texts.catalogues import phrase, say

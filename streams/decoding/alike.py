@@ -7,7 +7,8 @@ from typing import Final
 
 import msgspec
 
-from streams.events.event import BadEvent, Event, Kind, require_complete
+from streams.events.event import Event, Kind, require_complete
+from streams.events.rejections import BadEvent
 
 #: Fields that mean the same to every decoder of interactions, the narrowest included.
 _ALIKE: Final = frozenset({"time", "duration", "customer", "id"})

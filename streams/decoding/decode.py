@@ -19,7 +19,6 @@ from streams.events.control_records import is_own
 from streams.events.event import (
     KNOWN_FIELDS,
     MAX_BYTES,
-    BadEvent,
     Control,
     Decoded,
     Interaction,
@@ -34,7 +33,7 @@ from streams.events.event import (
     require_complete,
     source_of,
 )
-from streams.events.rejections import Reason, Unreadable, classify_all, culprit
+from streams.events.rejections import BadEvent, Reason, Unreadable, classify_all, culprit
 from streams.mappings.mapping import Mapper
 from streams.mappings.paths import Path
 from streams.slices.sparse_table import IntArray

@@ -27,21 +27,6 @@ from streams.events.rejections import (
     json_with_constants,
 )
 
-__all__ = [
-    "KNOWN_FIELDS",
-    "MAX_BYTES",
-    "BadEvent",
-    "Control",
-    "Decoded",
-    "Event",
-    "Kind",
-    "Reason",
-    "decode",
-    "decode_counting",
-    "may_lack",
-    "source_of",
-]
-
 #: Largest event, in bytes of UTF-8.
 MAX_BYTES: Final = 65_536
 #: Deepest nesting of what unknown fields hold. Fixed here, for a parser's own limit depends on who calls it.

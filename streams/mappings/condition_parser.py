@@ -28,11 +28,10 @@ from streams.mappings.conditions import (
     Membership,
     Negation,
     Operand,
-    Path,
     Scalar,
     Truth,
 )
-from streams.mappings.paths import WORDS
+from streams.mappings.paths import WORDS, Path
 
 #: Longest condition, and how deep its parentheses and negations nest.
 MAX_LENGTH: Final = 1_000

@@ -17,27 +17,6 @@ from streams.events.rejections import Unreadable
 from streams.mappings.numerals import plain_number
 from streams.mappings.paths import Document, Path, Reader, finder
 
-__all__ = [
-    "Combination",
-    "Comparison",
-    "Condition",
-    "Document",
-    "Incomparable",
-    "Literal",
-    "Membership",
-    "Negation",
-    "Operand",
-    "Path",
-    "Predicate",
-    "Reader",
-    "Scalar",
-    "Truth",
-    "paths_in",
-    "predicate",
-    "reader",
-    "show",
-]
-
 Scalar = str | int | float | bool | None
 Predicate = Callable[[Document], bool]
 

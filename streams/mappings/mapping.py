@@ -15,14 +15,12 @@ from typing import Final, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from streams.events.event import KNOWN_FIELDS, BadEvent, Event, Reason
-from streams.events.rejections import Unreadable
+from streams.events.event import KNOWN_FIELDS, Event
+from streams.events.rejections import BadEvent, Reason, Unreadable
 from streams.mappings import numerals
 from streams.mappings.conditions import (
     Condition,
-    Document,
     Incomparable,
-    Path,
     Predicate,
     Scalar,
     is_any_of,
@@ -32,6 +30,7 @@ from streams.mappings.conditions import (
     show,
 )
 from streams.mappings.conversions import as_found, as_text, quantity, summed
+from streams.mappings.paths import Document, Path
 
 #: Fields of the wire format that a mapping may fill, and those that it has to.
 FIELDS: Final = KNOWN_FIELDS

@@ -14,17 +14,8 @@ import msgspec
 
 from streams.decoding.batch import LATEST_MS
 from streams.events.control_records import is_own
-from streams.events.event import (
-    KNOWN_FIELDS,
-    BadEvent,
-    Event,
-    Interaction,
-    Kind,
-    control_of,
-    from_document,
-    parse_document,
-)
-from streams.events.rejections import Reason, Unreadable
+from streams.events.event import KNOWN_FIELDS, Event, Interaction, Kind, control_of, from_document, parse_document
+from streams.events.rejections import BadEvent, Reason, Unreadable
 from streams.mappings.mapping import MappingSpec, compile_mapping
 from streams.sampling.mapping_use import MappingUse
 from streams.sampling.sample import LeftOut, Refused, Sample, SampleEvent, UnknownField

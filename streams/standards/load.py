@@ -8,14 +8,12 @@ from typing import Final
 from pydantic import ValidationError
 
 from streams.standards.compile import compile_standards
-from streams.standards.form.forms import StandardsForm, json_schema
+from streams.standards.form.forms import StandardsForm
 from streams.standards.form.references import check
 from streams.standards.model import VERSION, Standards
 from streams.standards.problems.explain import explain
 from streams.standards.problems.locate import Document, read
 from streams.standards.problems.problems import MOST_PROBLEMS, Finding, Mark, Problem, StandardsError, show_path
-
-__all__ = ["DEFAULT", "Problem", "StandardsError", "json_schema", "load"]
 
 
 def load(text: str | bytes, *, file: str) -> Standards:

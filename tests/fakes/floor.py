@@ -14,7 +14,7 @@ from agents.status.rekeying import RekeyStatus
 from agents.status.worker import PartitionStatus, RecoveryStatus, State, TransactionStatus, WorkerStatus
 from streams.calendars.periods import Period, Window
 from streams.engine.progress import Progress
-from streams.events.event import Reason
+from streams.events.rejections import Reason
 from streams.slices.distribution import Distribution, buckets_of
 from streams.slices.ratio import Ratio
 from streams.slices.sparse_table import Table

@@ -21,14 +21,13 @@ from streams.events.event import (
     MAX_HOLDING,
     MAX_NUMBER,
     MAX_TEXT,
-    BadEvent,
     Event,
     Interaction,
     decode_counting,
 )
 from streams.events.identity import NO_ID
 from streams.events.key import RouteKey
-from streams.events.rejections import Reason
+from streams.events.rejections import BadEvent, Reason
 from tests.fuzz.hostile_events import batch
 
 _FIELDS: Final = tuple(field.name for field in msgspec.structs.fields(Event))

@@ -9,8 +9,8 @@ from typing import Final
 from streams.engine.engine import Engine
 from streams.engine.start import Start
 from streams.mappings.mapping import compile_mapping
-from streams.standards.load import StandardsError, load
-from streams.standards.problems.problems import MOST_PROBLEMS
+from streams.standards.load import load
+from streams.standards.problems.problems import MOST_PROBLEMS, StandardsError
 from tests.fuzz.choices import Choices, pick
 from tests.fuzz.mutation import worsened
 

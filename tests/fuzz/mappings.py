@@ -10,11 +10,11 @@ import msgspec
 
 from agents.cli.terminal.sample import lines
 from streams.decoding.decode import decode_values
-from streams.events.event import BadEvent, Reason, parse_document
-from streams.events.rejections import Unreadable
+from streams.events.event import parse_document
+from streams.events.rejections import BadEvent, Reason, Unreadable
 from streams.mappings import mapping
 from streams.mappings.condition_parser import MAX_LENGTH, Malformed, parse_condition, parse_path
-from streams.mappings.conditions import Condition, Incomparable, Path, Scalar, predicate, reader
+from streams.mappings.conditions import Condition, Incomparable, Scalar, predicate, reader
 from streams.mappings.mapping import (
     Choice,
     Constant,
@@ -27,6 +27,7 @@ from streams.mappings.mapping import (
     Unit,
     compile_mapping,
 )
+from streams.mappings.paths import Path
 from streams.sampling.sampler import Sampler
 from tests.fuzz.choices import Choices, pick
 from tests.fuzz.hostile_events import GOOD, VALUES, changed, event, written

@@ -19,11 +19,11 @@ from streams.decoding.decode import decode_values
 from streams.engine.engine import Engine
 from streams.engine.start import Start
 from streams.events import control_records
-from streams.mappings.conditions import Path
 from streams.mappings.mapping import MappingSpec, Taken, compile_mapping
-from streams.standards.load import StandardsError, load
+from streams.mappings.paths import Path
+from streams.standards.load import load
 from streams.standards.problems import locate
-from streams.standards.problems.problems import MOST_PROBLEMS
+from streams.standards.problems.problems import MOST_PROBLEMS, StandardsError
 from streams.state import framing
 from streams.state.framing import row_parts
 from streams.state.rows import StateUnusable

@@ -91,7 +91,7 @@ def _broker(
 
 def _meant_for_all(environ: Mapping[str, str]) -> Mapping[str, str]:
     """What the environment says about /metrics, which concerns the demonstration too; a broker there does not."""
-    from agents.settings.settings import PREFIX
+    from agents.settings.setting import PREFIX
 
     variable = PREFIX + _BOUNDS.upper()
     return {variable: environ[variable]} if variable in environ else {}

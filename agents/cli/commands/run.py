@@ -19,7 +19,8 @@ import click
 from agents.cli import garbage
 from agents.cli.options import connection_options, resolve
 from agents.exits import Exit
-from agents.settings.settings import SETTINGS, Kind, Setting
+from agents.settings.setting import Kind, Setting
+from agents.settings.settings import SETTINGS
 
 if TYPE_CHECKING:
     from agents.files.standards_file import StandardsFile

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 from streams.calendars import local_time
 from streams.calendars.periods import Window
-from streams.mappings import condition_parser, conditions, mapping
+from streams.mappings import condition_parser, conditions, mapping, paths
 from streams.standards.form import quantities
 from streams.standards.model import VERSION, PokaYoke, Stage
 from streams.standards.problems.problems import Unfit, closest, suggest
@@ -109,7 +109,7 @@ def _zone(value: object) -> str:
     return value
 
 
-def _path(value: object) -> conditions.Path:
+def _path(value: object) -> paths.Path:
     if not isinstance(value, str):
         raise Unfit(rule="a path is a text", remedy="write it as in request.route")
     try:
@@ -227,7 +227,7 @@ UnitName = Annotated[str, *_one_of(*mapping.Unit)]
 ListingName = Annotated[str, *_one_of(*mapping.Listing)]
 Version = Annotated[int, PlainValidator(_version), WithJsonSchema({"const": VERSION})]
 FailureClass = Annotated[str | None, PlainValidator(_poka_yoke), WithJsonSchema({"enum": [*PokaYoke, None]})]
-FieldPath = Annotated[conditions.Path, PlainValidator(_path), WithJsonSchema({"type": "string"})]
+FieldPath = Annotated[paths.Path, PlainValidator(_path), WithJsonSchema({"type": "string"})]
 ConditionText = Annotated[conditions.Condition, PlainValidator(_condition), WithJsonSchema({"type": "string"})]
 Scalar = Annotated[
     conditions.Scalar, PlainValidator(_scalar), WithJsonSchema({"type": ["string", "number", "boolean", "null"]})

@@ -22,7 +22,8 @@ from agents.sending import delivery
 from agents.sending.delivery import Delivery, Pace, ServicePartitioner
 from agents.sending.journal import Journal, state_folder
 from agents.sending.records import MAX_RECORD, Outgoing, as_it_is, checked, survey
-from streams.events.event import MAX_BYTES, BadEvent, Reason, decode
+from streams.events.event import MAX_BYTES, decode
+from streams.events.rejections import BadEvent, Reason
 
 EVENT = b'{"time":1763900000,"service":"hotline"}'
 

@@ -20,20 +20,11 @@ from streams.decoding.decode import decode_values
 from streams.decoding.inferred_schema import Shape, floats
 from streams.engine.engine import Engine
 from streams.engine.start import Start
-from streams.events.event import (
-    KNOWN_FIELDS,
-    MAX_BYTES,
-    MAX_DEPTH,
-    BadEvent,
-    Event,
-    Interaction,
-    Reason,
-    decode,
-    decode_counting,
-)
+from streams.events.event import KNOWN_FIELDS, MAX_BYTES, MAX_DEPTH, Event, Interaction, decode, decode_counting
 from streams.events.key import RouteKey
-from streams.mappings.conditions import Path
+from streams.events.rejections import BadEvent, Reason
 from streams.mappings.mapping import Constant, MappingSpec, Table, Taken, compile_mapping
+from streams.mappings.paths import Path
 from streams.standards.model import Standards
 from tests.fuzz.events import check
 

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from streams.decoding import inferred_schema
 from streams.decoding.inferred_schema import Shape, fields_of, floats
-from streams.events.event import REQUIRED, BadEvent, Interaction, decode, present
+from streams.events.event import REQUIRED, Interaction, decode, present
 from streams.events.key import RouteKey
+from streams.events.rejections import BadEvent
 
 _FIELDS: Final = ("time", "service", "kind", "step", "class", "customer", "id", "duration", "outcome", "failure_point")
 _VALUES: Final[dict[str, Sequence[Any]]] = {

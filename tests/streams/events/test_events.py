@@ -17,9 +17,10 @@ from streams.decoding.decode import decode_values
 from streams.decoding.inferred_schema import floats
 from streams.engine.engine import Engine
 from streams.engine.start import Start
-from streams.events.event import KNOWN_FIELDS, MAX_BYTES, BadEvent, Event, Kind, Reason, decode, decode_counting
-from streams.mappings.conditions import Path
+from streams.events.event import KNOWN_FIELDS, MAX_BYTES, Event, Kind, decode, decode_counting
+from streams.events.rejections import BadEvent, Reason
 from streams.mappings.mapping import Constant, MappingSpec, Table, Taken
+from streams.mappings.paths import Path
 from streams.standards.model import Standards
 from tests.oracles.logs import T0
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from streams.events.rejections import Reason, Unreadable
 from streams.mappings.condition_parser import MAX_LENGTH, Malformed, parse_condition, parse_path
-from streams.mappings.conditions import Comparison, Incomparable, Literal, Path, paths_in, predicate, reader
+from streams.mappings.conditions import Comparison, Incomparable, Literal, paths_in, predicate, reader
 from streams.mappings.numerals import plain_number
+from streams.mappings.paths import Path
 
 DOCUMENT: dict[str, Any] = {
     "status": 503,

@@ -14,10 +14,10 @@ from streams.decoding.batch import Batch
 from streams.engine.engine import Engine
 from streams.engine.start import Start
 from streams.events import control_records
-from streams.events.event import KNOWN_FIELDS, BadEvent, Reason, from_document
-from streams.events.rejections import Unreadable
+from streams.events.event import KNOWN_FIELDS, from_document
+from streams.events.rejections import BadEvent, Reason, Unreadable
 from streams.mappings.condition_parser import parse_condition, parse_path
-from streams.mappings.conditions import Path, Scalar
+from streams.mappings.conditions import Scalar
 from streams.mappings.mapping import (
     FIELDS,
     Choice,
@@ -33,6 +33,7 @@ from streams.mappings.mapping import (
     compile_mapping,
     wanted,
 )
+from streams.mappings.paths import Path
 from streams.standards.model import Standards
 
 

@@ -7,7 +7,8 @@ from itertools import islice, pairwise, takewhile
 
 import pytest
 
-from streams.events.event import BadEvent, Event, Kind, Reason, decode, decode_counting
+from streams.events.event import Event, Kind, decode, decode_counting
+from streams.events.rejections import BadEvent, Reason
 from streams.simulator.blunders import BLUNDERS
 from streams.simulator.chance import Chance
 from streams.simulator.floor import Emission, events

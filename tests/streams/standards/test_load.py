@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from streams.calendars.periods import Period, Window
 from streams.mappings.conditions import Comparison, Literal
-from streams.mappings.conditions import Path as Lookup
 from streams.mappings.mapping import Choice, Constant, Summed, Table, Taken, Unit
-from streams.standards.load import DEFAULT, StandardsError, load
+from streams.mappings.paths import Path as Lookup
+from streams.standards.load import DEFAULT, load
 from streams.standards.model import (
     Abandonment,
     FailureFree,
@@ -28,6 +28,7 @@ from streams.standards.model import (
     Standards,
     Verdict,
 )
+from streams.standards.problems.problems import StandardsError
 from streams.texts.phrase import Text
 
 FILES = Path(__file__).parent / "files"

@@ -10,7 +10,7 @@ import orjson
 import pytest
 import yaml
 
-from streams.standards.load import json_schema
+from streams.standards.form.forms import json_schema
 
 FILES = Path(__file__).parent / "files"
 FILLED = {"service": {"value": "a"}, "time": {"path": "t"}}
