@@ -16,7 +16,7 @@ from streams.decoding.decode import Decoding, Rejection, decode_values
 from streams.decoding.inferred_schema import Columns, FloatArray, floats, readable_of
 from streams.decoding.key_dictionary import Names
 from streams.events.control_records import STANDARDS
-from streams.events.event import Control, Event, Interaction, Kind
+from streams.events.event import ControlRecord, Event, Interaction, Kind
 from streams.events.identity import NO_ID, SPREAD, IdArray, Seed, hashes
 from streams.events.rejections import Reason, Unreadable
 from streams.mappings.mapping import Mapper
@@ -72,7 +72,7 @@ class Content:
 
     observations: Observations
     rejected: list[Rejection] = field(default_factory=list)
-    controls: list[tuple[int, Control]] = field(default_factory=list)  # with their positions
+    controls: list[tuple[int, ControlRecord]] = field(default_factory=list)  # with their positions
     unknown_fields: int = 0
     ignored: int = 0  # control records, and records that a mapping drops
     mapped: int = 0  # records that a mapping was asked about
@@ -81,11 +81,11 @@ class Content:
     unreadable: Counter[tuple[str, Reason]] = field(default_factory=Counter)  # those left out of their events
     examples: dict[tuple[str, Reason], tuple[int, str]] = field(default_factory=dict)  # first position, and a line
 
-    def proposals(self) -> list[tuple[int, Control]]:
+    def proposals(self) -> list[tuple[int, ControlRecord]]:
         """The control records that name standards, with their positions."""
         return [(position, one) for position, one in self.controls if one.type == STANDARDS]
 
-    def runs(self) -> Iterator[tuple[Observations, int, Control | None]]:
+    def runs(self) -> Iterator[tuple[Observations, int, ControlRecord | None]]:
         """The events before each control record, with that record and its position; at last those behind them all."""
         done = 0
         for position, control in self.controls:

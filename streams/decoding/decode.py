@@ -19,7 +19,7 @@ from streams.events.control_records import is_own
 from streams.events.event import (
     KNOWN_FIELDS,
     MAX_BYTES,
-    Control,
+    ControlRecord,
     Decoded,
     Interaction,
     Kind,
@@ -60,7 +60,7 @@ class Decoding:
     shaped: list[Any] = field(default_factory=list)
     shaped_positions: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
     rejected: list[Rejection] = field(default_factory=list)
-    controls: list[tuple[int, Control]] = field(default_factory=list)  # with their positions
+    controls: list[tuple[int, ControlRecord]] = field(default_factory=list)  # with their positions
     left_out: dict[int, Mapping[str, Unreadable]] = field(default_factory=dict)
     sources: dict[int, str] = field(default_factory=dict)
     unknown_fields: int = 0

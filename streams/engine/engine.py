@@ -26,7 +26,7 @@ from streams.engine.standards_log import BEGINNING_MS, Named, ProposedStandards,
 from streams.engine.start import Start
 from streams.engine.watermark import TimePolicy, Watermark
 from streams.events import control_records
-from streams.events.event import Control
+from streams.events.event import ControlRecord
 from streams.routing.series_catalogue import Catalogue, Member
 from streams.slices.slice import Slice, slice_ceiling, slice_start
 from streams.standards.model import Standards
@@ -235,7 +235,7 @@ class Engine:
 
     # -- control records ------------------------------------------------------------------------------------------
 
-    def _obey(self, record: Control, offset: int, stamp_ms: int) -> None:
+    def _obey(self, record: ControlRecord, offset: int, stamp_ms: int) -> None:
         if record.type == control_records.TICK:
             self.watermark.tick(stamp_ms)
         elif record.type == control_records.STANDARDS and record.hash != self.latest_standards.hash:
@@ -245,7 +245,7 @@ class Engine:
             else:
                 self._propose(record, offset, standards)
 
-    def _propose(self, record: Control, offset: int, standards: Standards) -> None:
+    def _propose(self, record: ControlRecord, offset: int, standards: Standards) -> None:
         """Let ``standards`` hold from the first slice on that the log has not spoken of yet."""
         frontier_ms = self.watermark.frontier_ms
         if frontier_ms is None:

@@ -115,7 +115,7 @@ class _StrictEvent(Event, gc=False, kw_only=True, forbid_unknown_fields=True):
     """An event without unknown fields, which need counting only where there are any."""
 
 
-class Control(msgspec.Struct, gc=False, kw_only=True, frozen=True):
+class ControlRecord(msgspec.Struct, gc=False, kw_only=True, frozen=True):
     """The monitor's own record in a source topic; it carries neither time nor service. See `control_records`.
 
     ``hash`` and ``proposed`` (milliseconds since 1970) belong to proposals of standards.
@@ -151,7 +151,7 @@ class Decoded(msgspec.Struct, frozen=True, gc=False):
 
     event: Event | None
     unknown_fields: int = 0
-    control: Control | None = None
+    control: ControlRecord | None = None
     unreadable: Mapping[str, Unreadable] = {}
     source: str = ""
 
@@ -300,7 +300,7 @@ def parse_document(raw: bytes | None) -> dict[str, object]:
 def control_of(document: Mapping[str, object]) -> Decoded:
     """Control record in a parsed JSON object. Raises `BadEvent`."""
     try:
-        return Decoded(None, control=msgspec.convert(document, Control))
+        return Decoded(None, control=msgspec.convert(document, ControlRecord))
     except msgspec.ValidationError as error:
         raise classify(str(error), document) from None
 
