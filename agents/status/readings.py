@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from streams.views.levels import ObjectiveLevel, Reading, merge
 
 if TYPE_CHECKING:
-    from agents.status.worker import Observed
+    from agents.status.worker import MonitorView
     from streams.standards.model import Standards
 
 
@@ -25,7 +25,7 @@ class Readings:
     objectives: tuple[ObjectiveLevel, ...]
 
 
-def read(observed: Observed) -> Readings:
+def read(observed: MonitorView) -> Readings:
     """Read every engine of ``observed`` over every window of the standards in force."""
     engines = observed.engines()
     since_beginning = [engine.cumulative() for engine in engines]
@@ -35,7 +35,7 @@ def read(observed: Observed) -> Readings:
     return Readings(merge(since_beginning), readings, _join(since_beginning, readings))
 
 
-def standards_in_force(observed: Observed) -> Standards:
+def standards_in_force(observed: MonitorView) -> Standards:
     """The standards that figures are judged by; before a partition is read, those of the worker's own file.
 
     A change takes effect in each partition at a slice end of its own. While they differ, those of the partition that

@@ -119,7 +119,7 @@ class WorkerStatus:
     rekeying: RekeyStatus | None = None
 
 
-class Observed(Protocol):
+class MonitorView(Protocol):
     """A worker as exposition and pages see it."""
 
     @property

@@ -36,7 +36,7 @@ from streams.views.objectives.standing import Standing
 if TYPE_CHECKING:
     from prometheus_client.core import Metric as MetricFamily
 
-    from agents.status.worker import Observed, PartitionStatus, WorkerStatus
+    from agents.status.worker import MonitorView, PartitionStatus, WorkerStatus
     from streams.engine.progress import Progress
     from streams.slices.distribution import Distribution
     from streams.slices.ratio import Ratio
@@ -52,7 +52,7 @@ _SETTLED: Final = {Reason.LATE: Result.LATE, Reason.FUTURE: Result.FUTURE}
 class Exposition:
     """The exposition of one worker, in whatever format is asked for."""
 
-    def __init__(self, observed: Observed, bounds_us: Sequence[int] = DEFAULT_BOUNDS_US) -> None:
+    def __init__(self, observed: MonitorView, bounds_us: Sequence[int] = DEFAULT_BOUNDS_US) -> None:
         """Expose ``observed``, and the figures of the process, of Python and of its garbage collector.
 
         ``bounds_us`` are those of the histogram, in microseconds: bounds of the fine grid, ascending.
@@ -75,7 +75,7 @@ class Exposition:
         return self._encoders[preferred].encode(self._registry.collect()), type_
 
 
-def render(observed: Observed, accept: str | None) -> tuple[bytes, str]:
+def render(observed: MonitorView, accept: str | None) -> tuple[bytes, str]:
     """The exposition of ``observed``, once. See `Exposition.render`."""
     return Exposition(observed).render(accept)
 
@@ -99,7 +99,7 @@ _OPENMETRICS: Final = f"{_OPENMETRICS_TYPE};version=1.0.0"
 class ServiceLevelCollector(Collector):
     """Reads the engines of one worker anew at every scrape; it keeps nothing itself."""
 
-    def __init__(self, observed: Observed, bounds_us: Sequence[int] = DEFAULT_BOUNDS_US) -> None:
+    def __init__(self, observed: MonitorView, bounds_us: Sequence[int] = DEFAULT_BOUNDS_US) -> None:
         """Collect from ``observed``; ``bounds_us`` are those of the histogram, as `Exposition` takes them."""
         self._observed = observed
         self._bounds = _Bounds(bounds_us)

@@ -27,7 +27,7 @@ from streams.texts.phrase import Language, negotiate
 from streams.texts.states import States
 
 if TYPE_CHECKING:
-    from agents.status.worker import Observed
+    from agents.status.worker import MonitorView
 
 #: Content type of `/`.
 HTML: Final = "text/html; charset=utf-8"
@@ -61,7 +61,7 @@ def html(language: Language) -> bytes:
     ).encode()
 
 
-def status_json(observed: Observed, language: Language, *, now: float | None = None) -> bytes:
+def status_json(observed: MonitorView, language: Language, *, now: float | None = None) -> bytes:
     """Everything that the page shows, as JSON; `schemas/status.v1.schema.json` describes it.
 
     ``now`` is in seconds since 1970; without it, the clock is read.
@@ -69,7 +69,7 @@ def status_json(observed: Observed, language: Language, *, now: float | None = N
     return orjson.dumps(status_document.document(observed, language, time.time() if now is None else now))
 
 
-def health(observed: Observed, language: Language = Language.EN) -> tuple[int, bytes]:
+def health(observed: MonitorView, language: Language = Language.EN) -> tuple[int, bytes]:
     """Whether the process works: 200, or 503 and why not once it has stalled or lost its partitions.
 
     A process that answers 503 wants to be started again.
@@ -79,7 +79,7 @@ def health(observed: Observed, language: Language = Language.EN) -> tuple[int, b
     return _answer(fine=not reasons, document={"healthy": not reasons, "state": status.state, "reasons": reasons})
 
 
-def ready(observed: Observed, language: Language = Language.EN) -> tuple[int, bytes]:
+def ready(observed: MonitorView, language: Language = Language.EN) -> tuple[int, bytes]:
     """Whether the figures are complete: 200 once every assigned partition is recovered and caught up, else 503."""
     status = observed.status()
     waiting_for = [obstacle.say(language) for obstacle in obstacles(status)]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from agents.settings.settings import Settings
-    from agents.status.worker import Observed
+    from agents.status.worker import MonitorView
     from agents.web.exposition import Exposition
     from streams.engine.engine import Engine
     from streams.texts.phrase import Language
@@ -31,7 +31,7 @@ MOST_SECONDS: Final = 1.0
 
 def mount(
     application: web.Application,
-    observed: Observed,
+    observed: MonitorView,
     clock: Callable[[], float] = time.monotonic,
     bounds_us: Sequence[int] = DEFAULT_BOUNDS_US,
 ) -> None:
@@ -79,7 +79,7 @@ class _Kept(NamedTuple):
 class Figures:
     """Answers with figures, each made anew when it is not fresh any more, or other engines are to be shown."""
 
-    def __init__(self, observed: Observed, clock: Callable[[], float], bounds_us: Sequence[int]) -> None:
+    def __init__(self, observed: MonitorView, clock: Callable[[], float], bounds_us: Sequence[int]) -> None:
         """Show ``observed``; ``clock`` gives seconds, ``bounds_us`` are those of the exposed histogram."""
         self._observed = observed
         self._clock = clock
@@ -144,14 +144,14 @@ def _page(request: web.Request) -> web.Response:
     return respond(page.html(language_of(request)), page.HTML)
 
 
-def _health(observed: Observed, request: web.Request) -> web.Response:
+def _health(observed: MonitorView, request: web.Request) -> web.Response:
     from agents.web import page  # noqa: PLC0415
 
     status, body = page.health(observed, language_of(request))
     return respond(body, page.JSON, status)
 
 
-def _ready(observed: Observed, request: web.Request) -> web.Response:
+def _ready(observed: MonitorView, request: web.Request) -> web.Response:
     from agents.web import page  # noqa: PLC0415
 
     status, body = page.ready(observed, language_of(request))

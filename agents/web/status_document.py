@@ -27,7 +27,7 @@ from streams.views import levels
 from streams.views.objectives.standing import Standing, Verdict
 
 if TYPE_CHECKING:
-    from agents.status.worker import Observed, PartitionStatus, WorkerStatus
+    from agents.status.worker import MonitorView, PartitionStatus, WorkerStatus
     from streams.engine.progress import Progress
     from streams.slices.distribution import Distribution
     from streams.slices.ratio import Ratio
@@ -43,7 +43,7 @@ Document = dict[str, Any]
 T = TypeVar("T")
 
 
-def document(observed: Observed, language: Language, now: float) -> Document:
+def document(observed: MonitorView, language: Language, now: float) -> Document:
     """The status document of ``observed`` at ``now`` (seconds since 1970), with its texts in ``language``."""
     readings = readings_of(observed)
     standards = standards_in_force(observed)
@@ -108,7 +108,7 @@ def _events(progress: Iterable[Progress], language: Language) -> Document:
     }
 
 
-def _never_found(observed: Observed, status: WorkerStatus) -> list[Document]:
+def _never_found(observed: MonitorView, status: WorkerStatus) -> list[Document]:
     """Paths of mappings that no record has had: of the topics that are read, and of those that are rekeyed."""
     engines = [(one.progress.source, one.never_found) for one in observed.engines() if one.progress.mapped]
     rekeyed = status.rekeying.never_found if status.rekeying else {}

@@ -69,7 +69,7 @@ def _new_rekeyer(settings: Settings, standards: Standards) -> Rekeyer:
 
 
 class MonitorApp:
-    """One worker; it implements `agents.status.worker.Observed`."""
+    """One worker; it implements `agents.status.worker.MonitorView`."""
 
     def __init__(self, settings: Settings, file: StandardsFile, *, ephemeral: bool = False) -> None:
         self.settings = settings

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from agents.status.worker import Observed
+from agents.status.worker import MonitorView
 from agents.web import exposition, page
 from streams.texts.phrase import Language
 from tests.fakes.floor import NOW_MS
@@ -28,7 +28,7 @@ class Served:
 
 @asynccontextmanager
 async def serve(
-    observed: Observed, *, clock: Callable[[], float] = lambda: NOW_MS / 1000, port: int = 0
+    observed: MonitorView, *, clock: Callable[[], float] = lambda: NOW_MS / 1000, port: int = 0
 ) -> AsyncIterator[Served]:
     """Serve ``observed`` under a stopped ``clock`` until the end of the ``async with``."""
     runner = web.AppRunner(_application(observed, clock), access_log=None, shutdown_timeout=0.1)
@@ -42,7 +42,7 @@ async def serve(
         await runner.cleanup()
 
 
-def _application(observed: Observed, clock: Callable[[], float]) -> web.Application:
+def _application(observed: MonitorView, clock: Callable[[], float]) -> web.Application:
     def language(request: web.Request) -> Language:
         return page.choose_language(request.query.get("lang"), request.headers.get("Accept-Language"))
 

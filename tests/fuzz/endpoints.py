@@ -25,7 +25,7 @@ from tests.fuzz.hostile_events import batch
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from agents.status.worker import Observed, WorkerStatus
+    from agents.status.worker import MonitorView, WorkerStatus
     from streams.standards.model import Standards
 
 _PATHS: Final = ("/", "/api/status", "/metrics", "/health", "/ready")
@@ -158,11 +158,11 @@ class Shown:
         self._engine = engine
 
     def engines(self) -> Sequence[Engine]:
-        """See `Observed`."""
+        """See `MonitorView`."""
         return [self._engine]
 
     def status(self) -> WorkerStatus:
-        """See `Observed`."""
+        """See `MonitorView`."""
         return floor.worker()
 
 
@@ -182,7 +182,7 @@ class Answer(NamedTuple):
     body: bytes
 
 
-_FLOORS: Final[tuple[Callable[[], Observed], ...]] = (floor.floor, floor.empty, floor.recovering, floor.evicted)
+_FLOORS: Final[tuple[Callable[[], MonitorView], ...]] = (floor.floor, floor.empty, floor.recovering, floor.evicted)
 
 
 def generate(choices: Choices) -> Case:
@@ -218,7 +218,7 @@ def check(case: Case) -> int:
     return len(case.requests)
 
 
-def _observed(case: Case) -> Observed:
+def _observed(case: Case) -> MonitorView:
     if case.values is None:
         return _FLOORS[case.floor]()
     engine = Engine(Start("events", 0, STANDARDS["utc"], book=STANDARDS.get, caps=CAPS))
@@ -227,7 +227,7 @@ def _observed(case: Case) -> Observed:
     return Shown(engine, STANDARDS["utc"])
 
 
-async def _ask(observed: Observed, requests: Sequence[bytes]) -> list[Answer | None]:
+async def _ask(observed: MonitorView, requests: Sequence[bytes]) -> list[Answer | None]:
     application = web.Application()
     mount(application, observed)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)

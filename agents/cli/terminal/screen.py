@@ -25,7 +25,7 @@ from streams.views.objectives.standing import Standing, Verdict
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from agents.status.worker import Observed
+    from agents.status.worker import MonitorView
     from streams.views.levels import ObjectiveLevel, StepLevel
 
 #: The last seconds, so that rush, outage and recovery are seen as they happen.
@@ -66,7 +66,7 @@ class Screen:
         if self._live:
             self._live.stop()
 
-    def show(self, observed: Observed, seconds: float) -> None:
+    def show(self, observed: MonitorView, seconds: float) -> None:
         """Bring the tables up to date; elsewhere than on a terminal write a line every ten seconds."""
         judged = self._judge(observed)
         if self._live:
@@ -78,7 +78,7 @@ class Screen:
             line = f"{self._figures(observed, seconds)} · {self._verdict(judged)}"
             self._console.print(line, soft_wrap=True, markup=False)
 
-    def summary(self, observed: Observed, seconds: float) -> None:
+    def summary(self, observed: MonitorView, seconds: float) -> None:
         """What was measured from the beginning of the log, in place of what was shown while it went on."""
         if self._live:
             self._live.stop()
@@ -88,7 +88,7 @@ class Screen:
         self._console.print(Group(*self._tables(everything.steps, judged)))
         self._console.print(f"{Tables.COLUMN_BREACHES.say(self._language)}: {len(self._breaches)}", style="dim")
 
-    def _figures(self, observed: Observed, seconds: float) -> str:
+    def _figures(self, observed: MonitorView, seconds: float) -> str:
         """How far the worker is."""
         progress = [engine.progress for engine in observed.engines()]
         names = ("records", "accepted", "duplicates", "ignored")
@@ -96,7 +96,7 @@ class Screen:
         rejected = count(sum(one.rejected.total() for one in progress))
         return f"{seconds:.0f} s · {Tables.READ_RECORDS.say(self._language, **sums, rejected=rejected)}"
 
-    def _judge(self, observed: Observed) -> list[ObjectiveLevel]:
+    def _judge(self, observed: MonitorView) -> list[ObjectiveLevel]:
         """Every objective over its own window, those in breach first; new breaches are counted."""
         windows = {o.window for s in observed.standards.services.values() for o in s.objectives.values()}
         readings = [levels.merge([e.read(window) for e in observed.engines()]) for window in windows]

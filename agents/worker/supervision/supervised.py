@@ -21,7 +21,7 @@ from streams.standards.model import Standards
 from streams.views.levels import Reading
 
 if TYPE_CHECKING:
-    from agents.status.worker import Observed, WorkerStatus
+    from agents.status.worker import MonitorView, WorkerStatus
     from streams.engine.engine import Engine
 
 #: Environment variable that names the socket of a worker that has a supervisor.
@@ -62,7 +62,7 @@ class Told:
     engines: Sequence[EngineView]
 
     @classmethod
-    def by(cls, observed: Observed) -> Told:
+    def by(cls, observed: MonitorView) -> Told:
         """What ``observed`` knows now."""
         return cls(observed.status(), observed.standards, [EngineView.of(engine) for engine in observed.engines()])
 
@@ -72,7 +72,7 @@ def socket_path() -> str | None:
     return os.environ.get(VARIABLE)
 
 
-async def serve(observed: Observed, path: str) -> asyncio.Server:
+async def serve(observed: MonitorView, path: str) -> asyncio.Server:
     """Tell whoever connects to ``path``, once a connection."""
 
     async def tell(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -71,7 +71,7 @@ class Child:
 
 
 class Together:
-    """All workers as one; it implements `agents.status.worker.Observed`.
+    """All workers as one; it implements `agents.status.worker.MonitorView`.
 
     Args:
         children: that are asked.

@@ -18,7 +18,7 @@ from streams.standards.model import Standards
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from agents.status.worker import Observed
+    from agents.status.worker import MonitorView
 
 RUNNING = WorkerStatus(State.RUNNING, 0.0, "127.0.0.1:9092", (), (), 0.0)
 
@@ -49,7 +49,7 @@ def ask(
 ) -> tuple[int, Mapping[str, str], bytes]:
     async def asking() -> tuple[int, Mapping[str, str], bytes]:
         application = web.Application()
-        observed: Observed = Seen(state)
+        observed: MonitorView = Seen(state)
         mount(application, observed)
         async with TestClient(TestServer(application)) as client:
             response = await client.request(method, path, headers=headers)
