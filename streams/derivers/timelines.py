@@ -35,7 +35,7 @@ class Probe(NamedTuple):
 _time: Final = attrgetter("time_ms")
 
 
-class Observed(NamedTuple):
+class ProbedTime(NamedTuple):
     """Milliseconds of one slice that one step of a service was observed as up, and as down."""
 
     service: str
@@ -140,7 +140,7 @@ class Timelines:
             timeline = self._holding.setdefault((one.service, one.step), _Timeline(passed_ms))
             timeline.hold(one.source, one.until_ms, up=one.up)
 
-    def pass_slice(self, start_ms: int, end_ms: int, probes: Iterable[Probe]) -> list[Observed]:
+    def pass_slice(self, start_ms: int, end_ms: int, probes: Iterable[Probe]) -> list[ProbedTime]:
         """Apply the slice's ``probes`` in the order of time and offset, and account for the slice [start, end).
 
         Slices come in the order of time, none left out while `next_start_ms` asks for it.
@@ -151,12 +151,12 @@ class Timelines:
             timeline.hear(probe)
         for timeline in self._holding.values():
             timeline.pass_to(end_ms)
-        observed = [Observed(*key, *timeline.observed()) for key, timeline in self._holding.items()]
+        observed = [ProbedTime(*key, *timeline.observed()) for key, timeline in self._holding.items()]
         self._holding = {key: timeline for key, timeline in self._holding.items() if timeline.sources}
         self._passed_ms = end_ms
         return observed
 
-    def look_ahead(self, probes: Iterable[Probe], borders: Sequence[int]) -> list[list[Observed]]:
+    def look_ahead(self, probes: Iterable[Probe], borders: Sequence[int]) -> list[list[ProbedTime]]:
         """What would be observed if no further probe came, and those that hold did so to the end of what they claim.
 
         ``probes`` are those of slices that have not been passed. Event time is cut at ``borders``, which ascend:

@@ -17,7 +17,7 @@ import numpy as np
 from streams.calendars.periods import DAY_MS
 from streams.decoding.columns import ABSENT
 from streams.decoding.key_dictionary import Names
-from streams.derivers.timelines import Observed
+from streams.derivers.timelines import ProbedTime
 from streams.events.event import Kind
 from streams.events.key import RouteKey
 from streams.routing.series_catalogue import LATEST_OFFSET, Catalogue
@@ -161,7 +161,7 @@ class Router:
             self._probe_cells[service, step] = self._admit_observed(service, step)
         return self._probe_cells[service, step]
 
-    def ratios_of_observed(self, observed: Iterable[Observed]) -> Table:
+    def ratios_of_observed(self, observed: Iterable[ProbedTime]) -> Table:
         """Rows (good, total) by ratio id, from milliseconds observed. Admits no route, unlike `probe_cells`."""
         rows = [
             (ratio, one.up_ms, one.up_ms + one.down_ms)
