@@ -33,7 +33,7 @@ _NEVER_ENTERED: Final = 1 << 62
 _MOST_KEPT: Final = 16
 
 
-class Observed(NamedTuple):
+class PendingObservations(NamedTuple):
     """Observations one after the other: the route of each, and its duration in microseconds (`ABSENT` for none)."""
 
     routes: IntArray
@@ -60,7 +60,7 @@ class OpenSlice:
         self.start_ms = start_ms
         self.first_offset = _NEVER_ENTERED  # of the first record that entered
         self.transitions: list[Probe] = []
-        self.pending: list[Observed] = []  # what is not counted yet
+        self.pending: list[PendingObservations] = []  # what is not counted yet
         self.waiting = 0  # how many observations that is
         self.cells: list[Table] = []  # weights by cell id, one column; see `streams.routing.router` for what cells mean
         self.summaries: list[Table] = []  # as in `Distributions`
@@ -78,10 +78,10 @@ class OpenSlice:
 
     def observe(self, routes: IntArray, durations_us: IntArray) -> None:
         """Take in observations, to be counted later."""
-        self.pending.append(Observed(routes, durations_us))
+        self.pending.append(PendingObservations(routes, durations_us))
         self.waiting += len(routes)
 
-    def taken(self) -> list[Observed]:
+    def taken(self) -> list[PendingObservations]:
         """What was pending, and is not any more."""
         pending, self.pending, self.waiting = self.pending, [], 0
         return pending
