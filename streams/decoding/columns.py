@@ -14,7 +14,7 @@ import numpy.typing as npt
 from streams.decoding.batch import LATEST_MS
 from streams.decoding.decode import Decoding, Rejection, decode_values
 from streams.decoding.inferred_schema import Columns, FloatArray, floats, readable_of
-from streams.decoding.key_dictionary import Names
+from streams.decoding.key_dictionary import KeyDictionary
 from streams.events.control_records import STANDARDS
 from streams.events.event import ControlRecord, Event, Interaction, Kind
 from streams.events.identity import NO_ID, SPREAD, IdArray, Seed, hashes
@@ -35,10 +35,10 @@ LATEST_SECONDS: Final = LATEST_MS / 1_000
 class Observations:
     """Events in log order, as columns of equal length.
 
-    ``positions`` gives each one's record in the batch, ``codes`` what it is told apart by (see `Names`), ``times_ms``
-    its time, ``durations_us`` its duration (or `ABSENT`). ``identities`` tells equal ids at equal times (or `NO_ID`);
-    None where no event has an id. ``valid``: whether the time is one that is believed.
-    ``whole`` holds the events of which more is needed, by position: probes, and those whose time is not valid.
+    ``positions`` gives each one's record in the batch, ``codes`` what it is told apart by (see `KeyDictionary`),
+    ``times_ms`` its time, ``durations_us`` its duration (or `ABSENT`). ``identities`` tells equal ids at equal times
+    (or `NO_ID`); None where no event has an id. ``valid``: whether the time is one that is believed. ``whole`` holds
+    the events of which more is needed, by position: probes, and those whose time is not valid.
     """
 
     positions: IntArray
@@ -101,7 +101,7 @@ _PIECE: Final = 1_024
 
 
 def read_batch(
-    values: Sequence[bytes | None], names: Names, mapper: Mapper | None = None, sought: Collection[Path] = ()
+    values: Sequence[bytes | None], names: KeyDictionary, mapper: Mapper | None = None, sought: Collection[Path] = ()
 ) -> Content:
     """Decode every record into columns; nothing that a record contains raises.
 
@@ -154,7 +154,7 @@ class _Events:
         self.probes: dict[int, Interaction] = {}
         self.ordered = True
 
-    def add(self, decoding: Decoding, names: Names) -> None:
+    def add(self, decoding: Decoding, names: KeyDictionary) -> None:
         """Take what is needed of a piece."""
         if decoding.shaped:
             assert names.shape is not None
@@ -176,7 +176,7 @@ class _Events:
         self.readable.update(columns.readable)
         self.positions.append(positions)
 
-    def observations(self, names: Names) -> Observations:
+    def observations(self, names: KeyDictionary) -> Observations:
         """All of it as columns, in log order."""
         times, valid = times_ms(np.concatenate([_NO_FLOATS, *self.times]))
         codes = np.concatenate([_NO_INTS, *self.codes])
@@ -191,7 +191,7 @@ class _Events:
         )
         return found if self.ordered else found.take(sorting(found.positions))
 
-    def _identities(self, times: IntArray, codes: IntArray, names: Names) -> IdArray | None:
+    def _identities(self, times: IntArray, codes: IntArray, names: KeyDictionary) -> IdArray | None:
         """What tells an event from all others by its id, its time and its scope; `NO_ID` for those without an id.
 
         None if no event has an id.
@@ -213,7 +213,7 @@ class _Events:
         return found
 
 
-def _columns(events: Sequence[Interaction], names: Names) -> Columns:
+def _columns(events: Sequence[Interaction], names: KeyDictionary) -> Columns:
     """What is needed of ``events``, of which none has the shape."""
     ids = list(map(_id, events))
     identified = ids.count(None) < len(ids)

@@ -64,7 +64,7 @@ class _Expected:
         self.shaped = self.unshaped = 0
 
 
-class Names:
+class KeyDictionary:
     """Codes of the combinations of kind, service, step, class, fail point and outcome that have occurred.
 
     Codes hold for one ``generation``, and only `begin` begins another. ``kind`` is what most events are expected to be

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streams.decoding.batch import Batch
 from streams.decoding.columns import Content, Observations, read_batch
-from streams.decoding.key_dictionary import Names
+from streams.decoding.key_dictionary import KeyDictionary
 from streams.engine.progress import Progress
 from streams.engine.standards_log import StandardsLog
 from streams.mappings.mapping import Mapper
@@ -16,7 +16,7 @@ class Decoder:
 
     def __init__(self, standards_log: StandardsLog, progress: Progress) -> None:
         """Decode by the newest standards of ``standards_log``; ``progress`` knows which paths were found."""
-        self.names = Names()
+        self.names = KeyDictionary()
         self._log = standards_log
         self._progress = progress
 

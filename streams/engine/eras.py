@@ -15,7 +15,7 @@ from typing import Self
 import numpy as np
 
 from streams.decoding.columns import Observations
-from streams.decoding.key_dictionary import Names
+from streams.decoding.key_dictionary import KeyDictionary
 from streams.derivers.timelines import DEFAULT_HOLD_MS, Probe, Timelines
 from streams.engine.open_slices import OpenSlice, OpenSlices
 from streams.events.event import Event, Interaction
@@ -39,7 +39,12 @@ class Era:
 
     @classmethod
     def begin(
-        cls, standards: Standards, start_ms: int, catalogue: Catalogue, names: Names, before: int = LATEST_OFFSET
+        cls,
+        standards: Standards,
+        start_ms: int,
+        catalogue: Catalogue,
+        names: KeyDictionary,
+        before: int = LATEST_OFFSET,
     ) -> Self:
         """An era without open slices, whose objectives the catalogue has as they were ``before`` that offset.
 
@@ -51,7 +56,7 @@ class Era:
 
     @classmethod
     def follow(
-        cls, earlier: Standards | None, standards: Standards, start_ms: int, catalogue: Catalogue, names: Names
+        cls, earlier: Standards | None, standards: Standards, start_ms: int, catalogue: Catalogue, names: KeyDictionary
     ) -> Self:
         """An era behind one of ``earlier`` standards (None: the first).
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from streams.calendars.periods import DAY_MS
 from streams.decoding.columns import ABSENT
-from streams.decoding.key_dictionary import Names
+from streams.decoding.key_dictionary import KeyDictionary
 from streams.derivers.timelines import ProbedTime
 from streams.events.event import Kind
 from streams.events.key import RouteKey
@@ -69,7 +69,9 @@ class Router:
     ``folded`` counts the observations whose labels the caps of the catalogue replaced, by what was replaced.
     """
 
-    def __init__(self, standards: Standards, catalogue: Catalogue, names: Names, before: int = LATEST_OFFSET) -> None:
+    def __init__(
+        self, standards: Standards, catalogue: Catalogue, names: KeyDictionary, before: int = LATEST_OFFSET
+    ) -> None:
         """Compile ``standards``, whose objectives the catalogue has as they were ``before`` that offset.
 
         Everything else gets its series when it occurs.

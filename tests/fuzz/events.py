@@ -14,7 +14,7 @@ import msgspec
 from streams.decoding.columns import read_batch, times_ms
 from streams.decoding.decode import Decoding, decode_values
 from streams.decoding.inferred_schema import floats
-from streams.decoding.key_dictionary import Names
+from streams.decoding.key_dictionary import KeyDictionary
 from streams.events.event import (
     MAX_BYTES,
     MAX_DURATION,
@@ -66,17 +66,17 @@ def check(values: Sequence[bytes | None]) -> int:
 
 def _is_the_same_as_columns(values: Sequence[bytes | None], decoding: Decoding) -> None:
     """The columns of a batch hold what was decoded of it, also where a shape is expected that some events have."""
-    _are_these(values, decoding, Names())
+    _are_these(values, decoding, KeyDictionary())
     kinds = sorted({event.kind for event in decoding.events})
     if kinds:  # one of them, since it takes long to make a shape
-        names = Names()
+        names = KeyDictionary()
         names.kind = kinds[len(values[-1] or b"") % len(kinds)]
         read_batch(values[::2], names)
         names.expect()
         _are_these(values, decoding, names)
 
 
-def _are_these(values: Sequence[bytes | None], decoding: Decoding, names: Names) -> None:
+def _are_these(values: Sequence[bytes | None], decoding: Decoding, names: KeyDictionary) -> None:
     content = read_batch(values, names)
     observations = content.observations
     assert observations.positions.tolist() == decoding.positions.tolist()

@@ -10,7 +10,7 @@ import pytest
 
 from streams.decoding.columns import read_batch
 from streams.decoding.decode import decode_values
-from streams.decoding.key_dictionary import Names
+from streams.decoding.key_dictionary import KeyDictionary
 
 #: Enough of them that a shape is worth making.
 MANY: Final = 5_000
@@ -24,7 +24,7 @@ OF_KIND: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-def read(names: Names, *, events: int = MANY, **share: int) -> None:
+def read(names: KeyDictionary, *, events: int = MANY, **share: int) -> None:
     """Read a batch with so many of a hundred of each kind, one after the other."""
     texts = [
         json.dumps({"time": 1, "service": "hotline"} | OF_KIND[kind]).encode()
@@ -37,7 +37,7 @@ def read(names: Names, *, events: int = MANY, **share: int) -> None:
 
 @pytest.mark.parametrize("kind", sorted(OF_KIND.keys() - {"probe"}))
 def test_a_log_of_one_kind_gets_the_shape_of_that_kind_with_its_third_batch(kind: str) -> None:
-    names = Names()
+    names = KeyDictionary()
     read(names, **{kind: 100})
     read(names, **{kind: 100})
     names.begin()
@@ -46,7 +46,7 @@ def test_a_log_of_one_kind_gets_the_shape_of_that_kind_with_its_third_batch(kind
 
 
 def test_probes_get_none() -> None:
-    names = Names()
+    names = KeyDictionary()
     for _ in range(3):
         read(names, probe=100)
     assert (names.kind, names.shape) == ("probe", None)
@@ -62,14 +62,14 @@ def test_probes_get_none() -> None:
     ids=["interactions, if they are half", "the others, if they are more", "of the others the most frequent"],
 )
 def test_most_events_are_expected_to_be(share: dict[str, int], kind: str) -> None:
-    names = Names()
+    names = KeyDictionary()
     read(names, **share)
     names.begin()
     assert names.kind == kind
 
 
 def test_kinds_that_take_turns_each_keep_their_shape() -> None:
-    names = Names()
+    names = KeyDictionary()
     for kind in ("interaction", "case") * 3:
         read(names, **{kind: 100})
         read(names, **{kind: 100})
@@ -83,7 +83,7 @@ def test_kinds_that_take_turns_each_keep_their_shape() -> None:
 
 
 def test_an_event_without_what_the_shape_needs_is_read_like_any_other() -> None:
-    names = Names()
+    names = KeyDictionary()
     for _ in range(3):
         read(names, feedback=100)
     names.begin()
@@ -97,7 +97,7 @@ def test_an_event_without_what_the_shape_needs_is_read_like_any_other() -> None:
 
 
 def test_a_shape_needs_what_most_events_are_complete_by() -> None:
-    names = Names()
+    names = KeyDictionary()
     few = b'{"time":1,"service":"hotline","kind":"measure","indicator":"calls","value":3,"amount":null}'
     most = b'{"time":1,"service":"hotline","kind":"measure","indicator":"calls","value":null,"amount":3}'
     log = ([few] + [most] * 249) * 20
@@ -112,7 +112,7 @@ def test_a_shape_needs_what_most_events_are_complete_by() -> None:
 
 @pytest.mark.parametrize("absent", ["", ',"score":null'], ids=["absent", "null"])
 def test_events_without_what_the_shape_needs_are_left_to_a_wider_decoder(absent: str) -> None:
-    names = Names()
+    names = KeyDictionary()
     for _ in range(3):
         read(names, feedback=100)
     names.begin()
@@ -123,7 +123,7 @@ def test_events_without_what_the_shape_needs_are_left_to_a_wider_decoder(absent:
 
 
 def test_a_batch_of_nothing_but_ticks_changes_no_expectation() -> None:
-    names = Names()
+    names = KeyDictionary()
     for _ in range(3):
         read(names, case=100)
     names.begin()
@@ -135,7 +135,7 @@ def test_a_batch_of_nothing_but_ticks_changes_no_expectation() -> None:
 
 
 def test_events_that_always_stand_behind_others_get_a_shape_too() -> None:
-    names = Names()
+    names = KeyDictionary()
     texts = [json.dumps({"time": 1, "service": "hotline"} | OF_KIND[kind]).encode() for kind in ("interaction", "case")]
     for _ in range(4):
         names.begin()
@@ -146,7 +146,7 @@ def test_events_that_always_stand_behind_others_get_a_shape_too() -> None:
 
 
 def test_when_names_are_forgotten_shapes_are_made_anew_from_what_comes() -> None:
-    names = Names()
+    names = KeyDictionary()
     for _ in range(3):
         read(names, case=100)
     with pytest.MonkeyPatch.context() as patch:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from streams.calendars.periods import Window
 from streams.decoding.columns import durations_us
 from streams.decoding.inferred_schema import floats
-from streams.decoding.key_dictionary import Names
+from streams.decoding.key_dictionary import KeyDictionary
 from streams.engine.eras import Era
 from streams.engine.open_slices import OpenSlices, contents
 from streams.events.event import Event
@@ -50,7 +50,7 @@ def event(**fields: Any) -> Event:
 
 def new(judged_by: Standards) -> Router:
     """A router over a catalogue that has nothing but its objectives."""
-    return Era.follow(None, judged_by, 0, Catalogue(), Names()).router
+    return Era.follow(None, judged_by, 0, Catalogue(), KeyDictionary()).router
 
 
 def routed(router: Router, events: Sequence[Event]) -> IntArray:
