@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from streams.decoding.alike import events_without, is_alike, together
-from streams.decoding.inferred_schema import Shape
+from streams.decoding.inferred_schema import InferredSchema
 from streams.decoding.json_lines import Lines
 from streams.events.control_records import is_own
 from streams.events.event import (
@@ -75,7 +75,7 @@ def decode_values(
     values: Sequence[bytes | None],
     mapper: Mapper | None = None,
     *,
-    shape: Shape | None = None,
+    shape: InferredSchema | None = None,
     various: bool = False,
     first: int = 0,
     sought: set[Path] | None = None,
@@ -111,7 +111,7 @@ _FEW, _PART = 16, 16
 _ABSENT, _EVENT, _SHAPED = range(3)
 
 
-def _decode_lines(lines: Lines, decoding: Decoding, shape: Shape) -> bool:
+def _decode_lines(lines: Lines, decoding: Decoding, shape: InferredSchema) -> bool:
     """Decode all lines in one go. Gives False, and has done nothing, where not every line is an event of ``shape``.
 
     An event of a shape holds no other object, so that none lies on two lines where each line begins with one.
@@ -139,7 +139,7 @@ class _Pass:
     of the loop for each refused record, no Python statement for the others.
     """
 
-    def __init__(self, values: Sequence[bytes | None], decoding: Decoding, shape: Shape | None) -> None:
+    def __init__(self, values: Sequence[bytes | None], decoding: Decoding, shape: InferredSchema | None) -> None:
         self._values = values
         self._checked = _without_oversized(values if isinstance(values, list) else list(values))
         self._decoding = decoding

@@ -78,7 +78,7 @@ def floats(values: Sequence[float | datetime | None]) -> FloatArray:
         return np.array([v.timestamp() if isinstance(v, datetime) else v for v in values], np.float64)
 
 
-class Shape:
+class InferredSchema:
     """Complete events of a kind with no other fields than ``fields``, that name nothing that was not named before."""
 
     def __init__(

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from streams.decoding.inferred_schema import Shape, fields_of
+from streams.decoding.inferred_schema import InferredSchema, fields_of
 from streams.events.event import REQUIRED, Interaction, Kind, present
 from streams.events.identity import IdArray, scope_of
 from streams.events.key import RouteKey
@@ -34,7 +34,7 @@ class _Expected:
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self.shape: Shape | None = None
+        self.shape: InferredSchema | None = None
         self.shaped = self.unshaped = 0  # events since the shape was made
         self._fields: frozenset[str] = frozenset()  # that events have had
         self._complete = Counter[tuple[str, ...]]()  # how often by which of the alternatives that the kind has
@@ -59,7 +59,7 @@ class _Expected:
         if not own:  # they were forgotten just now
             return
         needed = max(self._complete, key=self._complete.__getitem__, default=())
-        self.shape = Shape.of(self.kind, self._fields, needed, own, code_of)
+        self.shape = InferredSchema.of(self.kind, self._fields, needed, own, code_of)
         self._enough = max(2 * self._enough, _A_NAME * len(own))
         self.shaped = self.unshaped = 0
 
@@ -85,7 +85,7 @@ class KeyDictionary:
         self._sampled = False  # whether any of the batch were looked at for their fields
 
     @property
-    def shape(self) -> Shape | None:
+    def shape(self) -> InferredSchema | None:
         """Shape that most events are expected to have; None while that is not known."""
         return self._own.shape
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from streams.decoding.batch import Batch
 from streams.decoding.columns import durations_us, times_ms
 from streams.decoding.decode import decode_values
-from streams.decoding.inferred_schema import Shape, floats
+from streams.decoding.inferred_schema import InferredSchema, floats
 from streams.engine.engine import Engine
 from streams.engine.start import Start
 from streams.events.event import KNOWN_FIELDS, MAX_BYTES, MAX_DEPTH, Event, Interaction, decode, decode_counting
@@ -117,7 +117,7 @@ class Codes(list[RouteKey]):
         return len(self) - 1
 
 
-SHAPE = Shape.of(
+SHAPE = InferredSchema.of(
     "interaction",
     ("time", "step", "class_", "customer", "id", "duration", "case"),
     (),
@@ -126,7 +126,7 @@ SHAPE = Shape.of(
 )
 
 #: Of cases, which cannot do without a case and a transition.
-SHAPE_OF_CASES = Shape.of(
+SHAPE_OF_CASES = InferredSchema.of(
     "case",
     ("time", "step", "customer", "id", "duration", "case", "transition"),
     ("case", "transition"),
@@ -206,7 +206,9 @@ def test_there_are_cases_of_the_shape_of_cases() -> None:
 @example([b'{"time":"?","x":', b'{"time":"?"}}', b'{"time":"?"} 5'])
 @example([b'{"time":"?","service":"hotline"} 5'])
 @example([b'{"duration":"?","specversion":"1.0","time":5}', b'{"duration":"?","service":"a","time":5}'])
-def test_what_is_refused_together_is_told_as_if_each_were_alone(shape: Shape | None, raws: list[bytes | None]) -> None:
+def test_what_is_refused_together_is_told_as_if_each_were_alone(
+    shape: InferredSchema | None, raws: list[bytes | None]
+) -> None:
     decoding = decode_values(raws, shape=shape, first=7)
     rejected = {one.position - 7: (one.reason, one.detail) for one in decoding.rejected}
     events = dict(zip((decoding.positions - 7).tolist(), decoding.events, strict=True))

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.decoding import inferred_schema
-from streams.decoding.inferred_schema import Shape, fields_of, floats
+from streams.decoding.inferred_schema import InferredSchema, fields_of, floats
 from streams.events.event import REQUIRED, Interaction, decode, present
 from streams.events.key import RouteKey
 from streams.events.rejections import BadEvent
@@ -70,10 +70,10 @@ def key_of(event: Interaction) -> RouteKey:
     return RouteKey(*(getattr(event, name) for name in RouteKey._fields))
 
 
-def shape_of(events: Sequence[Interaction], codes: Codes) -> Shape:
+def shape_of(events: Sequence[Interaction], codes: Codes) -> InferredSchema:
     kind = events[0].kind
     needed = next(n for n in REQUIRED.get(kind, ((),)) if all(present(events[0], name) for name in n))
-    shape = Shape.of(kind, fields_of(kind, events), needed, [key_of(event) for event in events], codes.code_of)
+    shape = InferredSchema.of(kind, fields_of(kind, events), needed, [key_of(event) for event in events], codes.code_of)
     assert shape is not None
     return shape
 
@@ -139,7 +139,7 @@ def test_what_a_kind_cannot_do_without_no_event_of_its_shape_lacks(kind: str) ->
 
 def test_probes_have_no_shape_since_more_is_needed_of_them_than_columns() -> None:
     probe = decode(b'{"time":1,"service":"a","kind":"probe","up":true}')
-    assert Shape.of("probe", fields_of("probe", [probe]), ("up",), [key_of(probe)], Codes().code_of) is None
+    assert InferredSchema.of("probe", fields_of("probe", [probe]), ("up",), [key_of(probe)], Codes().code_of) is None
 
 
 @pytest.mark.parametrize(
@@ -166,15 +166,15 @@ def test_what_is_of_another_shape_is_refused(strange: dict[str, Any]) -> None:
 
 
 def test_there_is_no_shape_of_nothing() -> None:
-    assert Shape.of("interaction", ["duration"], (), [], Codes().code_of) is None
+    assert InferredSchema.of("interaction", ["duration"], (), [], Codes().code_of) is None
 
 
 def test_there_is_no_shape_of_more_names_than_a_decoder_is_made_for() -> None:
     keys = [RouteKey("interaction", str(n), None, None, None, "ok") for n in range(20_000)]
-    assert Shape.of("interaction", [], (), keys, Codes().code_of) is None
+    assert InferredSchema.of("interaction", [], (), keys, Codes().code_of) is None
 
 
 def test_there_is_no_shape_where_combinations_cannot_be_told_apart_any_more() -> None:
     names = map(str, range(1 << 14))
     keys = [RouteKey("interaction", name, name, name, name, "ok") for name in names]
-    assert Shape.of("interaction", ["step", "class_", "failure_point"], (), keys, Codes().code_of) is None
+    assert InferredSchema.of("interaction", ["step", "class_", "failure_point"], (), keys, Codes().code_of) is None

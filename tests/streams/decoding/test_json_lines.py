@@ -11,13 +11,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streams.decoding.decode import decode_values
-from streams.decoding.inferred_schema import Shape
+from streams.decoding.inferred_schema import InferredSchema
 from streams.decoding.json_lines import Lines
 from streams.events.event import MAX_BYTES
 from streams.events.key import RouteKey
 
 ASK: Final = b'{"time":5,"service":"hotline","step":"ask"}'
-SHAPE: Final = Shape.of(
+SHAPE: Final = InferredSchema.of(
     "interaction", ("time", "step"), (), [RouteKey("interaction", "hotline", "ask", None, None, "ok")], lambda _: 0
 )
 
