@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from streams.decoding.batch import LATEST_MS
 from streams.decoding.decode import Decoding, Rejection, decode_values
-from streams.decoding.inferred_schema import Columns, FloatArray, floats, readable_of
+from streams.decoding.inferred_schema import EventColumns, FloatArray, floats, readable_of
 from streams.decoding.key_dictionary import KeyDictionary
 from streams.events.control_records import STANDARDS
 from streams.events.event import ControlRecord, Event, Interaction, Kind
@@ -167,7 +167,7 @@ class _Events:
             placed = zip(decoding.positions.tolist(), decoding.events, map(_kind, decoding.events), strict=True)
             self.probes |= {position: event for position, event, kind in placed if kind == _PROBE}
 
-    def _add(self, columns: Columns, positions: IntArray, sources: Mapping[int, str]) -> None:
+    def _add(self, columns: EventColumns, positions: IntArray, sources: Mapping[int, str]) -> None:
         self.codes.append(columns.codes)
         self.times.append(columns.times)
         self.durations.append(columns.durations)
@@ -213,11 +213,11 @@ class _Events:
         return found
 
 
-def _columns(events: Sequence[Interaction], names: KeyDictionary) -> Columns:
+def _columns(events: Sequence[Interaction], names: KeyDictionary) -> EventColumns:
     """What is needed of ``events``, of which none has the shape."""
     ids = list(map(_id, events))
     identified = ids.count(None) < len(ids)
-    return Columns(
+    return EventColumns(
         np.array(names.codes_of(events), np.int64),
         floats(list(map(_time, events))),
         floats(list(map(_duration, events))),
@@ -238,7 +238,7 @@ _time: Final = attrgetter("time")
 _duration: Final = attrgetter("duration")
 
 
-def _scopes(columns: Columns, positions: IntArray, sources: Mapping[int, str]) -> IdArray | None:
+def _scopes(columns: EventColumns, positions: IntArray, sources: Mapping[int, str]) -> IdArray | None:
     """What the case, its transition and the source of a CloudEvent contribute to identities; None: nothing."""
     if columns.ids is None:
         return None

@@ -50,7 +50,7 @@ _WIRE: Final = {name: _FIELDS[name].encode_name for name in _ABSENT}
 _OUTCOMES: Final[tuple[str, ...]] = get_args(_FIELDS["outcome"].type)
 
 
-class Columns(NamedTuple):
+class EventColumns(NamedTuple):
     """What is needed of events: codes, times and durations in seconds; and where any has an id, what identity rests on.
 
     Durations are NaN where there are none. ``readable`` counts the values of optional fields, by their names on the
@@ -147,7 +147,7 @@ class InferredSchema:
             return None
         return cls(kind, named, [name for name in fields if name not in names or name in named], needed, code_of)
 
-    def columns(self, events: Sequence[msgspec.Struct]) -> Columns:
+    def columns(self, events: Sequence[msgspec.Struct]) -> EventColumns:
         """What is needed of ``events``, of which there is at least one, and which `decode` made."""
         columns = dict(zip(self._order, zip(*map(msgspec.structs.astuple, events), strict=True), strict=True))
         readable = {name: len(events) - columns[name].count(absent) for name, absent in self._counted.items()}
@@ -159,7 +159,7 @@ class InferredSchema:
                 readable[name] = int(np.count_nonzero(numbers))
         durations = floats(columns["duration"]) if "duration" in columns else np.full(len(events), np.nan)
         readable["duration"] = len(events) - int(np.count_nonzero(np.isnan(durations)))
-        return Columns(
+        return EventColumns(
             self._codes_of(places.astype(np.int64)),
             floats(columns["time"]),
             durations,
