@@ -44,7 +44,7 @@ _MOST_REMEMBERED: Final = 65_536
 _UNKNOWN: Final = -1
 
 
-class Columns:
+class RouteColumns:
     """The compiled routes as arrays; made anew when routes were admitted."""
 
     def __init__(self, router: Router) -> None:
@@ -90,7 +90,7 @@ class Router:
         self._routes: dict[RouteKey, int] = {}
         self._profiles: dict[tuple[int, ...], int] = {}
         self._classes = {service.name: classes_told_apart(service) for service in standards.services.values()}
-        self._columns: Columns | None = None
+        self._columns: RouteColumns | None = None
         self._probe_cells: dict[tuple[str, str], tuple[int, int]] = {}
         self.folded: Counter[str] = Counter()
         self.objectives: dict[tuple[str, str], int] = {}
@@ -124,10 +124,10 @@ class Router:
         return self._catalogue.distributions
 
     @property
-    def columns(self) -> Columns:
+    def columns(self) -> RouteColumns:
         """The compiled routes as arrays."""
         if self._columns is None:
-            self._columns = Columns(self)
+            self._columns = RouteColumns(self)
         return self._columns
 
     @property
