@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.events.event import REQUIRED, Event, Interaction, Kind
-from streams.events.key import RouteKey
+from streams.events.key import EventKey
 from streams.slices.sparse_table import IntArray
 
 FloatArray = npt.NDArray[np.float64]
@@ -42,7 +42,7 @@ _MOST: Final = 1 << 53
 #: Stands for the code of a combination that has none yet.
 _UNKNOWN: Final = -1
 
-_PLAIN: Final[Mapping[str, Any]] = RouteKey("", "", None, None, None, "ok")._asdict()
+_PLAIN: Final[Mapping[str, Any]] = EventKey("", "", None, None, None, "ok")._asdict()
 _FIELDS: Final = {field.name: field for field in msgspec.structs.fields(Event)}
 #: What stands for no value of optional fields, and how their names are written.
 _ABSENT: Final = {name: field.default for name, field in _FIELDS.items() if field.default in {None, msgspec.UNSET}}
@@ -125,7 +125,7 @@ class InferredSchema:
         kind: str,
         fields: Collection[str],
         needed: tuple[str, ...],
-        keys: Sequence[RouteKey],
+        keys: Sequence[EventKey],
         code_of: _CodeOf,
     ) -> Self | None:
         """Shape of events of one ``kind`` that have ``fields`` and ``keys``, complete by having all ``needed`` fields.
@@ -184,12 +184,12 @@ class InferredSchema:
                 self._table[place] = self._codes[place]
         return self._codes_of(places)
 
-    def _key(self, place: int) -> RouteKey:
+    def _key(self, place: int) -> EventKey:
         parts: dict[str, Any] = {**_PLAIN, "kind": self.kind}
         for name, texts in reversed(self._texts.items()):
             place, number = divmod(place, len(texts))
             parts[name] = texts[number]
-        return RouteKey(**parts)
+        return EventKey(**parts)
 
 
 def _present(field: msgspec.structs.FieldInfo) -> object:
@@ -199,7 +199,7 @@ def _present(field: msgspec.structs.FieldInfo) -> object:
     return reduce(or_, members)
 
 
-_CodeOf = Callable[[RouteKey], int]
+_CodeOf = Callable[[EventKey], int]
 
 
 def fields_of(kind: str, events: Sequence[Interaction]) -> frozenset[str]:

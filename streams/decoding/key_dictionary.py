@@ -13,7 +13,7 @@ import numpy as np
 from streams.decoding.inferred_schema import InferredSchema, fields_of
 from streams.events.event import REQUIRED, Interaction, Kind, present
 from streams.events.identity import IdArray, scope_of
-from streams.events.key import RouteKey
+from streams.events.key import EventKey
 
 #: So many different combinations are remembered. Forgetting them changes nothing but time.
 _MOST: Final = 65_536
@@ -26,7 +26,7 @@ _PART: Final = 8
 _SAMPLE: Final = 256
 
 _INTERACTION: Final[str] = Kind.INTERACTION.value
-_key: Final = attrgetter(*RouteKey._fields)
+_key: Final = attrgetter(*EventKey._fields)
 
 
 class _Expected:
@@ -53,7 +53,7 @@ class _Expected:
             self._complete[names] += sum(all(present(event, name) for name in names) for event in own)
         return bool(own)
 
-    def make(self, keys: Sequence[RouteKey], code_of: Callable[[RouteKey], int]) -> None:
+    def make(self, keys: Sequence[EventKey], code_of: Callable[[EventKey], int]) -> None:
         """Make the shape of the events there have been, which had these ``keys`` if they were of the kind."""
         own = [key for key in keys if key.kind == self.kind]
         if not own:  # they were forgotten just now
@@ -74,13 +74,13 @@ class KeyDictionary:
     def __init__(self) -> None:
         """Nothing has occurred."""
         self.generation = 0
-        self.keys: list[RouteKey] = []  # by code
+        self.keys: list[EventKey] = []  # by code
         self._scopes: list[int] = []  # by code
         self._scope_column = np.empty(0, np.uint64)
         self.kind: str = _INTERACTION
         self._expected: dict[str, _Expected] = {}  # by kind
         self._counts = Counter[str]()  # events of the batch, by kind
-        self._codes: dict[RouteKey, int] = {}
+        self._codes: dict[EventKey, int] = {}
         self._texts: dict[object, object] = {}
         self._sampled = False  # whether any of the batch were looked at for their fields
 
@@ -138,14 +138,14 @@ class KeyDictionary:
         if not self._sampled:
             self._sampled = self._own.sample(events)
         if None in found:
-            return [self._code(RouteKey(*key)) if code is None else code for key, code in zip(keys, found, strict=True)]
+            return [self._code(EventKey(*key)) if code is None else code for key, code in zip(keys, found, strict=True)]
         return found  # type: ignore[return-value]  # there is no None in it
 
-    def _code(self, key: RouteKey) -> int:
+    def _code(self, key: EventKey) -> int:
         code = self._codes.get(key)
         if code is None:
             # The same text is the same object in all keys: most of what a look-up reads is then in the cache.
-            key = RouteKey(*map(self._texts.setdefault, key, key))  # type: ignore[arg-type]
+            key = EventKey(*map(self._texts.setdefault, key, key))  # type: ignore[arg-type]
             code = self._codes[key] = len(self.keys)
             self.keys.append(key)
             self._scopes.append(scope_of(key.kind, key.service, key.step))

@@ -19,7 +19,7 @@ from streams.decoding.key_dictionary import KeyDictionary
 from streams.derivers.timelines import DEFAULT_HOLD_MS, Probe, Timelines
 from streams.engine.open_slices import OpenSlice, OpenSlices
 from streams.events.event import Event, Interaction
-from streams.events.key import RouteKey
+from streams.events.key import EventKey
 from streams.routing.router import Router
 from streams.routing.series_catalogue import LATEST_OFFSET, Catalogue
 from streams.routing.verdicts import identity
@@ -95,7 +95,7 @@ class Era:
             keys = np.array(sorted(weights), np.int64)
             closing.add_cells(Table(keys, np.array([[weights[cell]] for cell in keys.tolist()], np.int64)))
 
-    def _keep_probe(self, event: Interaction, time_ms: int, offset: int, labels: RouteKey) -> None:
+    def _keep_probe(self, event: Interaction, time_ms: int, offset: int, labels: EventKey) -> None:
         assert isinstance(event, Event)
         holds_ms = DEFAULT_HOLD_MS if event.holds is None else round(event.holds * 1_000)
         service, step, source = labels.service, labels.step or "", labels.class_ or ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class RouteKey(NamedTuple):
+class EventKey(NamedTuple):
     """What is common to the observations of one route."""
 
     kind: str

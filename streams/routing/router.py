@@ -19,7 +19,7 @@ from streams.decoding.columns import ABSENT
 from streams.decoding.key_dictionary import KeyDictionary
 from streams.derivers.timelines import ProbedTime
 from streams.events.event import Kind
-from streams.events.key import RouteKey
+from streams.events.key import EventKey
 from streams.routing.series_catalogue import LATEST_OFFSET, Catalogue
 from streams.routing.verdicts import (
     AVAILABLE,
@@ -87,14 +87,14 @@ class Router:
         # Those whose labels the caps replaced, by day; as long as the catalogue has met nobody new.
         self._folded_by_code: dict[tuple[int, int], tuple[int, tuple[str, ...]]] = {}
         self._met = 0
-        self._routes: dict[RouteKey, int] = {}
+        self._routes: dict[EventKey, int] = {}
         self._profiles: dict[tuple[int, ...], int] = {}
         self._classes = {service.name: classes_told_apart(service) for service in standards.services.values()}
         self._columns: RouteColumns | None = None
         self._probe_cells: dict[tuple[str, str], tuple[int, int]] = {}
         self.folded: Counter[str] = Counter()
         self.objectives: dict[tuple[str, str], int] = {}
-        self.labels: list[RouteKey] = []  # by route, as the catalogue has them
+        self.labels: list[EventKey] = []  # by route, as the catalogue has them
         self.edges: list[int] = []
         self.profile: list[int] = []  # by route
         self.cell_start: list[int] = []  # by route
@@ -223,7 +223,7 @@ class Router:
         self.folded.update(folded)
         return number
 
-    def _look_up(self, key: RouteKey, day: int) -> tuple[int, tuple[str, ...]]:
+    def _look_up(self, key: EventKey, day: int) -> tuple[int, tuple[str, ...]]:
         """Route of ``key`` on ``day``, and which of its labels the caps replaced."""
         route = self._significant(key)
         placed = self._placed(route, day)
@@ -235,7 +235,7 @@ class Router:
         foldable = _FOLDABLE_OF_PROBES if route.kind == Kind.PROBE else _FOLDABLE
         return number, tuple(name for name, field_ in foldable if getattr(placed, field_) != getattr(route, field_))
 
-    def _placed(self, route: RouteKey, day: int) -> RouteKey:
+    def _placed(self, route: EventKey, day: int) -> EventKey:
         """``route`` under the labels that the catalogue has for it."""
         if route is _NOTHING:
             return route
@@ -251,28 +251,28 @@ class Router:
             known_point = step is not None and point in step.failure_points
             placed = self._catalogue.point(*labels, point, day, declared=known_point)
             point = placed if route.failure_point else None
-        return RouteKey(route.kind, *labels, class_, point, route.outcome)
+        return EventKey(route.kind, *labels, class_, point, route.outcome)
 
-    def _significant(self, key: RouteKey) -> RouteKey:
+    def _significant(self, key: EventKey) -> EventKey:
         """``key`` without what no series depends on, so that free texts in events do not multiply routes."""
         step, point = key.step or "", key.failure_point or None
         if key.kind == Kind.INTERACTION:
             class_ = key.class_ if key.class_ in self._classes.get(key.service, ()) else None
-            return RouteKey(key.kind, key.service, step, class_, point, key.outcome)
+            return EventKey(key.kind, key.service, step, class_, point, key.outcome)
         if key.kind == Kind.PROBE:
-            return RouteKey(key.kind, key.service, step, key.class_ or "", None, "ok")
+            return EventKey(key.kind, key.service, step, key.class_ or "", None, "ok")
         if key.kind in (Kind.CASE, Kind.CHECK) and point:
-            return RouteKey("", key.service, step, None, point, "ok")
+            return EventKey("", key.service, step, None, point, "ok")
         return _NOTHING
 
-    def _admit(self, route: RouteKey) -> int:
+    def _admit(self, route: EventKey) -> int:
         feeds = list(self._feeds(route)) if route.kind == Kind.INTERACTION else []
         return self._add_route(route, feeds, self._failure_sum(route), self._distribution(route))
 
     def _admit_observed(self, service: str, step: str) -> tuple[int, int]:
         """Admit the two routes of observed time, up and down; probes themselves are not counted. Gives their cells."""
         ratios = self._observed_ratios(service, step)
-        route = RouteKey("", service, step, None, None, "ok")
+        route = EventKey("", service, step, None, None, "ok")
         up, down = (
             self._add_route(route, [Feed(ratio, regardless(verdict)) for ratio in ratios], -1, -1)
             for verdict in (Verdict.GOOD, Verdict.BAD)
@@ -288,7 +288,7 @@ class Router:
         }
         return [self._catalogue.steps[service, step].probes, *judged]
 
-    def _add_route(self, route: RouteKey, feeds: Sequence[Feed], failure_sum: int, distribution: int) -> int:
+    def _add_route(self, route: EventKey, feeds: Sequence[Feed], failure_sum: int, distribution: int) -> int:
         limits, tallies = bands(tuple(feed.judgement for feed in feeds))
         self.labels.append(route)
         self.profile.append(self._profile(limits))
@@ -310,13 +310,13 @@ class Router:
             self.edges.extend(number << EDGE_BITS | limit for limit in limits)
         return number
 
-    def _feeds(self, route: RouteKey) -> Iterable[Feed]:
+    def _feeds(self, route: EventKey) -> Iterable[Feed]:
         series = self._catalogue.steps[route.service, route.step or ""]
         yield Feed(series.answered, regardless(Verdict.BAD if route.outcome == "abandoned" else Verdict.GOOD))
         yield Feed(series.availability, regardless(AVAILABLE[route.outcome]))
         yield from (Feed(ratio, judgement) for ratio, judgement in self._judgements(route).items())
 
-    def _judgements(self, route: RouteKey) -> dict[int, Judgement]:
+    def _judgements(self, route: EventKey) -> dict[int, Judgement]:
         """How the ratios of objectives judge ``route``: each ratio once, however many objectives read it."""
         judged = (
             (self.objectives[route.service, objective.name], judge(objective.measure, route))
@@ -328,18 +328,18 @@ class Router:
         declared = self._standards.services.get(service)
         return declared.objectives.values() if declared else ()
 
-    def _failure_sum(self, route: RouteKey) -> int:
+    def _failure_sum(self, route: EventKey) -> int:
         point = point_of(route)
         return -1 if point is None else self._catalogue.steps[route.service, route.step or ""].failures[point]
 
-    def _distribution(self, route: RouteKey) -> int:
+    def _distribution(self, route: EventKey) -> int:
         if route.kind != Kind.INTERACTION or route.outcome != "ok":
             return -1
         return self._catalogue.steps[route.service, route.step or ""].distribution
 
 
 #: Route of what feeds no series.
-_NOTHING: Final = RouteKey("", "", None, None, None, "ok")
+_NOTHING: Final = EventKey("", "", None, None, None, "ok")
 #: What the caps can replace, by the name under which that is counted.
 _FOLDABLE: Final = (("service", "service"), ("step", "step"), ("failure-point", "failure_point"))
 _FOLDABLE_OF_PROBES: Final = (("service", "service"), ("step", "step"), ("source", "class_"))

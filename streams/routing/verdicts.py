@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from streams.events.key import RouteKey
+from streams.events.key import EventKey
 from streams.routing.series_catalogue import UNSPECIFIED
 from streams.slices.distribution import LONGEST_US
 from streams.standards.digest import canonical
@@ -80,7 +80,7 @@ def identity(measure: Measure) -> str:
     return json.dumps(canonical(measure), sort_keys=True, separators=(",", ":"))
 
 
-def point_of(route: RouteKey) -> str | None:
+def point_of(route: EventKey) -> str | None:
     """Fail point that ``route`` counts under; None: it is no failure."""
     return route.failure_point or (UNSPECIFIED if route.outcome == "failed" else None)
 
@@ -96,7 +96,7 @@ def regardless(verdict: Verdict) -> Judgement:
     return Judgement((), (verdict, verdict))
 
 
-def judge(measure: Measure, route: RouteKey) -> Judgement | None:
+def judge(measure: Measure, route: EventKey) -> Judgement | None:
     """How ``measure`` judges interactions of ``route``; None: not at all."""
     if isinstance(measure, ProbeAvailability):
         return None
@@ -109,13 +109,13 @@ def judge(measure: Measure, route: RouteKey) -> Judgement | None:
     return _within(measure, route)
 
 
-def _failure_free(measure: FailureFree, route: RouteKey) -> Verdict:
+def _failure_free(measure: FailureFree, route: EventKey) -> Verdict:
     point = point_of(route)
     hit = point is not None and (not measure.failure_points or point in measure.failure_points)
     return Verdict.BAD if hit else Verdict.GOOD
 
 
-def _within(measure: ResponseTimeWithin, route: RouteKey) -> Judgement:
+def _within(measure: ResponseTimeWithin, route: EventKey) -> Judgement:
     if route.outcome == "ok":
         return Judgement((measure.within_us,), (Verdict.GOOD, Verdict.BAD, Verdict.EXCLUDED))
     if route.outcome == "failed":

@@ -26,7 +26,7 @@ from streams.events.event import (
     decode_counting,
 )
 from streams.events.identity import NO_ID
-from streams.events.key import RouteKey
+from streams.events.key import EventKey
 from streams.events.rejections import BadEvent, Reason
 from tests.fuzz.hostile_events import batch
 
@@ -92,7 +92,7 @@ def _are_these(values: Sequence[bytes | None], decoding: Decoding, names: KeyDic
     durations = [-1 if event.duration is None else round(event.duration * 1_000_000) for event in decoding.events]
     assert observations.durations_us.tolist() == durations
     for code, event in zip(observations.codes.tolist(), decoding.events, strict=True):
-        assert names.keys[code] == tuple(getattr(event, name) for name in RouteKey._fields)
+        assert names.keys[code] == tuple(getattr(event, name) for name in EventKey._fields)
     probes = [p for p, event in zip(decoding.positions.tolist(), decoding.events, strict=True) if event.kind == "probe"]
     invalid = observations.positions[~observations.valid].tolist()
     assert observations.whole.keys() == {*probes, *invalid}

@@ -21,7 +21,7 @@ from streams.decoding.inferred_schema import InferredSchema, floats
 from streams.engine.engine import Engine
 from streams.engine.start import Start
 from streams.events.event import KNOWN_FIELDS, MAX_BYTES, MAX_DEPTH, Event, Interaction, decode, decode_counting
-from streams.events.key import RouteKey
+from streams.events.key import EventKey
 from streams.events.rejections import BadEvent, Reason
 from streams.mappings.mapping import Constant, MappingSpec, Table, Taken, compile_mapping
 from streams.mappings.paths import Path
@@ -109,10 +109,10 @@ def test_both_paths_agree_on_any_bytes(raw: bytes) -> None:
     assert fast(raw) == carefully(raw)
 
 
-class Codes(list[RouteKey]):
+class Codes(list[EventKey]):
     """Keys by code, as they come."""
 
-    def code_of(self, key: RouteKey) -> int:
+    def code_of(self, key: EventKey) -> int:
         self.append(key)
         return len(self) - 1
 
@@ -121,7 +121,7 @@ SHAPE = InferredSchema.of(
     "interaction",
     ("time", "step", "class_", "customer", "id", "duration", "case"),
     (),
-    [RouteKey("interaction", "hotline", "ask", "web", None, "ok")],
+    [EventKey("interaction", "hotline", "ask", "web", None, "ok")],
     Codes().code_of,
 )
 
@@ -130,7 +130,7 @@ SHAPE_OF_CASES = InferredSchema.of(
     "case",
     ("time", "step", "customer", "id", "duration", "case", "transition"),
     ("case", "transition"),
-    [RouteKey("case", "hotline", "ask", None, None, "ok")],
+    [EventKey("case", "hotline", "ask", None, None, "ok")],
     Codes().code_of,
 )
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from streams.decoding import inferred_schema
 from streams.decoding.inferred_schema import InferredSchema, fields_of, floats
 from streams.events.event import REQUIRED, Interaction, decode, present
-from streams.events.key import RouteKey
+from streams.events.key import EventKey
 from streams.events.rejections import BadEvent
 
 _FIELDS: Final = ("time", "service", "kind", "step", "class", "customer", "id", "duration", "outcome", "failure_point")
@@ -57,17 +57,17 @@ def _events(kind: str) -> st.SearchStrategy[list[dict[str, Any]]]:
     return st.lists(one, min_size=1, max_size=12)
 
 
-class Codes(list[RouteKey]):
+class Codes(list[EventKey]):
     """Keys by code, as they come."""
 
-    def code_of(self, key: RouteKey) -> int:
+    def code_of(self, key: EventKey) -> int:
         if key not in self:
             self.append(key)
         return self.index(key)
 
 
-def key_of(event: Interaction) -> RouteKey:
-    return RouteKey(*(getattr(event, name) for name in RouteKey._fields))
+def key_of(event: Interaction) -> EventKey:
+    return EventKey(*(getattr(event, name) for name in EventKey._fields))
 
 
 def shape_of(events: Sequence[Interaction], codes: Codes) -> InferredSchema:
@@ -170,11 +170,11 @@ def test_there_is_no_shape_of_nothing() -> None:
 
 
 def test_there_is_no_shape_of_more_names_than_a_decoder_is_made_for() -> None:
-    keys = [RouteKey("interaction", str(n), None, None, None, "ok") for n in range(20_000)]
+    keys = [EventKey("interaction", str(n), None, None, None, "ok") for n in range(20_000)]
     assert InferredSchema.of("interaction", [], (), keys, Codes().code_of) is None
 
 
 def test_there_is_no_shape_where_combinations_cannot_be_told_apart_any_more() -> None:
     names = map(str, range(1 << 14))
-    keys = [RouteKey("interaction", name, name, name, name, "ok") for name in names]
+    keys = [EventKey("interaction", name, name, name, name, "ok") for name in names]
     assert InferredSchema.of("interaction", ["step", "class_", "failure_point"], (), keys, Codes().code_of) is None

@@ -14,11 +14,11 @@ from streams.decoding.decode import decode_values
 from streams.decoding.inferred_schema import InferredSchema
 from streams.decoding.json_lines import Lines
 from streams.events.event import MAX_BYTES
-from streams.events.key import RouteKey
+from streams.events.key import EventKey
 
 ASK: Final = b'{"time":5,"service":"hotline","step":"ask"}'
 SHAPE: Final = InferredSchema.of(
-    "interaction", ("time", "step"), (), [RouteKey("interaction", "hotline", "ask", None, None, "ok")], lambda _: 0
+    "interaction", ("time", "step"), (), [EventKey("interaction", "hotline", "ask", None, None, "ok")], lambda _: 0
 )
 
 #: What lines are made of: events, several of them, and parts of one that lies on two lines.

@@ -19,7 +19,7 @@ from streams.decoding.key_dictionary import KeyDictionary
 from streams.engine.eras import Era
 from streams.engine.open_slices import OpenSlices, contents
 from streams.events.event import Event
-from streams.events.key import RouteKey
+from streams.events.key import EventKey
 from streams.routing.router import Router
 from streams.routing.series_catalogue import Catalogue
 from streams.routing.verdicts import judge
@@ -279,7 +279,7 @@ def test_objectives_that_share_cells_count_each_by_its_own_rule(events: list[dic
 
 
 def test_verdicts_by_band() -> None:
-    key = RouteKey("interaction", "hotline", "", None, None, "abandoned")
+    key = EventKey("interaction", "hotline", "", None, None, "abandoned")
     measure = ResponseTimeWithin(10 * S, abandoned=Abandonment(GOOD, BAD, 5 * S))
     assert judge(measure, key) == ((5 * S - 1, 10 * S), (EXCLUDED, GOOD, BAD, BAD))
     assert judge(measure, key._replace(outcome="ok")) == ((10 * S,), (GOOD, BAD, EXCLUDED))
