@@ -15,7 +15,7 @@ from streams.engine.open_slices import OpenSlice, contents
 from streams.engine.progress import Notice
 from streams.engine.reader import Reader
 from streams.engine.standards_log import BEGINNING_MS
-from streams.routing.series_catalogue import Catalogue
+from streams.routing.series_catalogue import SeriesCatalogue
 from streams.slices import history
 from streams.slices.history import Grid, histories
 from streams.slices.slice import LENGTH_MS, Counts, Distributions, Slice
@@ -50,7 +50,7 @@ class Closing:
     the newest closed slice in which something entered or held, ``final_ms`` that of the newest slice that is final.
     """
 
-    def __init__(self, eras: Eras, catalogue: Catalogue, timelines: Timelines) -> None:
+    def __init__(self, eras: Eras, catalogue: SeriesCatalogue, timelines: Timelines) -> None:
         """Start with nothing closed, under the standards that ``eras`` have in force."""
         self._eras, self._timelines = eras, timelines
         standards = eras.now.standards

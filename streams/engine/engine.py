@@ -27,7 +27,7 @@ from streams.engine.start import Start
 from streams.engine.watermark import TimePolicy, Watermark
 from streams.events import control_records
 from streams.events.event import ControlRecord
-from streams.routing.series_catalogue import Catalogue, Member
+from streams.routing.series_catalogue import Member, SeriesCatalogue
 from streams.slices.slice import Slice, slice_ceiling, slice_start
 from streams.standards.model import Standards
 from streams.views.levels import Reading
@@ -54,7 +54,7 @@ class Engine:
         self.policy = start.policy or TimePolicy()
         self.standards_log = standards_log or StandardsLog.begin(start.source, start.book, start.standards)
         self.decoder = Decoder(self.standards_log, self.progress)
-        self.catalogue = Catalogue(start.caps, members or ())
+        self.catalogue = SeriesCatalogue(start.caps, members or ())
         self.eras = Eras(self._first_era() if members is None else self._saved_eras())
         self.watermark = Watermark(self.policy_of(self.eras.newest.standards))
         self.timelines = Timelines()

@@ -21,7 +21,7 @@ from streams.engine.open_slices import OpenSlice, OpenSlices
 from streams.events.event import Event, Interaction
 from streams.events.key import EventKey
 from streams.routing.router import Router
-from streams.routing.series_catalogue import LATEST_OFFSET, Catalogue
+from streams.routing.series_catalogue import LATEST_OFFSET, SeriesCatalogue
 from streams.routing.verdicts import identity
 from streams.slices.slice import Counts, slice_start, slice_starts
 from streams.slices.sparse_table import IntArray, Table
@@ -42,7 +42,7 @@ class Era:
         cls,
         standards: Standards,
         start_ms: int,
-        catalogue: Catalogue,
+        catalogue: SeriesCatalogue,
         names: KeyDictionary,
         before: int = LATEST_OFFSET,
     ) -> Self:
@@ -56,7 +56,12 @@ class Era:
 
     @classmethod
     def follow(
-        cls, earlier: Standards | None, standards: Standards, start_ms: int, catalogue: Catalogue, names: KeyDictionary
+        cls,
+        earlier: Standards | None,
+        standards: Standards,
+        start_ms: int,
+        catalogue: SeriesCatalogue,
+        names: KeyDictionary,
     ) -> Self:
         """An era behind one of ``earlier`` standards (None: the first).
 

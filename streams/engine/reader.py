@@ -13,7 +13,7 @@ from streams.calendars.periods import Window
 from streams.derivers.timelines import Timelines
 from streams.engine.eras import Era, Eras
 from streams.engine.open_slices import contents
-from streams.routing.series_catalogue import Catalogue, StepSeries
+from streams.routing.series_catalogue import SeriesCatalogue, StepSeries
 from streams.slices.history import NEVER, History
 from streams.slices.ratio import Ratio
 from streams.slices.running_sum import RunningSum
@@ -118,7 +118,7 @@ class Reader:
     def __init__(
         self,
         eras: Eras,
-        catalogue: Catalogue,
+        catalogue: SeriesCatalogue,
         timelines: Timelines,
         counts: History[Counts],
         distributions: History[Distributions],

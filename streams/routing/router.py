@@ -20,7 +20,7 @@ from streams.decoding.key_dictionary import KeyDictionary
 from streams.derivers.timelines import ProbedTime
 from streams.events.event import Kind
 from streams.events.key import EventKey
-from streams.routing.series_catalogue import LATEST_OFFSET, Catalogue
+from streams.routing.series_catalogue import LATEST_OFFSET, SeriesCatalogue
 from streams.routing.verdicts import (
     AVAILABLE,
     Feed,
@@ -70,7 +70,7 @@ class Router:
     """
 
     def __init__(
-        self, standards: Standards, catalogue: Catalogue, names: KeyDictionary, before: int = LATEST_OFFSET
+        self, standards: Standards, catalogue: SeriesCatalogue, names: KeyDictionary, before: int = LATEST_OFFSET
     ) -> None:
         """Compile ``standards``, whose objectives the catalogue has as they were ``before`` that offset.
 

@@ -5,7 +5,7 @@ the order of the log, so that an engine made from saved members goes on with the
 declare are admitted up to `Caps`; what comes beyond is counted under the label `other`.
 
 Records that are folded again are to get the labels that they got, so names are judged by what was there at the time:
-see `Catalogue.go_back`.
+see `SeriesCatalogue.go_back`.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class _Admissions:
         return self.by_day[owner, day] < most and self.ever[owner] < most * caps.days and self.in_all < caps.in_all
 
 
-class Catalogue:
+class SeriesCatalogue:
     """Members and the numbers of their series."""
 
     def __init__(self, caps: Caps | None = None, members: Iterable[Member] = ()) -> None:

@@ -17,7 +17,7 @@ from streams.engine.open_slices import OpenSlices
 from streams.engine.watermark import TimePolicy, Watermark
 from streams.events.rejections import Reason
 from streams.routing.router import Router
-from streams.routing.series_catalogue import Catalogue
+from streams.routing.series_catalogue import SeriesCatalogue
 from streams.standards.model import Standards
 
 S = 1_000
@@ -49,7 +49,7 @@ def observed(values: Sequence[bytes | None]) -> Observations:
 
 
 def admitted(seconds: list[tuple[int, int | None]], sizes: int = 100) -> str:
-    watermark, opened = Watermark(POLICY), OpenSlices(Router(Standards(), Catalogue(), KeyDictionary()))
+    watermark, opened = Watermark(POLICY), OpenSlices(Router(Standards(), SeriesCatalogue(), KeyDictionary()))
     became = ""
     for first in range(0, len(seconds), sizes):
         part = seconds[first : first + sizes]
@@ -137,7 +137,7 @@ _A = b'{"time":1000000,"service":"a","id":"1"}'
 )
 def test_an_event_repeats_another_by_id_and_time_in_its_scope(second: bytes, repeats: int) -> None:
     for sizes in ((2,), (1, 1)):
-        watermark, opened = Watermark(POLICY), OpenSlices(Router(Standards(), Catalogue(), KeyDictionary()))
+        watermark, opened = Watermark(POLICY), OpenSlices(Router(Standards(), SeriesCatalogue(), KeyDictionary()))
         duplicates, values = 0, [_A, second]
         for size in sizes:
             part, values = values[:size], values[size:]
@@ -146,7 +146,7 @@ def test_an_event_repeats_another_by_id_and_time_in_its_scope(second: bytes, rep
 
 
 def test_what_repeats_an_event_in_a_closed_slice_is_late_not_repeated() -> None:
-    watermark, opened = Watermark(POLICY), OpenSlices(Router(Standards(), Catalogue(), KeyDictionary()))
+    watermark, opened = Watermark(POLICY), OpenSlices(Router(Standards(), SeriesCatalogue(), KeyDictionary()))
     values = [_A, b'{"time":1000500,"service":"a"}', _A]
     result = admit(Batch.of("x", 0, values), observed(values), watermark, opened)
     assert result.duplicates == 0

@@ -21,7 +21,7 @@ from streams.engine.open_slices import OpenSlices, contents
 from streams.events.event import Event
 from streams.events.key import EventKey
 from streams.routing.router import Router
-from streams.routing.series_catalogue import Catalogue
+from streams.routing.series_catalogue import SeriesCatalogue
 from streams.routing.verdicts import judge
 from streams.slices.distribution import LONGEST_US
 from streams.slices.slice import Counts
@@ -50,7 +50,7 @@ def event(**fields: Any) -> Event:
 
 def new(judged_by: Standards) -> Router:
     """A router over a catalogue that has nothing but its objectives."""
-    return Era.follow(None, judged_by, 0, Catalogue(), KeyDictionary()).router
+    return Era.follow(None, judged_by, 0, SeriesCatalogue(), KeyDictionary()).router
 
 
 def routed(router: Router, events: Sequence[Event]) -> IntArray:
