@@ -24,7 +24,7 @@ from streams.routing.router import Router
 from streams.routing.series_catalogue import LATEST_OFFSET, SeriesCatalogue
 from streams.routing.verdicts import identity
 from streams.slices.slice import Counts, slice_start, slice_starts
-from streams.slices.sparse_table import IntArray, Table
+from streams.slices.sparse_table import IntArray, SparseTable
 from streams.standards.model import Standards
 
 
@@ -98,7 +98,7 @@ class Era:
             weights |= {cell: ms for cell, ms in ((up, up_ms), (down, down_ms)) if ms}
         if weights:
             keys = np.array(sorted(weights), np.int64)
-            closing.add_cells(Table(keys, np.array([[weights[cell]] for cell in keys.tolist()], np.int64)))
+            closing.add_cells(SparseTable(keys, np.array([[weights[cell]] for cell in keys.tolist()], np.int64)))
 
     def _keep_probe(self, event: Interaction, time_ms: int, offset: int, labels: EventKey) -> None:
         assert isinstance(event, Event)

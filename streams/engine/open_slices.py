@@ -18,7 +18,7 @@ from streams.slices.distribution import buckets_of
 from streams.slices.slice import BUCKET_BITS, LENGTH_MS, SUMMARIES, WEIGHTS, Counts, Distributions
 from streams.slices.sparse_table import (
     IntArray,
-    Table,
+    SparseTable,
     combine,
     join,
     reduce_runs,
@@ -62,9 +62,11 @@ class OpenSlice:
         self.transitions: list[Probe] = []
         self.pending: list[PendingObservations] = []  # what is not counted yet
         self.waiting = 0  # how many observations that is
-        self.cells: list[Table] = []  # weights by cell id, one column; see `streams.routing.router` for what cells mean
-        self.summaries: list[Table] = []  # as in `Distributions`
-        self.buckets: list[Table] = []
+        self.cells: list[
+            SparseTable
+        ] = []  # weights by cell id, one column; see `streams.routing.router` for what cells mean
+        self.summaries: list[SparseTable] = []  # as in `Distributions`
+        self.buckets: list[SparseTable] = []
         self._seen = Seen()
 
     @property
@@ -86,11 +88,11 @@ class OpenSlice:
         pending, self.pending, self.waiting = self.pending, [], 0
         return pending
 
-    def add_cells(self, cells: Table) -> None:
+    def add_cells(self, cells: SparseTable) -> None:
         """Count observations: weight by cell id."""
         _keep(self.cells, cells, WEIGHTS)
 
-    def add_durations(self, summaries: Table, buckets: Table) -> None:
+    def add_durations(self, summaries: SparseTable, buckets: SparseTable) -> None:
         """Take in durations, as in `Distributions`."""
         _keep(self.summaries, summaries, SUMMARIES)
         _keep(self.buckets, buckets, WEIGHTS)
@@ -211,42 +213,44 @@ def _settle(router: Router, slices: Sequence[OpenSlice]) -> None:
         one.add_durations(tables[1], tables[2])
 
 
-def _cells(router: Router, places: IntArray, routes: IntArray, durations_us: IntArray) -> Table:
+def _cells(router: Router, places: IntArray, routes: IntArray, durations_us: IntArray) -> SparseTable:
     """Weights under the keys place · number of cells + cell."""
     keys = places * router.cells + router.cells_of(routes, durations_us)
     limit = (int(places[-1]) + 1) * router.cells
     if limit <= _DENSE * len(keys):
         occurrences = np.bincount(keys, minlength=limit)
         distinct = np.flatnonzero(occurrences)
-        return Table(distinct, occurrences[distinct, np.newaxis])
+        return SparseTable(distinct, occurrences[distinct, np.newaxis])
     keys = keys[sorting(keys)]
     starts = run_starts(keys)
-    return Table(keys[starts], (run_ends(starts, len(keys)) - starts)[:, np.newaxis])
+    return SparseTable(keys[starts], (run_ends(starts, len(keys)) - starts)[:, np.newaxis])
 
 
 #: Up to so many possible keys per observation, counting into a dense array is cheaper than sorting.
 _DENSE: Final = 8
 
 
-def _distributions(router: Router, places: IntArray, routes: IntArray, durations_us: IntArray) -> tuple[Table, Table]:
+def _distributions(
+    router: Router, places: IntArray, routes: IntArray, durations_us: IntArray
+) -> tuple[SparseTable, SparseTable]:
     """Summaries and buckets, as in `Distributions`, under the keys place · number of distributions + distribution."""
     distributions = router.columns.distribution[routes]
     measured = (distributions >= 0) & (durations_us != ABSENT)
     keys, durations_us = (places * router.distributions + distributions)[measured], durations_us[measured]
     if not len(keys):
-        return Table.empty(len(SUMMARIES)), Table.empty(len(WEIGHTS))
+        return SparseTable.empty(len(SUMMARIES)), SparseTable.empty(len(WEIGHTS))
     keys = (keys << BUCKET_BITS) | buckets_of(durations_us)
     order = sorting(keys)
     keys, durations_us = keys[order], durations_us[order]
     starts = run_starts(keys)
-    buckets = Table(keys[starts], (run_ends(starts, len(keys)) - starts)[:, np.newaxis])
+    buckets = SparseTable(keys[starts], (run_ends(starts, len(keys)) - starts)[:, np.newaxis])
     keys >>= BUCKET_BITS
     starts = run_starts(keys)
     totals = [reduce_runs(operation, durations_us, starts) for operation in SUMMARIES[1:]]
-    return Table(keys[starts], np.stack((run_ends(starts, len(keys)) - starts, *totals), axis=1)), buckets
+    return SparseTable(keys[starts], np.stack((run_ends(starts, len(keys)) - starts, *totals), axis=1)), buckets
 
 
-def _keep(tables: list[Table], table: Table, how: Sequence[np.ufunc]) -> None:
+def _keep(tables: list[SparseTable], table: SparseTable, how: Sequence[np.ufunc]) -> None:
     if len(table):
         tables.append(table)
     if len(tables) > _MOST_KEPT:

@@ -33,7 +33,7 @@ from streams.routing.verdicts import (
     regardless,
 )
 from streams.slices.slice import PAIRS
-from streams.slices.sparse_table import IntArray, Table, gather
+from streams.slices.sparse_table import IntArray, SparseTable, gather
 from streams.standards.model import Objective, ProbeAvailability, Standards, Verdict
 
 #: Durations need 45 bits; an edge is `profile << EDGE_BITS | limit`.
@@ -163,7 +163,7 @@ class Router:
             self._probe_cells[service, step] = self._admit_observed(service, step)
         return self._probe_cells[service, step]
 
-    def ratios_of_observed(self, observed: Iterable[ProbedTime]) -> Table:
+    def ratios_of_observed(self, observed: Iterable[ProbedTime]) -> SparseTable:
         """Rows (good, total) by ratio id, from milliseconds observed. Admits no route, unlike `probe_cells`."""
         rows = [
             (ratio, one.up_ms, one.up_ms + one.down_ms)
@@ -174,7 +174,7 @@ class Router:
         columns = np.array(rows, np.int64).reshape(-1, 3)
         return gather(columns[:, 0], columns[:, 1:], PAIRS)
 
-    def ratios_of(self, cells: Table) -> Table:
+    def ratios_of(self, cells: SparseTable) -> SparseTable:
         """Rows (good, total) by ratio id, from weights by cell id.
 
         Where cells of several slices were joined, so are the ratios: slice · number of ratios + ratio id.
@@ -188,7 +188,7 @@ class Router:
         ratios = columns.feed_ratio[feeds] + np.repeat(places * self.ratios, lengths)
         return gather(ratios, np.stack((weights * columns.feed_good[feeds], weights), axis=1), PAIRS)
 
-    def sums_of(self, cells: Table) -> Table:
+    def sums_of(self, cells: SparseTable) -> SparseTable:
         """Rows (sum, count) by sum id, from weights by cell id: failures by fail point. Joined as `ratios_of`."""
         places, ids = np.divmod(cells.keys, self.cells or 1)
         sums = self.columns.failure_sum[ids]

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from streams.slices.bucket_bounds import BOUNDS_US
-from streams.slices.sparse_table import SATURATED, IntArray, Table, total
+from streams.slices.sparse_table import SATURATED, IntArray, SparseTable, total
 
 #: Upper bound of every bucket in microseconds; bucket 0 holds zero alone.
 BOUNDS: Final[IntArray] = np.array((0, *BOUNDS_US), np.int64)
@@ -59,7 +59,7 @@ class Distribution:
     sum_us: int = 0
     min_us: int = 0
     max_us: int = 0
-    buckets: Table = field(default_factory=lambda: Table.empty(1))
+    buckets: SparseTable = field(default_factory=lambda: SparseTable.empty(1))
 
     def __add__(self, other: Distribution) -> Distribution:
         """Exact, associative and commutative."""

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from streams.slices.sparse_table import IntArray, Table, join, split
+from streams.slices.sparse_table import IntArray, SparseTable, join, split
 
 #: Length of the finest slice, milliseconds.
 LENGTH_MS: Final = 10_000
@@ -28,8 +28,8 @@ SUMMARIES: Final = (np.add, np.add, np.minimum, np.maximum)
 class Counts:
     """What ratios and sums gathered: rows (good, total) by ratio id, rows (sum, count) by sum id."""
 
-    ratios: Table = field(default_factory=lambda: Table.empty(2))
-    sums: Table = field(default_factory=lambda: Table.empty(2))
+    ratios: SparseTable = field(default_factory=lambda: SparseTable.empty(2))
+    sums: SparseTable = field(default_factory=lambda: SparseTable.empty(2))
 
     @staticmethod
     def add(parts: Sequence[Counts]) -> Counts:
@@ -44,7 +44,7 @@ class Counts:
         return list(map(Counts, ratios, sums))
 
     @property
-    def tables(self) -> tuple[Table, Table]:
+    def tables(self) -> tuple[SparseTable, SparseTable]:
         """Both tables."""
         return self.ratios, self.sums
 
@@ -57,8 +57,8 @@ class Counts:
 class Distributions:
     """What distributions gathered: rows (count, sum, smallest, largest) by id, and counts by bucket key."""
 
-    summaries: Table = field(default_factory=lambda: Table.empty(4))
-    buckets: Table = field(default_factory=lambda: Table.empty(1))
+    summaries: SparseTable = field(default_factory=lambda: SparseTable.empty(4))
+    buckets: SparseTable = field(default_factory=lambda: SparseTable.empty(1))
 
     @staticmethod
     def add(parts: Sequence[Distributions]) -> Distributions:
@@ -73,7 +73,7 @@ class Distributions:
         return list(map(Distributions, summaries, buckets))
 
     @property
-    def tables(self) -> tuple[Table, Table]:
+    def tables(self) -> tuple[SparseTable, SparseTable]:
         """Both tables."""
         return self.summaries, self.buckets
 
@@ -92,7 +92,7 @@ class Slice:
     distributions: Distributions
 
 
-def _combine_each(groups: Sequence[Sequence[Table]], how: Sequence[np.ufunc]) -> list[Table]:
+def _combine_each(groups: Sequence[Sequence[SparseTable]], how: Sequence[np.ufunc]) -> list[SparseTable]:
     """Each group's tables brought together, all groups in one pass over their rows."""
     width = 1 + max((int(table.keys[-1]) for tables in groups for table in tables if len(table)), default=0)
     return split(join(groups, width, how), width, len(groups))

@@ -26,7 +26,7 @@ _FEW: Final = 32  # an array's own header outweighs so many numbers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Table:
+class SparseTable:
     """Rows of integers under sorted, unique, non-negative keys.
 
     ``keys`` has shape (n,), ``values`` shape (n, columns); both int64, or a narrower unsigned type once packed.
@@ -46,15 +46,15 @@ class Table:
 
     def __eq__(self, other: object) -> bool:
         """Whether the rows are the same, in whatever types they are held."""
-        if not isinstance(other, Table):
+        if not isinstance(other, SparseTable):
             return NotImplemented
         return np.array_equal(self.keys, other.keys) and np.array_equal(self.values, other.values)
 
     __hash__ = None  # type: ignore[assignment]  # arrays can change
 
-    def packed(self) -> Table:
+    def packed(self) -> SparseTable:
         """The same rows in arrays of their own, of the narrowest types that pay; for slices that rest in memory."""
-        return Table(_narrow(self.keys), _narrow(self.values))
+        return SparseTable(_narrow(self.keys), _narrow(self.values))
 
     @property
     def nbytes(self) -> int:
@@ -72,31 +72,31 @@ def _narrow(array: IntArray) -> IntArray:
     return array.astype(np.min_scalar_type(largest))
 
 
-def total(tables: Sequence[Table], columns: int) -> Table:
+def total(tables: Sequence[SparseTable], columns: int) -> SparseTable:
     """Sum of ``tables`` key by key, every column added."""
     return combine(tables, (_ADD,) * columns)
 
 
-def combine(tables: Sequence[Table], how: Sequence[np.ufunc]) -> Table:
+def combine(tables: Sequence[SparseTable], how: Sequence[np.ufunc]) -> SparseTable:
     """Rows of ``tables`` brought together by key, each column by its own operation (add, minimum, maximum)."""
     return join((tables,), 0, how)
 
 
-def join(groups: Sequence[Sequence[Table]], width: int, how: Sequence[np.ufunc]) -> Table:
+def join(groups: Sequence[Sequence[SparseTable]], width: int, how: Sequence[np.ufunc]) -> SparseTable:
     """Many groups of tables in one go: the rows of group g, combined as by `combine`, under the keys g · width + key.
 
     All keys must be less than ``width`` where there are several groups. `split` takes the groups apart again.
     """
     filled = [(place, table) for place, group_ in enumerate(groups) for table in group_ if len(table)]
     if not filled:
-        return Table.empty(len(how))
+        return SparseTable.empty(len(how))
     keys = np.concatenate([table.keys for _, table in filled]).astype(np.int64, copy=False)
     values = np.concatenate([table.values for _, table in filled]).astype(np.int64, copy=False)
     if len(groups) > 1:
         places = np.array([place for place, _ in filled], np.int64)
         keys = keys + np.repeat(places * width, [len(table) for _, table in filled])
     if len(filled) == 1:
-        return Table(keys, values)
+        return SparseTable(keys, values)
     return gather(keys, values, how)
 
 
@@ -106,10 +106,10 @@ _DENSE: Final = 2
 _NEUTRAL: Final[dict[np.ufunc, int]] = {np.add: 0, np.minimum: SATURATED, np.maximum: 0}
 
 
-def gather(keys: IntArray, values: IntArray, how: Sequence[np.ufunc]) -> Table:
+def gather(keys: IntArray, values: IntArray, how: Sequence[np.ufunc]) -> SparseTable:
     """Table of non-negative ``keys`` in any order that may repeat, the rows of each combined as by `combine`."""
     if not len(keys):
-        return Table.empty(len(how))
+        return SparseTable.empty(len(how))
     places = int(keys.max()) + 1
     columns = list(zip(values.T, how, strict=True))
     if places > _DENSE * len(keys) or not all(_sums_fit(column) for column, way in columns if way is _ADD):
@@ -121,7 +121,7 @@ def gather(keys: IntArray, values: IntArray, how: Sequence[np.ufunc]) -> Table:
         dense = np.full(places, _NEUTRAL[way])
         way.at(dense, keys, column)
         gathered[:, number] = dense[found]
-    return Table(found, gathered)
+    return SparseTable(found, gathered)
 
 
 #: From so many keys on, counting digits of 16 bits is faster than comparing.
@@ -142,23 +142,23 @@ def sorting(keys: IntArray) -> IntArray:
     return order
 
 
-def split(joined: Table, width: int, count: int) -> list[Table]:
+def split(joined: SparseTable, width: int, count: int) -> list[SparseTable]:
     """The ``count`` tables that were joined under keys of ``width``; they share the memory of ``joined``."""
     places = np.arange(count + 1) * width
     ends = np.searchsorted(joined.keys, places).tolist()
     own = joined.keys - np.repeat(places[:-1], np.diff(ends))
-    return [Table(own[a:b], joined.values[a:b]) for a, b in pairwise(ends)]
+    return [SparseTable(own[a:b], joined.values[a:b]) for a, b in pairwise(ends)]
 
 
-def group(keys: IntArray, values: IntArray, how: Sequence[np.ufunc]) -> Table:
+def group(keys: IntArray, values: IntArray, how: Sequence[np.ufunc]) -> SparseTable:
     """Table of already sorted ``keys`` that may repeat, each run reduced column by column with ``how``."""
     if not len(keys):
-        return Table.empty(len(how))
+        return SparseTable.empty(len(how))
     starts = run_starts(keys)
     if len(starts) == len(keys):
-        return Table(keys, values)
+        return SparseTable(keys, values)
     columns = [reduce_runs(operation, values[:, i], starts) for i, operation in enumerate(how)]
-    return Table(keys[starts], np.stack(columns, axis=1))
+    return SparseTable(keys[starts], np.stack(columns, axis=1))
 
 
 def run_starts(keys: IntArray) -> IntArray:

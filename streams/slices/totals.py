@@ -10,7 +10,7 @@ import numpy as np
 from streams.slices.distribution import Distribution
 from streams.slices.ratio import Ratio
 from streams.slices.slice import BUCKET_BITS, Counts, Distributions
-from streams.slices.sparse_table import SATURATED, IntArray, Table
+from streams.slices.sparse_table import SATURATED, IntArray, SparseTable
 
 _FIRST_ROWS: Final = 64
 _BUCKET: Final = (1 << BUCKET_BITS) - 1
@@ -193,7 +193,7 @@ class DistributionTotals:
         ends = np.searchsorted(keys, np.stack((ids, ids + 1), axis=1) << BUCKET_BITS).tolist()
         rows = self.summaries.rows_of(ids).tolist(), extremes.rows_of(ids).tolist()
         for (count, sum_us), (smallest, largest), (first, after) in zip(*rows, ends, strict=True):
-            table = Table(numbers[first:after], counts[first:after])
+            table = SparseTable(numbers[first:after], counts[first:after])
             yield Distribution(count, sum_us, smallest, largest, table) if count else _NOTHING
 
     def copy(self) -> Self:

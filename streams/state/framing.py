@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import xxhash
 
-from streams.slices.sparse_table import IntArray, Table
+from streams.slices.sparse_table import IntArray, SparseTable
 
 #: Most bytes of content in one part: half of what a broker takes by default.
 PART_BYTES: Final = 512 * 1024
@@ -164,7 +164,7 @@ class Block(NamedTuple):
 
     start_ms: int
     end_ms: int
-    tables: tuple[Table, ...]
+    tables: tuple[SparseTable, ...]
 
 
 _decode_head: Final = msgspec.json.Decoder(_Head).decode
@@ -208,7 +208,7 @@ def decode_block(content: bytes, columns: Sequence[int]) -> Block:
     return Block(head.start, head.end, tuple(_tables(head.tables, rest)))
 
 
-def _tables(shapes: Iterable[_Shape], content: bytes) -> Iterator[Table]:
+def _tables(shapes: Iterable[_Shape], content: bytes) -> Iterator[SparseTable]:
     at = 0
     for shape in shapes:
         key, value = _WIDTHS.get(shape.key), _WIDTHS.get(shape.value)
@@ -226,7 +226,7 @@ def _tables(shapes: Iterable[_Shape], content: bytes) -> Iterator[Table]:
         raise Damaged("there are bytes behind its end")
 
 
-def _checked(steps: IntArray, values: IntArray) -> Table:
+def _checked(steps: IntArray, values: IntArray) -> SparseTable:
     """The table with keys that lie ``steps`` apart; types without a sign need no look at every number."""
     keys = np.cumsum(steps, dtype=np.int64)
     if steps.dtype.kind == "u":
@@ -235,4 +235,4 @@ def _checked(steps: IntArray, values: IntArray) -> Table:
         ascending = bool((keys[1:] > keys[:-1]).all()) and (not len(keys) or keys[0] >= 0)
     if not ascending or (values.dtype.kind != "u" and values.size and values.min() < 0):
         raise Damaged("its keys do not ascend, or a number is negative")
-    return Table(keys, values)
+    return SparseTable(keys, values)

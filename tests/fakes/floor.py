@@ -17,7 +17,7 @@ from streams.engine.progress import Progress
 from streams.events.rejections import Reason
 from streams.slices.distribution import Distribution, buckets_of
 from streams.slices.ratio import Ratio
-from streams.slices.sparse_table import Table
+from streams.slices.sparse_table import SparseTable
 from streams.standards.model import Objective, RequestAvailability, ResponseTimeWithin, Service, Stage, Standards, Step
 from streams.texts.phrase import Text
 from streams.views.levels import ObjectiveLevel, Reading, StepLevel
@@ -38,7 +38,7 @@ def durations(*seconds: float) -> Distribution:
         sum_us=int(microseconds.sum()),
         min_us=int(microseconds.min()),
         max_us=int(microseconds.max()),
-        buckets=Table(keys.astype(np.int64), counts.astype(np.int64)[:, None]),
+        buckets=SparseTable(keys.astype(np.int64), counts.astype(np.int64)[:, None]),
     )
 
 

@@ -6,7 +6,7 @@ import hashlib
 import random
 
 from streams.calendars.periods import DAY_MS
-from streams.slices.sparse_table import Table
+from streams.slices.sparse_table import SparseTable
 from tests.oracles.logs import SERVICES, STEPS, T0, Run, raw, rich_standards
 from tests.oracles.oracle import Record
 
@@ -33,7 +33,7 @@ def log(records: int = 6_000) -> list[Record]:
 
 def _show(thing: object) -> str:
     """``thing`` in full: arrays of numpy abbreviate themselves."""
-    if isinstance(thing, Table):
+    if isinstance(thing, SparseTable):
         return f"{thing.keys.tolist()}{thing.values.tolist()}"
     if isinstance(thing, list | tuple) and not hasattr(thing, "_fields"):
         return "[" + ",".join(map(_show, thing)) + "]"

@@ -10,7 +10,7 @@ from streams.decisions.breaches import Change, Decisions
 from streams.engine.watermark import TimePolicy
 from streams.slices.history import Grid, histories
 from streams.slices.slice import Counts
-from streams.slices.sparse_table import SATURATED, Table
+from streams.slices.sparse_table import SATURATED, SparseTable
 from streams.standards.model import Objective, ProbeAvailability, RequestAvailability
 from tests.oracles.logs import HOUR, MINUTE, T0, Run, S, calendar, decided, objective, raw, rolling, standards
 from tests.oracles.oracle import Oracle, Record
@@ -167,7 +167,7 @@ def test_totals_and_targets_too_large_for_64_bits_are_judged_exactly(target: str
     for good, total in ((SATURATED - 1, SATURATED), (SATURATED // 100 * 99, SATURATED), (1 << 41, (1 << 41) + 1)):
         history = histories(Grid("UTC"), 400 * DAY_MS)[0]
         decisions = Decisions(promises, {("desk", "o"): 0}, history)
-        counts = Counts(ratios=Table(np.array([0]), np.array([[good, total]])))
+        counts = Counts(ratios=SparseTable(np.array([0]), np.array([[good, total]])))
         history.append(T0, counts)
         opened = list(decisions.decide(T0 + SLICE, counts))
         assert bool(opened) == (good < promise.target * total)

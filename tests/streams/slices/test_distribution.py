@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from streams.slices.bucket_bounds import BOUNDS_US, FIRST_INDEX
 from streams.slices.distribution import BOUNDS, LONGEST_US, Distribution, buckets_of
-from streams.slices.sparse_table import SATURATED, Table
+from streams.slices.sparse_table import SATURATED, SparseTable
 
 QUANTILES = ("0", "0.001", "0.01", "0.25", "0.5", "0.9", "0.95", "0.99", "0.999", "1")
 
@@ -25,7 +25,7 @@ def distribution(durations: list[int]) -> Distribution:
     if not durations:
         return Distribution()
     keys, counts = np.unique(buckets_of(np.array(durations, np.int64)), return_counts=True)
-    buckets = Table(keys.astype(np.int64), counts.astype(np.int64)[:, np.newaxis])
+    buckets = SparseTable(keys.astype(np.int64), counts.astype(np.int64)[:, np.newaxis])
     return Distribution(len(durations), sum(durations), min(durations), max(durations), buckets)
 
 
@@ -162,7 +162,7 @@ def test_merging_is_that_of_the_durations_whatever_the_order(a: list[int], b: li
 
 
 def test_a_sum_that_overflows_stays_there() -> None:
-    full = Distribution(1, SATURATED - 1, 0, 1, Table(np.array([1]), np.array([[1]])))
+    full = Distribution(1, SATURATED - 1, 0, 1, SparseTable(np.array([1]), np.array([[1]])))
     assert (full + full).sum_us == (full + (full + full)).sum_us == SATURATED
     assert (full + full).count == 2
 

@@ -27,7 +27,7 @@ from streams.slices.history import (
     histories,
 )
 from streams.slices.slice import LENGTH_MS, Counts, Distributions
-from streams.slices.sparse_table import Table
+from streams.slices.sparse_table import SparseTable
 from streams.standards.model import RequestAvailability
 from tests.oracles.logs import objective, standards
 
@@ -46,7 +46,7 @@ def at(text: str) -> int:
 
 def counts(total: int) -> Counts:
     """One ratio with ``total`` events."""
-    return Counts(ratios=Table(np.array([0]), np.array([[total, total]])))
+    return Counts(ratios=SparseTable(np.array([0]), np.array([[total, total]])))
 
 
 def kept(history: History[Counts]) -> list[tuple[int, int, int]]:
@@ -145,7 +145,7 @@ def test_distributions_older_than_two_days_are_kept_per_day() -> None:
     history = histories(GRIDS["UTC"], 400 * DAY_MS)[1]
     day = at("2026-03-02T00:00:00Z")
     for hour in range(24):
-        history.append(day + hour * HOUR, Distributions(Table(np.array([0]), np.array([[1, 5, 5, 5]]))))
+        history.append(day + hour * HOUR, Distributions(SparseTable(np.array([0]), np.array([[1, 5, 5, 5]]))))
     history.roll_up(day + 3 * DAY_MS - 10_000)
     assert history.slices == 24
     history.roll_up(day + 3 * DAY_MS)
@@ -185,7 +185,7 @@ def test_packing_keeps_what_exceeds_32_bits() -> None:
     history = histories(GRIDS["UTC"], 400 * DAY_MS)[0]
     rows = np.full((100, 2), 2**40)
     for start in range(0, 300_000, 10_000):
-        history.append(start, Counts(ratios=Table(np.arange(100), rows)))
+        history.append(start, Counts(ratios=SparseTable(np.arange(100), rows)))
     history.roll_up(100 * DAY_MS)
     (only,) = history.between(0, NEVER)
     assert only.content.ratios.values.tolist() == [[30 * 2**40] * 2] * 100

@@ -13,7 +13,7 @@ from streams.calendars.periods import DAY_MS, Period, Window
 from streams.slices.history import Grid, History, histories
 from streams.slices.running_sum import RunningSum
 from streams.slices.slice import LENGTH_MS, Counts, Distributions
-from streams.slices.sparse_table import SATURATED, Table
+from streams.slices.sparse_table import SATURATED, SparseTable
 from streams.slices.totals import BucketSlots, CountTotals, DistributionTotals, RatioTotals
 
 HOUR = 3_600_000
@@ -22,8 +22,8 @@ FAR = 1_000  # slices
 
 
 def counts(total: int) -> Counts:
-    table = Table(np.array([1, 4]), np.array([[0, total], [total, total]]))
-    return Counts(ratios=table, sums=Table(np.array([2]), np.array([[total, 1]])))
+    table = SparseTable(np.array([1, 4]), np.array([[0, total], [total, total]]))
+    return Counts(ratios=table, sums=SparseTable(np.array([2]), np.array([[total, 1]])))
 
 
 def ratio(totals: RatioTotals) -> int:
@@ -139,7 +139,8 @@ def test_running_sums_equal_the_sum_over_kept_slices_at_every_step(
 
 def _durations(total: int) -> Distributions:
     return Distributions(
-        Table(np.array([0]), np.array([[total, total * 5, 5, 5]])), Table(np.array([100 + total]), np.array([[total]]))
+        SparseTable(np.array([0]), np.array([[total, total * 5, 5, 5]])),
+        SparseTable(np.array([100 + total]), np.array([[total]])),
     )
 
 

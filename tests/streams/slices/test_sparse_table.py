@@ -14,7 +14,7 @@ from streams.engine.open_slices import OpenSlice
 from streams.slices.slice import PAIRS, SUMMARIES, Counts, Distributions, slice_ceiling, slice_start, slice_starts
 from streams.slices.sparse_table import (
     SATURATED,
-    Table,
+    SparseTable,
     combine,
     gather,
     group,
@@ -29,14 +29,14 @@ _NUMBERS = st.one_of(st.integers(0, 300), st.integers(0, 2**40), st.integers(SAT
 _ROWS = st.dictionaries(st.integers(0, 40) | st.integers(0, 2**45), st.tuples(_NUMBERS, _NUMBERS), max_size=12)
 
 
-def table(rows: Mapping[int, tuple[int, ...]], columns: int = 2) -> Table:
+def table(rows: Mapping[int, tuple[int, ...]], columns: int = 2) -> SparseTable:
     if not rows:
-        return Table.empty(columns)
+        return SparseTable.empty(columns)
     keys = sorted(rows)
-    return Table(np.array(keys, np.int64), np.array([rows[key] for key in keys], np.int64))
+    return SparseTable(np.array(keys, np.int64), np.array([rows[key] for key in keys], np.int64))
 
 
-def plain(made: Table) -> dict[int, tuple[int, ...]]:
+def plain(made: SparseTable) -> dict[int, tuple[int, ...]]:
     return dict(zip(made.keys.tolist(), map(tuple, made.values.tolist()), strict=True))
 
 
@@ -63,7 +63,7 @@ def test_addition_is_associative_and_commutative_even_where_it_saturates(
     x, y, z = map(table, (a, b, c))
     assert total([x, y], 2) == total([y, x], 2)
     assert total([total([x, y], 2), z], 2) == total([x, total([y, z], 2)], 2) == total([x, y, z], 2)
-    assert total([x, Table.empty(2)], 2) == x
+    assert total([x, SparseTable.empty(2)], 2) == x
 
 
 @given(st.lists(_ROWS, max_size=5))
@@ -102,14 +102,14 @@ def test_packing_keeps_every_value_and_every_sum(a: dict[int, tuple[int, int]], 
 )
 def test_values_are_packed_into_the_narrowest_type_that_never_becomes_a_float(largest: int, width: int) -> None:
     rows = np.full((200, 2), largest)
-    packed = Table(np.arange(200), rows).packed()
+    packed = SparseTable(np.arange(200), rows).packed()
     assert packed.values.itemsize == width
     assert packed.values.tolist() == rows.tolist()
     assert (packed.values + rows).dtype == np.int64
 
 
 def test_packed_tables_do_not_keep_the_memory_alive_that_they_were_cut_from() -> None:
-    big = Table(np.arange(1_000), np.full((1_000, 2), 2**40))
+    big = SparseTable(np.arange(1_000), np.full((1_000, 2), 2**40))
     cut = split(big, 10, 100)[3].packed()
     assert cut.keys.base is None
     assert cut.values.base is None
@@ -174,7 +174,7 @@ def test_an_open_slice_brings_together_what_has_become_many_tables() -> None:
     opened = OpenSlice(0)
     for _ in range(100):
         opened.add_cells(table({3: (2,)}, 1))
-        opened.add_cells(Table.empty(1))
+        opened.add_cells(SparseTable.empty(1))
     assert len(opened.cells) < 20
     assert sum(int(part.values.sum()) for part in opened.cells) == 200
 

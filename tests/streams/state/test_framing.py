@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
-from streams.slices.sparse_table import SATURATED, Table
+from streams.slices.sparse_table import SATURATED, SparseTable
 from streams.state.framing import Block, Damaged, decode_block, encode_block
 
 WIDTHS: Final = {1: "<u1", 2: "<u2", 4: "<u4", 8: "<i8"}
@@ -28,7 +28,7 @@ def test_tables_come_back_as_they_were_written(largest: int, count: int) -> None
     keys = np.arange(count) * (largest // count + 1 if largest < 2**40 else 2**40)
     values = np.full((count, 2), largest)
     values[0] = 1, 2
-    written = Table(keys, values)
+    written = SparseTable(keys, values)
     for table in (written, written.packed()):
         (found,) = decode_block(encode_block(Block(0, 10, (table,))), [2]).tables
         assert found == written

@@ -16,7 +16,7 @@ from streams.engine.engine import Engine
 from streams.engine.start import Start
 from streams.slices.distribution import Distribution
 from streams.slices.ratio import Ratio
-from streams.slices.sparse_table import Table
+from streams.slices.sparse_table import SparseTable
 from streams.standards.model import RequestAvailability, Standards
 from streams.views.levels import ObjectiveLevel, Reading, StepLevel, merge, pareto
 from tests.oracles.logs import T0, objective
@@ -35,7 +35,11 @@ def readings(draw: st.DrawFn) -> Reading:
             draw(_NUMBERS),
             draw(_NUMBERS),
             draw(_NUMBERS),
-            draw(st.sampled_from((Distribution(), Distribution(1, 5, 5, 5, Table(np.array([77]), np.array([[1]])))))),
+            draw(
+                st.sampled_from(
+                    (Distribution(), Distribution(1, 5, 5, 5, SparseTable(np.array([77]), np.array([[1]]))))
+                )
+            ),
             dict(sorted(draw(st.dictionaries(st.sampled_from("pqr"), st.integers(1, 9))).items())),
             Ratio(1, draw(st.integers(1, 9))),
             Ratio(1, draw(st.integers(1, 9))),
