@@ -100,7 +100,7 @@ class Summed:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class LookupTable:
     """What ``table`` has for the value that ``path`` finds; ``otherwise`` where it finds nothing.
 
     Keys are texts: a number or boolean is looked up as JSON writes it, a whole number without a fraction. A value that
@@ -121,7 +121,7 @@ class Choice:
     otherwise: Scalar = None
 
 
-Rule = Constant | Taken | Summed | Table | Choice
+Rule = Constant | Taken | Summed | LookupTable | Choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +224,7 @@ def is_numeric(name: str) -> bool:
 def paths_of(rule: Rule) -> Iterator[Path]:
     """Every path that ``rule`` looks at, in the order in which it is written."""
     match rule:
-        case Taken(path) | Summed(path) | Table(path):
+        case Taken(path) | Summed(path) | LookupTable(path):
             yield path
         case Choice(branches):
             for condition, _ in branches:
@@ -247,7 +247,7 @@ def _compile(name: str, rule: Rule) -> Callable[[Document], object]:
         case Summed(path, unit, otherwise, absent):
             places = PLACES[unit]
             return _reading(path, lambda value: summed(name, path, places, value), otherwise, absent)
-        case Table(path):
+        case LookupTable(path):
             return _reading(path, _looked_up(name, rule), rule.otherwise)
         case Choice(branches, otherwise):
             tests = tuple((predicate(condition), value) for condition, value in branches)
@@ -277,7 +277,7 @@ def _converter(name: str, path: Path, unit: Unit | None) -> Callable[[object], o
     return lambda value: make(name, path, value)
 
 
-def _looked_up(name: str, rule: Table) -> Callable[[object], object]:
+def _looked_up(name: str, rule: LookupTable) -> Callable[[object], object]:
     table, otherwise = dict(rule.table), rule.otherwise
 
     def look_up(value: object) -> object:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from streams.mappings.conditions import Condition, Incomparable, paths_in, predicate, reader, show
-from streams.mappings.mapping import Choice, MappingSpec, Table, key_of, paths_of
+from streams.mappings.mapping import Choice, LookupTable, MappingSpec, key_of, paths_of
 from streams.mappings.paths import Document, Path
 from streams.sampling.sample import ConditionUse, MissingKey, PathUse, TableUse
 from streams.sampling.spelling import KnownPaths
@@ -35,7 +35,7 @@ class MappingUse:
         rules = sorted(spec.rules.items())
         choices = [(name, rule) for name, rule in rules if isinstance(rule, Choice)]
         self._conditions = [_ConditionCount(name, one) for name, rule in choices for one, _ in rule.branches]
-        self._tables = [_TableCount(name, rule) for name, rule in rules if isinstance(rule, Table)]
+        self._tables = [_TableCount(name, rule) for name, rule in rules if isinstance(rule, LookupTable)]
 
     def add(self, document: Document, *, dropped: bool) -> None:
         """Look at one more document, which was ``dropped`` or not."""
@@ -120,7 +120,7 @@ class _ConditionCount:
 class _TableCount:
     """How often a table is looked at, and what it has no entry for."""
 
-    def __init__(self, name: str, rule: Table) -> None:
+    def __init__(self, name: str, rule: LookupTable) -> None:
         self._name, self._rule = name, rule
         self._looked_up = self._no_entry = 0
         self._missing = Counter[str]()

@@ -18,11 +18,11 @@ from streams.mappings.conditions import Condition, Incomparable, Scalar, predica
 from streams.mappings.mapping import (
     Choice,
     Constant,
+    LookupTable,
     Mapper,
     MappingSpec,
     Rule,
     Summed,
-    Table,
     Taken,
     Unit,
     compile_mapping,
@@ -126,7 +126,7 @@ def _rule(choices: Choices) -> Rule:
         return Summed(_path(choices), pick(choices, (None, *Unit)), otherwise)
     if how == 3:
         table = {pick(choices, ("1", "true", "x", "", "1.5", "ok")): pick(choices, _SCALARS) for _ in range(3)}
-        return Table(_path(choices), table, otherwise, exhaustive=bool(choices.below(2)))
+        return LookupTable(_path(choices), table, otherwise, exhaustive=bool(choices.below(2)))
     branches = [(_condition(choices), pick(choices, _SCALARS)) for _ in range(choices.below(4))]
     return Choice(tuple((condition, value) for condition, value in branches if condition is not None), otherwise)
 

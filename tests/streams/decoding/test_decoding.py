@@ -23,7 +23,7 @@ from streams.engine.start import Start
 from streams.events.event import KNOWN_FIELDS, MAX_BYTES, MAX_DEPTH, Event, Interaction, decode, decode_counting
 from streams.events.key import EventKey
 from streams.events.rejections import BadEvent, Reason
-from streams.mappings.mapping import Constant, MappingSpec, Table, Taken, compile_mapping
+from streams.mappings.mapping import Constant, LookupTable, MappingSpec, Taken, compile_mapping
 from streams.mappings.paths import Path
 from streams.standards.model import Standards
 from tests.fuzz.events import check
@@ -310,7 +310,7 @@ def test_the_largest_event_is_accepted() -> None:
 
 
 def test_mapped_topics_decode_with_the_same_care() -> None:
-    code = Table(Path(("code",)), {"200": "ok"}, exhaustive=True)
+    code = LookupTable(Path(("code",)), {"200": "ok"}, exhaustive=True)
     mapper = compile_mapping(MappingSpec({"service": Constant("shop"), "time": Taken(Path(("at",))), "outcome": code}))
     values = [b'{"at":1,"code":200}', None, b"[" * 100, b'{"at":-1e400}', b'{"code":200}', b'{"at":1,"code":[[]]}']
     decoding = decode_values(values, mapper)

@@ -19,7 +19,7 @@ from streams.engine.engine import Engine
 from streams.engine.start import Start
 from streams.events.event import KNOWN_FIELDS, MAX_BYTES, Event, Kind, decode, decode_counting
 from streams.events.rejections import BadEvent, Reason
-from streams.mappings.mapping import Constant, MappingSpec, Table, Taken
+from streams.mappings.mapping import Constant, LookupTable, MappingSpec, Taken
 from streams.mappings.paths import Path
 from streams.standards.model import Standards
 from tests.oracles.logs import T0
@@ -120,7 +120,7 @@ MAPPED = MappingSpec(
     {
         "service": Constant("shop"),
         "time": Taken(Path(("at",))),
-        "outcome": Table(Path(("code",)), {"200": "ok"}, None, True),
+        "outcome": LookupTable(Path(("code",)), {"200": "ok"}, None, True),
     }
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
@@ -22,10 +22,10 @@ from streams.mappings.mapping import (
     FIELDS,
     Choice,
     Constant,
+    LookupTable,
     MappingSpec,
     Rule,
     Summed,
-    Table,
     Taken,
     Unit,
     accepts,
@@ -35,6 +35,8 @@ from streams.mappings.mapping import (
 )
 from streams.mappings.paths import Path
 from streams.standards.model import Standards
+
+A: Final = parse_path("a")
 
 
 def mapped(rule: Rule, document: dict[str, Any], name: str = "step") -> object:
@@ -125,16 +127,16 @@ def taken(path: str, unit: Unit | None = None, otherwise: Scalar = None) -> Take
         ),
         pytest.param("outcome", Choice(((parse_condition("s >= 500"), "failed"),), "ok"), {}, "ok", id="none holds"),
         pytest.param("failure_point", Choice(((parse_condition("s"), "x"),)), {}, None, id="nothing holds"),
-        pytest.param("step", Table(parse_path("a"), {"1": "one"}), {"a": 1}, "one", id="tables take numbers"),
-        pytest.param("step", Table(parse_path("a"), {"1": "one"}), {"a": 1.0}, "one", id="whole ones too"),
-        pytest.param("step", Table(parse_path("a"), {"0": "none"}), {"a": -0.0}, "none", id="and zero in any guise"),
-        pytest.param("step", Table(parse_path("a"), {"1.5": "x"}), {"a": 1.5}, "x", id="and others as JSON has them"),
-        pytest.param("step", Table(parse_path("a"), {"7": "x"}, "no"), {"a": "007"}, "no", id="but texts as they are"),
-        pytest.param("step", Table(parse_path("a"), {"1": "x"}, "no"), {"a": 1e300}, "no", id="huge ones do no harm"),
-        pytest.param("step", Table(parse_path("a"), {"true": "yes"}), {"a": True}, "yes", id="and booleans"),
-        pytest.param("step", Table(parse_path("a"), {"1": "one"}, "many"), {"a": 2}, "many", id="not in the table"),
-        pytest.param("step", Table(parse_path("a"), {"1": "one"}, "many"), {"a": [1]}, "many", id="lists are in none"),
-        pytest.param("step", Table(parse_path("a"), {}, exhaustive=True), {}, None, id="absent is not looked up"),
+        pytest.param("step", LookupTable(A, {"1": "one"}), {"a": 1}, "one", id="tables take numbers"),
+        pytest.param("step", LookupTable(A, {"1": "one"}), {"a": 1.0}, "one", id="whole ones too"),
+        pytest.param("step", LookupTable(A, {"0": "none"}), {"a": -0.0}, "none", id="and zero in any guise"),
+        pytest.param("step", LookupTable(A, {"1.5": "x"}), {"a": 1.5}, "x", id="and others as JSON has them"),
+        pytest.param("step", LookupTable(A, {"7": "x"}, "no"), {"a": "007"}, "no", id="but texts as they are"),
+        pytest.param("step", LookupTable(A, {"1": "x"}, "no"), {"a": 1e300}, "no", id="huge ones do no harm"),
+        pytest.param("step", LookupTable(A, {"true": "yes"}), {"a": True}, "yes", id="and booleans"),
+        pytest.param("step", LookupTable(A, {"1": "one"}, "many"), {"a": 2}, "many", id="not in the table"),
+        pytest.param("step", LookupTable(A, {"1": "one"}, "many"), {"a": [1]}, "many", id="lists are in none"),
+        pytest.param("step", LookupTable(A, {}, exhaustive=True), {}, None, id="absent is not looked up"),
     ],
 )  # fmt: skip
 def test_what_a_rule_yields(name: str, rule: Rule, document: dict[str, Any], expected: object) -> None:
@@ -143,7 +145,7 @@ def test_what_a_rule_yields(name: str, rule: Rule, document: dict[str, Any], exp
 
 
 NO_NUMBER = Unreadable(Reason.NOT_FINITE, "NaN is no JSON number")
-EXHAUSTIVE = Table(parse_path("a"), {"1": "ok"}, exhaustive=True)
+EXHAUSTIVE = LookupTable(A, {"1": "ok"}, exhaustive=True)
 FAILED_FROM_500 = Choice(((parse_condition("s >= 500"), "failed"),))
 
 
@@ -274,7 +276,7 @@ def test_paths_are_listed_once_and_in_order() -> None:
             "time": taken("t"),
             "duration": summed("d"),
             "outcome": Choice(((parse_condition("s >= 500 and not (x in y or t == 1)"), "failed"),)),
-            "step": Table(parse_path("a.b"), {}),
+            "step": LookupTable(parse_path("a.b"), {}),
             "service": Constant("s"),
         },
         (parse_condition("a.b == 'x' or z"),),
@@ -320,7 +322,7 @@ rules = (
     st.builds(Constant, scalars)
     | st.builds(Taken, paths, st.none() | st.sampled_from(Unit), scalars)
     | st.builds(Summed, paths, st.none() | st.sampled_from(Unit), scalars)
-    | st.builds(Table, paths, st.dictionaries(st.sampled_from(["1", "x"]), scalars), scalars, st.booleans())
+    | st.builds(LookupTable, paths, st.dictionaries(st.sampled_from(["1", "x"]), scalars), scalars, st.booleans())
     | st.builds(Choice, st.lists(st.tuples(tests, scalars), max_size=2).map(tuple), scalars)
 )
 

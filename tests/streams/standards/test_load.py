@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from streams.calendars.periods import Period, Window
 from streams.mappings.conditions import Comparison, Literal
-from streams.mappings.mapping import Choice, Constant, Summed, Table, Taken, Unit
+from streams.mappings.mapping import Choice, Constant, LookupTable, Summed, Taken, Unit
 from streams.mappings.paths import Path as Lookup
 from streams.standards.load import DEFAULT, load
 from streams.standards.model import (
@@ -79,7 +79,7 @@ def test_a_web_shop_with_the_access_log_of_its_proxy() -> None:
     assert rules["time"] == Taken(Lookup(("@timestamp",)))
     assert rules["duration"] == Taken(Lookup(("upstream", 0, "time")), Unit.MILLISECONDS)
     assert rules["class"] == Taken(Lookup(("request", "headers", "x-plan")), otherwise="free")
-    assert isinstance(rules["step"], Table)
+    assert isinstance(rules["step"], LookupTable)
     assert (rules["step"].otherwise, rules["step"].exhaustive) == ("other", False)
     assert isinstance(rules["outcome"], Choice)
     assert rules["outcome"].branches[0] == (Comparison(">=", Lookup(("status",)), Literal(500)), "failed")

@@ -19,7 +19,7 @@ from streams.decoding.batch import Batch
 from streams.engine.start import Start
 from streams.events import control_records
 from streams.mappings.condition_parser import parse_path
-from streams.mappings.mapping import Constant, MappingSpec, Table, Taken, Unit
+from streams.mappings.mapping import Constant, LookupTable, MappingSpec, Taken, Unit
 from streams.routing.series_catalogue import Caps
 from streams.standards.model import Standards
 from tests.oracles.logs import HOUR, MINUTE, T0, S, raw, rich_standards
@@ -36,7 +36,7 @@ _MAPPING: Final = MappingSpec(
         "time": Taken(parse_path("at"), Unit.MILLISECONDS),
         "duration": Taken(parse_path("took")),
         "id": Taken(parse_path("number")),
-        "outcome": Table(parse_path("end"), {"good": "ok", "bad": "failed"}, exhaustive=True),
+        "outcome": LookupTable(parse_path("end"), {"good": "ok", "bad": "failed"}, exhaustive=True),
     }
 )
 
