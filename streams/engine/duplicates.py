@@ -16,7 +16,7 @@ _MOST_IN_SET: Final = 4_096
 _GROWTH: Final = 4
 
 
-class Seen:
+class SeenIds:
     """Identities that have occurred."""
 
     __slots__ = ("_arrays", "_recent")

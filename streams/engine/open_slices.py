@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from streams.decoding.columns import ABSENT
 from streams.derivers.timelines import Probe
-from streams.engine.duplicates import Seen
+from streams.engine.duplicates import SeenIds
 from streams.events.identity import IdArray
 from streams.routing.router import Router
 from streams.slices.distribution import buckets_of
@@ -67,7 +67,7 @@ class OpenSlice:
         ] = []  # weights by cell id, one column; see `streams.routing.router` for what cells mean
         self.summaries: list[SparseTable] = []  # as in `Distributions`
         self.buckets: list[SparseTable] = []
-        self._seen = Seen()
+        self._seen = SeenIds()
 
     @property
     def end_ms(self) -> int:
