@@ -24,7 +24,7 @@ from streams.texts.catalogues import phrase, say
 from streams.texts.phrase import Language, Text, in_language
 from streams.texts.states import States
 from streams.views import levels
-from streams.views.objectives.standing import Standing, Verdict
+from streams.views.objectives.standing import ObjectiveState, Standing
 
 if TYPE_CHECKING:
     from agents.status.worker import MonitorView, PartitionStatus, WorkerStatus
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 VERSION: Final = 1
 
 _QUANTILES: Final = {"p50": Fraction(50, 100), "p95": Fraction(95, 100), "p99": Fraction(99, 100)}
-_WORST_FIRST: Final = {Verdict.BREACHED: 0, Verdict.NO_DATA: 1, Verdict.MET: 2}
+_WORST_FIRST: Final = {ObjectiveState.BREACHED: 0, ObjectiveState.NO_DATA: 1, ObjectiveState.MET: 2}
 
 Document = dict[str, Any]
 T = TypeVar("T")
@@ -177,7 +177,7 @@ def _services(readings: Readings, standards: Standards, language: Language) -> l
         )
         for name in {*standards.services, *judged, *places}
     ]
-    return sorted(found, key=lambda service: (service["state"] != Verdict.BREACHED, service["name"]))
+    return sorted(found, key=lambda service: (service["state"] != ObjectiveState.BREACHED, service["name"]))
 
 
 def _with_declared(judged: Iterable[ObjectiveLevel], service: Service | None) -> Iterable[ObjectiveLevel]:
@@ -201,13 +201,13 @@ def _places(everything: Reading, steps: Mapping[str, Mapping[tuple[str, str], St
 
 
 def _service(service: Service, steps: list[Document], judged: list[Document], language: Language) -> Document:
-    states = {Verdict(objective["state"]) for objective in judged}
+    states = {ObjectiveState(objective["state"]) for objective in judged}
     return {
         "name": service.name,
         "title": in_language(service.title, language),
         "owner": service.owner,
         "state": min(states, key=_WORST_FIRST.__getitem__, default=States.NO_OBJECTIVES.key),
-        "objectives": sorted(judged, key=lambda o: (o["state"] != Verdict.BREACHED, o["name"])),
+        "objectives": sorted(judged, key=lambda o: (o["state"] != ObjectiveState.BREACHED, o["name"])),
         "steps": steps,
     }
 
@@ -269,7 +269,7 @@ def _objective(level: ObjectiveLevel, language: Language) -> Document:
         "unit": objective.unit,
         "minimum_total": objective.minimum_total,
         **_ratio(level.window),
-        "state": standing.verdict if level.breached_since_ms is None else Verdict.BREACHED,
+        "state": standing.verdict if level.breached_since_ms is None else ObjectiveState.BREACHED,
         "attained": _float(standing.attained),
         "budget_remaining": _float(standing.budget_remaining),
         "breached_since": _seconds(level.breached_since_ms),

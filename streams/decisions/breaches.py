@@ -16,7 +16,7 @@ from streams.slices.running_sum import RunningSum
 from streams.slices.slice import Counts
 from streams.slices.totals import RatioTotals
 from streams.standards.model import Objective, Standards
-from streams.views.objectives.standing import Verdict, judge
+from streams.views.objectives.standing import ObjectiveState, judge
 
 
 class Change(enum.StrEnum):
@@ -185,7 +185,7 @@ class Decisions:
     def _judge(self, judged: _Judged, now_ms: int) -> Iterator[Decision]:
         for place in judged.changed():
             key, ratio = judged.keys[place], judged.running.totals.ratio(int(judged.ids[place]))
-            breached = judge(judged.objectives[place], ratio) is Verdict.BREACHED
+            breached = judge(judged.objectives[place], ratio) is ObjectiveState.BREACHED
             judged.breached[place] = breached
             since_ms = now_ms if breached else self.breached_since.pop(key)
             if breached:

@@ -9,7 +9,7 @@ from streams.texts.phrase import Phrase, Text
 
 @enum.unique
 class States(Phrase):
-    """The keys are those of the values that they name, as `streams.views.objectives.standing.Verdict` has them."""
+    """The keys are those of the values that they name, as `ObjectiveState` has them."""
 
     MET = Text("Met", "达标")
     BREACHED = Text("In breach", "违约")

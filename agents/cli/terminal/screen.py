@@ -20,7 +20,7 @@ from streams.texts.phrase import Language, in_language
 from streams.texts.states import States
 from streams.texts.tables import Tables
 from streams.views import levels
-from streams.views.objectives.standing import Standing, Verdict
+from streams.views.objectives.standing import ObjectiveState, Standing
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -34,9 +34,9 @@ _LINE_SECONDS: Final = 10.0
 _P50: Final = Fraction(1, 2)
 _P95: Final = Fraction(95, 100)
 _LOOK: Final = {
-    Verdict.BREACHED: (States.BREACHED, "bold red"),
-    Verdict.MET: (States.MET, "green"),
-    Verdict.NO_DATA: (States.NO_DATA, "dim"),
+    ObjectiveState.BREACHED: (States.BREACHED, "bold red"),
+    ObjectiveState.MET: (States.MET, "green"),
+    ObjectiveState.NO_DATA: (States.NO_DATA, "dim"),
 }
 #: Width to give a console that is no terminal.
 PLAIN_WIDTH: Final = 120
@@ -106,7 +106,9 @@ class Screen:
             for level in judged
             if level.breached_since_ms is not None
         }
-        return sorted(judged, key=lambda one: (_verdict(one) is not Verdict.BREACHED, one.service, one.objective.name))
+        return sorted(
+            judged, key=lambda one: (_verdict(one) is not ObjectiveState.BREACHED, one.service, one.objective.name)
+        )
 
     def _tables(self, steps: tuple[StepLevel, ...], judged: list[ObjectiveLevel]) -> list[RenderableType]:
         if not judged:
@@ -154,7 +156,7 @@ class Screen:
         return table
 
     def _verdict(self, judged: list[ObjectiveLevel]) -> str:
-        breached = [level for level in judged if _verdict(level) is Verdict.BREACHED]
+        breached = [level for level in judged if _verdict(level) is ObjectiveState.BREACHED]
         if not breached:
             return States.MET.say(self._language)
         return f"{States.BREACHED.say(self._language)}: {'; '.join(' '.join(self._promise(one)) for one in breached)}"
@@ -166,8 +168,8 @@ def _step_row(level: StepLevel) -> tuple[str, ...]:
     return (f"{level.service} {level.step}", count(level.interactions), *quantiles, share(level.availability), worst)
 
 
-def _verdict(level: ObjectiveLevel) -> Verdict:
+def _verdict(level: ObjectiveLevel) -> ObjectiveState:
     """Standing as decided: an open breach stays one until a slice end closes it."""
     if level.breached_since_ms is not None:
-        return Verdict.BREACHED
+        return ObjectiveState.BREACHED
     return Standing.of(level.objective, level.window).verdict

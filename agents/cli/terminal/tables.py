@@ -13,7 +13,7 @@ from streams.texts.phrase import Language, in_language
 from streams.texts.states import States
 from streams.texts.tables import Tables
 from streams.views.levels import ObjectiveLevel, StepLevel, pareto
-from streams.views.objectives.standing import Standing, Verdict
+from streams.views.objectives.standing import ObjectiveState, Standing
 
 _MEDIAN: Final = Fraction(1, 2)
 _P95: Final = Fraction(95, 100)
@@ -21,8 +21,12 @@ _P95: Final = Fraction(95, 100)
 _FAIL_POINTS_SHOWN: Final = 2
 #: Characters of a duration in two units, `10 min 00 s`.
 _DURATION_WIDTH: Final = 11
-_STYLES: Final = {Verdict.MET: "green", Verdict.BREACHED: "bold red", Verdict.NO_DATA: "dim"}
-_STATES: Final = {Verdict.MET: States.MET, Verdict.BREACHED: States.BREACHED, Verdict.NO_DATA: States.NO_DATA}
+_STYLES: Final = {ObjectiveState.MET: "green", ObjectiveState.BREACHED: "bold red", ObjectiveState.NO_DATA: "dim"}
+_STATES: Final = {
+    ObjectiveState.MET: States.MET,
+    ObjectiveState.BREACHED: States.BREACHED,
+    ObjectiveState.NO_DATA: States.NO_DATA,
+}
 
 
 def steps_table(levels: tuple[StepLevel, ...], language: Language) -> Table:

@@ -11,7 +11,7 @@ from streams.slices.ratio import Ratio
 from streams.standards.model import Objective
 
 
-class Verdict(enum.StrEnum):
+class ObjectiveState(enum.StrEnum):
     """Whether an objective is met."""
 
     NO_DATA = "no-data"
@@ -27,7 +27,7 @@ class Standing:
     negative once overspent, and None without data or where the target leaves no budget (100 %).
     """
 
-    verdict: Verdict
+    verdict: ObjectiveState
     attained: Fraction | None
     budget_remaining: Fraction | None
 
@@ -35,19 +35,19 @@ class Standing:
     def of(cls, objective: Objective, ratio: Ratio) -> Self:
         """How ``objective`` stands that attains ``ratio``."""
         verdict = judge(objective, ratio)
-        if verdict is Verdict.NO_DATA:
+        if verdict is ObjectiveState.NO_DATA:
             return cls(verdict, None, None)
         attained = Fraction(ratio.good, ratio.total)
         return cls(verdict, attained, _budget_remaining(objective.target, attained))
 
 
-def judge(objective: Objective, ratio: Ratio) -> Verdict:
+def judge(objective: Objective, ratio: Ratio) -> ObjectiveState:
     """Whether ``ratio`` meets ``objective``. Fewer than its minimum total is no data: it pages nobody."""
     if ratio.total < max(1, objective.minimum_total):
-        return Verdict.NO_DATA
+        return ObjectiveState.NO_DATA
     target = objective.target
     met = ratio.good * target.denominator >= target.numerator * ratio.total
-    return Verdict.MET if met else Verdict.BREACHED
+    return ObjectiveState.MET if met else ObjectiveState.BREACHED
 
 
 def _budget_remaining(target: Fraction, attained: Fraction) -> Fraction | None:

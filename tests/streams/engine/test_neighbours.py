@@ -34,7 +34,7 @@ from streams.standards.model import (
 )
 from streams.state.saving import Saver, restore
 from streams.views.levels import ObjectiveLevel, Reading
-from streams.views.objectives.standing import Standing, Verdict
+from streams.views.objectives.standing import ObjectiveState, Standing
 from tests.oracles.drawn_standards import NAMES, WINDOWS, Promises, promises, standards_of
 from tests.oracles.logs import EVENTS, HOUR, MINUTE, T0, Run, decided, logs, objective, raw, rolling
 from tests.oracles.oracle import Oracle, Record
@@ -70,7 +70,7 @@ def test_objectives_on_one_measure_count_everything_once() -> None:
     for window in engine.standards.windows():
         for level in engine.read(window).objectives:
             assert level.window == Ratio(2, 3)
-            assert Standing.of(level.objective, level.window).verdict is Verdict.NO_DATA
+            assert Standing.of(level.objective, level.window).verdict is ObjectiveState.NO_DATA
     assert [level.cumulative for level in engine.cumulative().objectives] == [Ratio(2, 3)] * 2
 
 

@@ -18,7 +18,7 @@ from streams.texts.reasons import Reasons
 from streams.texts.states import States
 from streams.texts.tables import Tables
 from streams.texts.warnings import Warnings
-from streams.views.objectives.standing import Verdict
+from streams.views.objectives.standing import ObjectiveState
 
 PHRASES = [phrase for catalogue in CATALOGUES for phrase in catalogue]
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -51,7 +51,7 @@ def test_no_key_is_in_two_catalogues() -> None:
     ("keys", "catalogue"),
     [
         pytest.param(set(Reason), Reasons, id="every reason for rejection has its words, and no other"),
-        pytest.param(set(Verdict) | set(Stage), States, id="verdicts and stages have their words"),
+        pytest.param(set(ObjectiveState) | set(Stage), States, id="verdicts and stages have their words"),
     ],
 )
 def test_values_of_the_core_have_their_words(keys: set[str], catalogue: type[Phrase]) -> None:

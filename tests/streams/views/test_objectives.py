@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from streams.calendars.periods import Window
 from streams.slices.ratio import Ratio
 from streams.standards.model import RequestAvailability
-from streams.views.objectives.standing import Standing, Verdict, judge
+from streams.views.objectives.standing import ObjectiveState, Standing, judge
 from tests.oracles.logs import objective
 
 WEEK = Window("7d", 604_800_000)
-NO_DATA, MET, BREACHED = Verdict.NO_DATA, Verdict.MET, Verdict.BREACHED
+NO_DATA, MET, BREACHED = ObjectiveState.NO_DATA, ObjectiveState.MET, ObjectiveState.BREACHED
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ NO_DATA, MET, BREACHED = Verdict.NO_DATA, Verdict.MET, Verdict.BREACHED
         ("1/3", 10**17 - 1, 3 * 10**17, BREACHED, Fraction(-1, 2 * 10**17)),
     ],
 )
-def test_standing(target: str, good: int, total: int, verdict: Verdict, budget: Fraction | None) -> None:
+def test_standing(target: str, good: int, total: int, verdict: ObjectiveState, budget: Fraction | None) -> None:
     found = Standing.of(objective("o", RequestAvailability(), WEEK, target), Ratio(good, total))
     assert (found.verdict, found.budget_remaining) == (verdict, budget)
     assert found.attained == (Fraction(good, total) if total else None)
@@ -45,7 +45,7 @@ def test_standing(target: str, good: int, total: int, verdict: Verdict, budget: 
 @pytest.mark.parametrize(
     ("minimum", "total", "verdict"), [(0, 0, NO_DATA), (0, 1, BREACHED), (3, 2, NO_DATA), (3, 3, BREACHED)]
 )
-def test_fewer_than_the_minimum_total_is_no_data(minimum: int, total: int, verdict: Verdict) -> None:
+def test_fewer_than_the_minimum_total_is_no_data(minimum: int, total: int, verdict: ObjectiveState) -> None:
     strict = objective("o", RequestAvailability(), WEEK, "0.9", minimum)
     assert judge(strict, Ratio(0, total)) is verdict
     assert Standing.of(strict, Ratio(0, total)).verdict is verdict
