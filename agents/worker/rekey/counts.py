@@ -39,7 +39,7 @@ _FINAL: Final = frozenset(
 
 
 @dataclass(slots=True)
-class Counts:
+class RekeyCounts:
     """What the lanes of one process have done, and what is in their way."""
 
     records: int = 0

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
     from agents.settings.settings import Settings
-    from agents.worker.rekey.counts import Counts
+    from agents.worker.rekey.counts import RekeyCounts
     from agents.worker.rekey.pace import Pace
     from agents.worker.rekey.position import Finder, Position
     from agents.worker.rekey.tails import StableEnds
@@ -66,7 +66,7 @@ class Shared:
     finder: Finder
     stable: StableEnds
     pace: Pace
-    counts: Counts
+    counts: RekeyCounts
     _mappers: dict[str, tuple[Standards, Mapper | None]] = field(default_factory=dict)
     _sought: dict[str, set[Path]] = field(default_factory=dict)  # by topic, what none of its records has had
     _mapped: set[str] = field(default_factory=set)  # topics of which a record was mapped as it is now

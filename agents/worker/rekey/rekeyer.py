@@ -26,7 +26,7 @@ from aiokafka.errors import KafkaError
 from agents.exits import Exit, Fault
 from agents.kafka.consumer import consumer_options as worker_options
 from agents.status.rekeying import RekeyStatus
-from agents.worker.rekey.counts import TROUBLE, Counts, refusal_of
+from agents.worker.rekey.counts import TROUBLE, RekeyCounts, refusal_of
 from agents.worker.rekey.lane import Lane, Shared
 from agents.worker.rekey.offsets import Offsets, group_of
 from agents.worker.rekey.pace import Pace
@@ -69,7 +69,7 @@ class Rekeyer:
             raise Fault(f"{settings.rekeyed_topic} is both source and target of rekeying; name other topics (--topic)")
         self._settings = settings
         self._standards = standards
-        self._counts = Counts()
+        self._counts = RekeyCounts()
         self._lanes: dict[SourcePartition, Lane] = {}
         self._consumer: AIOKafkaConsumer | None = None
         self._offsets = Offsets(settings)

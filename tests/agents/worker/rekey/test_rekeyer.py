@@ -21,7 +21,7 @@ from agents.exits import Exit, Fault
 from agents.sending.delivery import ServicePartitioner
 from agents.settings.settings import Settings
 from agents.worker.rekey import position, tails
-from agents.worker.rekey.counts import Counts, refusal_of
+from agents.worker.rekey.counts import RekeyCounts, refusal_of
 from agents.worker.rekey.offsets import Committed, Offsets, group_of
 from agents.worker.rekey.pace import PATIENCE_SECONDS, Pace
 from agents.worker.rekey.position import Finder, NoWay, Position
@@ -156,7 +156,7 @@ def test_everything_else_is_tried_again(error: Exception) -> None:
 
 
 def test_trouble_is_logged_once_until_all_is_well(caplog: pytest.LogCaptureFixture) -> None:
-    counts, other = Counts(), SourcePartition("orders", 4)
+    counts, other = RekeyCounts(), SourcePartition("orders", 4)
     with caplog.at_level(logging.WARNING):
         for source in (SOURCE, other, SOURCE):
             counts.trouble(source, KafkaConnectionError("gone"))
