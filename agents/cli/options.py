@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from agents.settings.setting import Kind, Setting
+from agents.settings.setting import Setting, SettingKind
 from agents.settings.settings import CONFIG_VARIABLE, SETTINGS, Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -41,7 +41,11 @@ def connection_options(command: F) -> F:
 def _described(row: Setting) -> dict[str, Any]:
     shown = f"{row.meaning} [{row.variable}{'' if row.default is None else f'; default: {row.default}'}]"
     metavar = "|".join(row.choices) if row.choices else row.kind.upper()
-    return {"metavar": metavar, "type": click.Path(path_type=Path) if row.kind is Kind.FILE else None, "help": shown}
+    return {
+        "metavar": metavar,
+        "type": click.Path(path_type=Path) if row.kind is SettingKind.FILE else None,
+        "help": shown,
+    }
 
 
 def resolve(options: Mapping[str, object], config: Path | None) -> Settings:

@@ -18,7 +18,7 @@ PREFIX: Final = "SLM_"
 LAST_PORT: Final = 65_535
 
 
-class Kind(enum.StrEnum):
+class SettingKind(enum.StrEnum):
     """How a setting is written."""
 
     TEXT = "text"
@@ -36,7 +36,7 @@ class Setting:
     """One row of the table. ``default`` is as users write it; None where there is none."""
 
     name: str
-    kind: Kind
+    kind: SettingKind
     default: str | None
     meaning: str
     choices: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ class Setting:
     @property
     def option(self) -> str | None:
         """Option of commands; None for secrets. A list is given by repeating its singular."""
-        name = self.name.removesuffix("s") if self.kind is Kind.LIST else self.name
+        name = self.name.removesuffix("s") if self.kind is SettingKind.LIST else self.name
         return None if self.secret else "--" + name.replace("_", "-")
 
 
@@ -151,13 +151,13 @@ def _file(setting: Setting, value: object) -> Path:
     return value if isinstance(value, Path) else Path(_text(setting, value)).expanduser()
 
 
-_PARSERS: Final[Mapping[Kind, Callable[[Setting, object], object]]] = {
-    Kind.TEXT: _text,
-    Kind.LIST: _list,
-    Kind.COUNT: _count,
-    Kind.PORT: _port,
-    Kind.DURATION: _duration,
-    Kind.FILE: _file,
-    Kind.SWITCH: _switch,
-    Kind.BOUNDS: _bounds,
+_PARSERS: Final[Mapping[SettingKind, Callable[[Setting, object], object]]] = {
+    SettingKind.TEXT: _text,
+    SettingKind.LIST: _list,
+    SettingKind.COUNT: _count,
+    SettingKind.PORT: _port,
+    SettingKind.DURATION: _duration,
+    SettingKind.FILE: _file,
+    SettingKind.SWITCH: _switch,
+    SettingKind.BOUNDS: _bounds,
 }

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agents.exits import Fault
-from agents.settings.setting import LAST_PORT, PREFIX, Kind, Setting, parse
+from agents.settings.setting import LAST_PORT, PREFIX, Setting, SettingKind, parse
 from streams.slices import histogram
 
 # ruff: noqa: RUF009 - the calls are the rows of the table; what they give is immutable
@@ -42,7 +42,7 @@ class SaslMechanism(enum.StrEnum):
 
 
 def _setting(
-    kind: Kind,
+    kind: SettingKind,
     default: str | None,
     meaning: str,
     *,
@@ -58,78 +58,97 @@ def _setting(
 class Settings:
     """Everything that can be set. Durations are seconds where not said otherwise."""
 
-    broker: str = _setting(Kind.TEXT, "127.0.0.1:9092", "Kafka's addresses, host:port, several separated by commas.")
-    topics: tuple[str, ...] = _setting(Kind.LIST, "service-events", "Topic with events; several are allowed.")
-    group: str = _setting(Kind.TEXT, "service-level-monitor", "Consumer group that shares the partitions.")
+    broker: str = _setting(
+        SettingKind.TEXT, "127.0.0.1:9092", "Kafka's addresses, host:port, several separated by commas."
+    )
+    topics: tuple[str, ...] = _setting(SettingKind.LIST, "service-events", "Topic with events; several are allowed.")
+    group: str = _setting(SettingKind.TEXT, "service-level-monitor", "Consumer group that shares the partitions.")
     dead_letters_topic: str = _setting(
-        Kind.TEXT, "service-level-dead-letters", "Topic that receives rejected events with the reason."
+        SettingKind.TEXT, "service-level-dead-letters", "Topic that receives rejected events with the reason."
     )
     state_topic: str = _setting(
-        Kind.TEXT, "service-level-state", "Topic that keeps what workers need to go on; partition i for partition i."
+        SettingKind.TEXT,
+        "service-level-state",
+        "Topic that keeps what workers need to go on; partition i for partition i.",
     )
-    breaches_topic: str = _setting(Kind.TEXT, "service-level-breaches", "Topic that receives breaches.")
-    audit_topic: str = _setting(Kind.TEXT, "service-level-audit", "Topic that receives what was decided, and why.")
-    control_topic: str = _setting(Kind.TEXT, "service-level-control", "Topic that keeps standards by their digest.")
+    breaches_topic: str = _setting(SettingKind.TEXT, "service-level-breaches", "Topic that receives breaches.")
+    audit_topic: str = _setting(
+        SettingKind.TEXT, "service-level-audit", "Topic that receives what was decided, and why."
+    )
+    control_topic: str = _setting(
+        SettingKind.TEXT, "service-level-control", "Topic that keeps standards by their digest."
+    )
     rekey: bool = _setting(
-        Kind.SWITCH, "no", "Merge the topics into the rekeyed one, keyed by service, and judge that."
+        SettingKind.SWITCH, "no", "Merge the topics into the rekeyed one, keyed by service, and judge that."
     )
     rekeyed_topic: str = _setting(
-        Kind.TEXT, "service-level-rekeyed", "Topic that --rekey writes and the worker then reads."
+        SettingKind.TEXT, "service-level-rekeyed", "Topic that --rekey writes and the worker then reads."
     )
-    standards: Path | None = _setting(Kind.FILE, None, "Standards file; without one everything is measured by default.")
-    web_host: str = _setting(Kind.TEXT, "127.0.0.1", "Address on which the status page and /metrics are served.")
-    web_port: int = _setting(Kind.PORT, "9464", "Port of the status page and /metrics.", least=1)
+    standards: Path | None = _setting(
+        SettingKind.FILE, None, "Standards file; without one everything is measured by default."
+    )
+    web_host: str = _setting(SettingKind.TEXT, "127.0.0.1", "Address on which the status page and /metrics are served.")
+    web_port: int = _setting(SettingKind.PORT, "9464", "Port of the status page and /metrics.", least=1)
     workers: int = _setting(
-        Kind.COUNT, "1", "Processes that share the work; each has the next port, and this one a page for all.", least=1
+        SettingKind.COUNT,
+        "1",
+        "Processes that share the work; each has the next port, and this one a page for all.",
+        least=1,
     )
     histogram_bounds: tuple[int, ...] | None = _setting(  # microseconds, see `bounds_us`
-        Kind.BOUNDS,
+        SettingKind.BOUNDS,
         None,
         "Bounds of the histogram at /metrics in seconds, ascending, at most 30, the same for all workers; each moves up"
         " to the next of the fine grid, by 2.2 % at most, so that counts are exact. Default: 1.48 times apart from"
         " 44 ms to 756 s, and a few beyond.",
     )
     lateness: float = _setting(
-        Kind.DURATION, "60s", "How late an event may arrive; a topic's own in the standards wins."
+        SettingKind.DURATION, "60s", "How late an event may arrive; a topic's own in the standards wins."
     )
     max_ahead: float = _setting(
-        Kind.DURATION, "5m", "How far an event's time may lie beyond its record's timestamp; more is a dead letter."
+        SettingKind.DURATION,
+        "5m",
+        "How far an event's time may lie beyond its record's timestamp; more is a dead letter.",
     )
     start_timeout: float = _setting(
-        Kind.DURATION, "30s", "How long to try to reach the broker and its topics at start."
+        SettingKind.DURATION, "30s", "How long to try to reach the broker and its topics at start."
     )
     stall_timeout: float = _setting(
-        Kind.DURATION,
+        SettingKind.DURATION,
         "60s",
         "Unread records and no progress for so long: stalled; for twice as long: the process ends with code 4.",
     )
     session_timeout: float = _setting(
-        Kind.DURATION, "10s", "Silence after which the group gives this worker's partitions to others."
+        SettingKind.DURATION, "10s", "Silence after which the group gives this worker's partitions to others."
     )
     heartbeat: float = _setting(
-        Kind.DURATION, "3s", "Interval of the signs of life; at most a third of the session timeout."
+        SettingKind.DURATION, "3s", "Interval of the signs of life; at most a third of the session timeout."
     )
     tick_interval: float = _setting(
-        Kind.DURATION, "10s", "Idle time after which a tick tells a partition that time has passed."
+        SettingKind.DURATION, "10s", "Idle time after which a tick tells a partition that time has passed."
     )
-    batch_records: int = _setting(Kind.COUNT, "10000", "Most records folded in one go.", least=1)
+    batch_records: int = _setting(SettingKind.COUNT, "10000", "Most records folded in one go.", least=1)
     fetch_bytes: int = _setting(
-        Kind.COUNT, "1048576", "Most bytes fetched from one partition at once; bounds memory.", least=65_536
+        SettingKind.COUNT, "1048576", "Most bytes fetched from one partition at once; bounds memory.", least=65_536
     )
     security_protocol: SecurityProtocol = _setting(
-        Kind.TEXT, "PLAINTEXT", "How the connection is secured.", choices=SecurityProtocol
+        SettingKind.TEXT, "PLAINTEXT", "How the connection is secured.", choices=SecurityProtocol
     )
     ssl_cafile: Path | None = _setting(
-        Kind.FILE, None, "Certificates of the authorities to trust; default: the system's."
+        SettingKind.FILE, None, "Certificates of the authorities to trust; default: the system's."
     )
-    ssl_certfile: Path | None = _setting(Kind.FILE, None, "This client's certificate.")
-    ssl_keyfile: Path | None = _setting(Kind.FILE, None, "Private key of the certificate.")
-    ssl_password: str | None = _setting(Kind.TEXT, None, "Password of the private key.", secret=True)
-    ssl_password_file: Path | None = _setting(Kind.FILE, None, "File that holds the password of the private key.")
-    sasl_mechanism: SaslMechanism = _setting(Kind.TEXT, "PLAIN", "How the client logs in.", choices=SaslMechanism)
-    sasl_username: str | None = _setting(Kind.TEXT, None, "Name to log in with.")
-    sasl_password: str | None = _setting(Kind.TEXT, None, "Password to log in with.", secret=True)
-    sasl_password_file: Path | None = _setting(Kind.FILE, None, "File that holds the password to log in with.")
+    ssl_certfile: Path | None = _setting(SettingKind.FILE, None, "This client's certificate.")
+    ssl_keyfile: Path | None = _setting(SettingKind.FILE, None, "Private key of the certificate.")
+    ssl_password: str | None = _setting(SettingKind.TEXT, None, "Password of the private key.", secret=True)
+    ssl_password_file: Path | None = _setting(
+        SettingKind.FILE, None, "File that holds the password of the private key."
+    )
+    sasl_mechanism: SaslMechanism = _setting(
+        SettingKind.TEXT, "PLAIN", "How the client logs in.", choices=SaslMechanism
+    )
+    sasl_username: str | None = _setting(SettingKind.TEXT, None, "Name to log in with.")
+    sasl_password: str | None = _setting(SettingKind.TEXT, None, "Password to log in with.", secret=True)
+    sasl_password_file: Path | None = _setting(SettingKind.FILE, None, "File that holds the password to log in with.")
 
     @property
     def ports(self) -> Sequence[int]:

@@ -19,7 +19,7 @@ import click
 from agents.cli import garbage
 from agents.cli.options import connection_options, resolve
 from agents.exits import Exit
-from agents.settings.setting import Kind, Setting
+from agents.settings.setting import Setting, SettingKind
 from agents.settings.settings import SETTINGS
 
 if TYPE_CHECKING:
@@ -43,14 +43,14 @@ def _worker_options(command: F) -> F:
 
 def _described(row: Setting) -> dict[str, Any]:
     shown = f"{row.meaning} [{row.variable}{'' if row.default is None else f'; default: {row.default}'}]"
-    if row.kind is Kind.SWITCH:
+    if row.kind is SettingKind.SWITCH:
         # Not given is None, so that the environment and the file have their say.
         return {"is_flag": True, "default": None, "help": shown}
-    if row.kind is Kind.LIST:
+    if row.kind is SettingKind.LIST:
         return {"metavar": "NAME", "multiple": True, "help": shown}
     return {
         "metavar": row.kind.upper(),
-        "type": click.Path(path_type=Path) if row.kind is Kind.FILE else None,
+        "type": click.Path(path_type=Path) if row.kind is SettingKind.FILE else None,
         "help": shown,
     }
 
