@@ -55,7 +55,7 @@ def command(
         return
     from dashboards import generate
 
-    found = generate.artefacts([kind for kind in generate.Kind if kind in (kinds or _KINDS)])
+    found = generate.artefacts([kind for kind in generate.ArtefactKind if kind in (kinds or _KINDS)])
     if output is not None:
         found = [*found, *_handwritten_schemas(kinds)]
     elif "docs" in (kinds or _KINDS):
@@ -97,16 +97,16 @@ def _write(found: Sequence[Artefact], output: Path | None) -> None:
 def _documents() -> list[Artefact]:
     """The READMEs of the current folder, with their tables written anew."""
     from agents.cli.reference import filled
-    from dashboards.generate import Artefact, Kind
+    from dashboards.generate import Artefact, ArtefactKind
 
-    return [Artefact(Kind.DOCS, name, name, content) for name, content in filled(Path()).items()]
+    return [Artefact(ArtefactKind.DOCS, name, name, content) for name, content in filled(Path()).items()]
 
 
 def _handwritten_schemas(kinds: Sequence[str]) -> list[Artefact]:
     """The schemas that are part of the package: they have their place already and are copied for the user alone."""
     from importlib.resources import files
 
-    from dashboards.generate import Artefact, Kind
+    from dashboards.generate import Artefact, ArtefactKind
 
     if kinds and "schema" not in kinds:
         return []
@@ -114,7 +114,7 @@ def _handwritten_schemas(kinds: Sequence[str]) -> list[Artefact]:
     generated = "standards.schema.json"
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".json")) if folder.is_dir() else []
     return [
-        Artefact(Kind.SCHEMA, f"agents/schemas/{name}", name, (folder / name).read_bytes())
+        Artefact(ArtefactKind.SCHEMA, f"agents/schemas/{name}", name, (folder / name).read_bytes())
         for name in names
         if name != generated
     ]
