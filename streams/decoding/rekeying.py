@@ -171,7 +171,7 @@ class Baseline(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class RekeyMark:
     """What is kept beside the offset up to which a source partition has been rekeyed.
 
     ``timestamp_ms`` and ``digest`` tell whether the source still has the last record that was rekeyed.

@@ -25,7 +25,7 @@ from agents.settings.settings import Settings
 from agents.worker.rekey.offsets import Offsets, group_of
 from agents.worker.rekey.writer import RekeyWriter
 from streams.decoding.batch import Batch, SourcePartition
-from streams.decoding.rekeying import Baseline, Mark, rekey
+from streams.decoding.rekeying import Baseline, RekeyMark, rekey
 from tests.services.kafka import Kafka, KafkaCluster
 from tests.services.parts import ROOT, require
 from tests.services.process import Service
@@ -420,7 +420,9 @@ def test_who_comes_back_after_others_have_taken_over_writes_nothing_more(world: 
         heir = here.start()
         await asyncio.to_thread(here.wait_until_done, heir)
         with pytest.raises(ProducerFenced):
-            await zombie.write(rekey(batch).records, f"{source.topic}/0", 500, Mark.of(batch, Baseline(0, (0, 0, 0))))
+            await zombie.write(
+                rekey(batch).records, f"{source.topic}/0", 500, RekeyMark.of(batch, Baseline(0, (0, 0, 0)))
+            )
         await zombie.close()
 
     asyncio.run(scene())
@@ -457,7 +459,7 @@ def test_who_takes_over_in_the_midst_of_a_commit_sees_offset_and_records_alike(
         writer = await RekeyWriter.open(settings, source)
         for turn in range(10):
             piece = batch.between(100 * turn, 100 * turn + 100)
-            mark = Mark.of(piece, Baseline(0, (0,)))
+            mark = RekeyMark.of(piece, Baseline(0, (0,)))
             committing = asyncio.ensure_future(writer.write(rekey(piece).records, "x/0", 100 * turn + 100, mark))
             await asyncio.sleep(pause)
             heir = await RekeyWriter.open(settings, source)
@@ -640,7 +642,7 @@ def test_what_a_transaction_lost_of_its_partitions_is_written_again_and_only_tha
 
     async def partly_written() -> None:
         writer = await RekeyWriter.open(settings, source)
-        mark = Mark.of(batch, Baseline(0, (0, 0, 0)))
+        mark = RekeyMark.of(batch, Baseline(0, (0, 0, 0)))
         arrived = [record for record in rekey(batch).records if writer.placement(record.key) != 1]
         await writer.write(arrived, f"{source.topic}/0", len(batch), mark)
         await writer.close()

@@ -26,7 +26,7 @@ from agents.worker.rekey.tails import NOTHING
 from agents.worker.rekey.writer import TRANSACTION_SECONDS, RekeyWriter
 from agents.worker.transactions.outputs import output
 from streams.decoding.batch import NO_TIMESTAMP, Batch
-from streams.decoding.rekeying import Baseline, Mark, place_of, rekey
+from streams.decoding.rekeying import Baseline, RekeyMark, place_of, rekey
 from streams.engine.progress import Notice, NoticeType
 from streams.mappings.mapping import compile_mapping
 from streams.records.records import notice_record
@@ -241,7 +241,7 @@ class Lane:
         batch = _batch(records)
         rekeying = self._shared.rekey(batch)
         new = self._new(rekeying.records, writer)
-        offset, mark = records[-1].offset + 1, Mark.of(batch, self._baseline)
+        offset, mark = records[-1].offset + 1, RekeyMark.of(batch, self._baseline)
         reached = self._found.reached
         if reached is not None and reached[0] > offset:
             offset, mark = reached[0], replace(reached[1], baseline=self._baseline)

@@ -17,7 +17,7 @@ from aiokafka import TopicPartition
 from agents.kafka.bounds import LogBounds
 from agents.kafka.log_reader import record_at
 from streams.decoding.batch import Batch, record_digest
-from streams.decoding.rekeying import Baseline, Mark, place_of, rekey
+from streams.decoding.rekeying import Baseline, RekeyMark, place_of, rekey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,7 @@ class Position:
     offset: int
     baseline: Baseline
     last: tuple[int, ...]
-    reached: tuple[int, Mark] | None = None
+    reached: tuple[int, RekeyMark] | None = None
     missing_from: int | None = None
 
 
@@ -84,7 +84,7 @@ class Finder:
         """
         bounds = await self._bounds(source)
         committed = await self.offsets.committed(source)
-        mark = Mark.from_text(committed.metadata) if committed else None
+        mark = RekeyMark.from_text(committed.metadata) if committed else None
         if committed is None or mark is None:
             return await self._from_tail(source, bounds, await self.tails.whole(source, partitions), mapper)
         if len(mark.baseline.ends) != partitions:

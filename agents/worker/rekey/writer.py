@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from agents.settings.settings import Settings
     from agents.worker.transactions.outputs import Output
     from streams.decoding.batch import SourcePartition
-    from streams.decoding.rekeying import Mark, Rekeyed
+    from streams.decoding.rekeying import Rekeyed, RekeyMark
 
 #: Kafka aborts a transaction that was not ended for so long. Until then nobody who reads committed records sees what
 #: came after it, so this is short; an owner that was slower begins anew.
@@ -119,7 +119,7 @@ class RekeyWriter:
         await producer.abort_transaction()
 
     async def write(
-        self, records: Sequence[Rekeyed], name: str, reached: int, mark: Mark, audit: Iterable[Output] = ()
+        self, records: Sequence[Rekeyed], name: str, reached: int, mark: RekeyMark, audit: Iterable[Output] = ()
     ) -> dict[int, int]:
         """Write ``records`` of the source partition called ``name``, and that all before ``reached`` is rekeyed.
 

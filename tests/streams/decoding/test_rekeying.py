@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 
 from streams.decoding.batch import Batch
 from streams.decoding.decode import decode_values
-from streams.decoding.rekeying import LARGEST, UNMAPPED, Baseline, Mark, Rekeyed, encode, origin_of, place_of, rekey
+from streams.decoding.rekeying import (
+    LARGEST,
+    UNMAPPED,
+    Baseline,
+    Rekeyed,
+    RekeyMark,
+    encode,
+    origin_of,
+    place_of,
+    rekey,
+)
 from streams.engine.engine import Engine
 from streams.engine.progress import Progress
 from streams.engine.start import Start
@@ -298,8 +308,8 @@ def test_the_origin_in_a_header_is_read_or_refused(header: bytes, origin: tuple[
 
 
 def test_a_mark_survives_as_text_and_knows_its_record() -> None:
-    mark = Mark.of(Batch.of("t", 0, [b"a", b"b"], 5, [1, 2]), Baseline(4, (0, 17, 3)))
-    assert Mark.from_text(mark.to_text()) == mark
+    mark = RekeyMark.of(Batch.of("t", 0, [b"a", b"b"], 5, [1, 2]), Baseline(4, (0, 17, 3)))
+    assert RekeyMark.from_text(mark.to_text()) == mark
     assert mark.matches(2, b"b")
     assert not mark.matches(3, b"b")
     assert not mark.matches(2, b"a")
@@ -308,9 +318,9 @@ def test_a_mark_survives_as_text_and_knows_its_record() -> None:
 
 @pytest.mark.parametrize("text", ["", "by hand", "slm1 1 2", "slm2 1 d 3 4,5"])
 def test_what_others_have_noted_is_no_mark(text: str) -> None:
-    assert Mark.from_text(text) is None
+    assert RekeyMark.from_text(text) is None
 
 
 def test_a_mark_of_250_partitions_fits_what_kafka_keeps_beside_an_offset() -> None:
-    mark = Mark.of(Batch.of("t", 0, [b"a"], 10**12, [1_772_328_600_000]), Baseline(10**12, (10**12,) * 250))
+    mark = RekeyMark.of(Batch.of("t", 0, [b"a"], 10**12, [1_772_328_600_000]), Baseline(10**12, (10**12,) * 250))
     assert len(mark.to_text()) < 4_096

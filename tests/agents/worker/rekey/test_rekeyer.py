@@ -29,7 +29,7 @@ from agents.worker.rekey.rekeyer import Rekeyer, consumer_options
 from agents.worker.rekey.tails import NOTHING, Newest, StableEnds, Tail, Tails
 from agents.worker.rekey.writer import Placement, transactional_id
 from streams.decoding.batch import SourcePartition, record_digest
-from streams.decoding.rekeying import Baseline, Mark
+from streams.decoding.rekeying import Baseline, RekeyMark
 from streams.standards.load import DEFAULT
 from tests.services.waiting import wait_for_async
 
@@ -227,9 +227,9 @@ def value_at(offset: int) -> bytes:
     return f"junk {offset}".encode()
 
 
-def mark_of(offset: int, baseline: Baseline) -> Mark:
+def mark_of(offset: int, baseline: Baseline) -> RekeyMark:
     """Mark of a commit at ``offset``."""
-    return Mark(offset - 1, record_digest(value_at(offset - 1)), baseline)
+    return RekeyMark(offset - 1, record_digest(value_at(offset - 1)), baseline)
 
 
 def test_where_nothing_was_rekeyed_the_beginning_is_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -269,7 +269,7 @@ def test_nothing_is_taken_for_rekeyed_that_another_log_had(monkeypatch: pytest.M
     newest = Newest(49, record_digest(b"other"))
     for log in (
         Log(5, 100, None, Tail([40, 49], newest)),
-        Log(5, 100, Committed(80, Mark(79, "other", Baseline(60, (0, 0))).to_text())),
+        Log(5, 100, Committed(80, RekeyMark(79, "other", Baseline(60, (0, 0))).to_text())),
         Log(5, 79, Committed(80, mark_of(80, Baseline(60, (0, 0))).to_text())),
     ):
         with pytest.raises(NoWay, match=r"orders/3 .*made anew or has lost records"):
