@@ -13,7 +13,7 @@ from streams.standards.form.references import check
 from streams.standards.model import VERSION, Standards
 from streams.standards.problems.explain import explain
 from streams.standards.problems.locate import Document, read
-from streams.standards.problems.problems import MOST_PROBLEMS, Finding, Mark, Problem, StandardsError, show_path
+from streams.standards.problems.problems import MOST_PROBLEMS, FilePosition, Finding, Problem, StandardsError, show_path
 
 
 def load(text: str | bytes, *, file: str) -> Standards:
@@ -46,7 +46,7 @@ def _form(document: Document) -> tuple[StandardsForm | None, list[Finding]]:
     return form, [each for each in findings if not document.is_refused(each.path[:-1] if each.of_key else each.path)]
 
 
-def _problem(file: str, mark: Mark, finding: Finding) -> Problem:
+def _problem(file: str, mark: FilePosition, finding: Finding) -> Problem:
     path = show_path(finding.path)
     return Problem(file, mark.line, mark.column, path, finding.found, finding.rule, finding.remedy)
 

@@ -15,7 +15,7 @@ from typing import Final
 
 import yaml
 
-from streams.standards.problems.problems import MOST_PROBLEMS, Finding, Mark, Path
+from streams.standards.problems.problems import MOST_PROBLEMS, FilePosition, Finding, Path
 
 #: Largest file, in bytes; how deep it nests; longest key, in characters.
 MAX_BYTES: Final = 1_048_576
@@ -40,17 +40,17 @@ class Document:
     """What a file holds, where each part of it stands, and how scalars are written."""
 
     data: object = None
-    keys: dict[Path, Mark] = field(default_factory=dict)
-    values: dict[Path, Mark] = field(default_factory=dict)
+    keys: dict[Path, FilePosition] = field(default_factory=dict)
+    values: dict[Path, FilePosition] = field(default_factory=dict)
     written: dict[Path, str] = field(default_factory=dict)
     refused: set[Path] = field(default_factory=set)
-    findings: list[tuple[Mark, Finding]] = field(default_factory=list)
+    findings: list[tuple[FilePosition, Finding]] = field(default_factory=list)
 
-    def place(self, path: Path, *, key: bool = False) -> Mark:
+    def place(self, path: Path, *, key: bool = False) -> FilePosition:
         """Where the value at ``path`` or its key stands; for what is missing, the key of the part around it."""
         while path and path not in self.values:
             path, key = path[:-1], True
-        return self.keys[path] if key and path in self.keys else self.values.get(path, Mark(1, 1))
+        return self.keys[path] if key and path in self.keys else self.values.get(path, FilePosition(1, 1))
 
     def is_refused(self, path: Path) -> bool:
         """Whether ``path`` lies in a part that was not read, about which nothing more is to be said."""
@@ -70,11 +70,13 @@ def read(text: str | bytes) -> Document:
     except yaml.YAMLError as error:
         _syntax(document, error, decoded)
     except (ValueError, OverflowError) as error:  # escapes such as "\UFFFFFFFF", in PyYAML without libyaml
-        _fail(document, Mark(1, 1), f"an escape or number that YAML cannot read ({error})", "write it differently")
+        _fail(
+            document, FilePosition(1, 1), f"an escape or number that YAML cannot read ({error})", "write it differently"
+        )
     return document
 
 
-def _fail(document: Document, mark: Mark, found: str, remedy: str, rule: str = "the file is YAML") -> None:
+def _fail(document: Document, mark: FilePosition, found: str, remedy: str, rule: str = "the file is YAML") -> None:
     document.refused.add(())
     document.findings.append((mark, Finding((), found, rule, remedy)))
 
@@ -82,7 +84,7 @@ def _fail(document: Document, mark: Mark, found: str, remedy: str, rule: str = "
 def _decode(text: str | bytes, document: Document) -> str | None:
     """Text of the file, or None with a finding."""
     if len(text) > MAX_BYTES:
-        _fail(document, Mark(1, 1), f"more than {MAX_BYTES:,} bytes", "write it shorter", "standards are short")
+        _fail(document, FilePosition(1, 1), f"more than {MAX_BYTES:,} bytes", "write it shorter", "standards are short")
         return None
     try:
         decoded = text.decode() if isinstance(text, bytes) else text.encode().decode()
@@ -98,7 +100,7 @@ def _decode(text: str | bytes, document: Document) -> str | None:
 
 
 def _not_utf8(text: str | bytes, error: UnicodeError, document: Document) -> None:
-    mark, found = Mark(1, 1), "half of a character"
+    mark, found = FilePosition(1, 1), "half of a character"
     if isinstance(text, bytes) and isinstance(error, UnicodeDecodeError):
         before = text[: error.start].decode(errors="replace")
         mark, found = _mark_at(before, len(before)), f"the byte {text[error.start]:#04x}"
@@ -107,9 +109,9 @@ def _not_utf8(text: str | bytes, error: UnicodeError, document: Document) -> Non
     _fail(document, mark, found, "save it as UTF-8", "the file is UTF-8")
 
 
-def _mark_at(text: str, index: int) -> Mark:
+def _mark_at(text: str, index: int) -> FilePosition:
     before = text[:index]
-    return Mark(before.count("\n") + 1, index - (before.rfind("\n") + 1) + 1)
+    return FilePosition(before.count("\n") + 1, index - (before.rfind("\n") + 1) + 1)
 
 
 _TOO_DEEP: Final = f"level {MAX_DEPTH + 1}", "write it flatter", f"a standards file nests at most {MAX_DEPTH} levels"
@@ -172,7 +174,7 @@ _SYNTAX: Final = tuple(
 
 def _syntax(document: Document, error: yaml.YAMLError, text: str) -> None:
     mark, lines = getattr(error, "problem_mark", None), text.splitlines() or [""]
-    place = Mark(min(mark.line + 1, len(lines)), mark.column + 1) if mark else Mark(1, 1)
+    place = FilePosition(min(mark.line + 1, len(lines)), mark.column + 1) if mark else FilePosition(1, 1)
     line = lines[place.line - 1]
     if "\t" in line[: len(line) - len(line.lstrip())]:
         _fail(document, place, "a tab", "replace it by spaces", "YAML is indented with spaces")
@@ -299,9 +301,9 @@ class _Composer:
             self._document.findings.append((_mark(event), Finding(path, found, rule, remedy)))
 
 
-def _mark(event: yaml.Event) -> Mark:
+def _mark(event: yaml.Event) -> FilePosition:
     assert event.start_mark is not None
-    return Mark(event.start_mark.line + 1, event.start_mark.column + 1)
+    return FilePosition(event.start_mark.line + 1, event.start_mark.column + 1)
 
 
 def _plain(text: str) -> object:

@@ -28,7 +28,7 @@ class Unfit(ValueError):  # noqa: N818 - a value in a file is unfit; nothing wen
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Mark:
+class FilePosition:
     """A place in the file; both count from 1."""
 
     line: int

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.standards.problems import locate
-from streams.standards.problems.problems import Mark
+from streams.standards.problems.problems import FilePosition
 
 #: PyYAML reads with libyaml where it was built with it, and without it elsewhere; both have to agree.
 LOADERS = [yaml.SafeLoader, *([yaml.CSafeLoader] if yaml.__with_libyaml__ else [])]
@@ -58,12 +58,12 @@ def test_every_key_is_a_text(key: str) -> None:
 
 def test_places_of_keys_and_values_count_from_one() -> None:
     document = locate.read("a:\n  - x\n  - {b: 1, 热线: 2}\n")
-    assert document.keys["a",] == Mark(1, 1)
-    assert document.values["a", 0] == Mark(2, 5)
-    assert document.keys["a", 1, "热线"] == Mark(3, 12)
-    assert document.values["a", 1, "热线"] == Mark(3, 16)
+    assert document.keys["a",] == FilePosition(1, 1)
+    assert document.values["a", 0] == FilePosition(2, 5)
+    assert document.keys["a", 1, "热线"] == FilePosition(3, 12)
+    assert document.values["a", 1, "热线"] == FilePosition(3, 16)
     assert document.place(("a", 1, "c")) == document.values["a", 1]
-    assert document.place(("d",)) == Mark(1, 1)
+    assert document.place(("d",)) == FilePosition(1, 1)
 
 
 @pytest.mark.parametrize(
