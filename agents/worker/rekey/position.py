@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from agents.settings.settings import Settings
     from agents.worker.rekey.offsets import Offsets
-    from agents.worker.rekey.tails import Newest, Tail, Tails
+    from agents.worker.rekey.tails import Tail, TailRecord, Tails
     from streams.decoding.batch import SourcePartition
     from streams.mappings.mapping import Mapper
 
@@ -127,7 +127,7 @@ class Finder:
                 raise NoWay(_another_log(source, f"has another record at offset {offset - 1} than the one rekeyed"))
 
 
-def _is_newest(record: ConsumerRecord, newest: Newest, mapper: Mapper | None) -> bool:
+def _is_newest(record: ConsumerRecord, newest: TailRecord, mapper: Mapper | None) -> bool:
     """Whether ``record`` is what the rekeyed topic has."""
     made = rekey(Batch.of(record.topic, record.partition, [record.value], record.offset), mapper).records
     return bool(made) and record_digest(made[0].value) == newest.digest

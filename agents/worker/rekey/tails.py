@@ -35,7 +35,7 @@ _ANSWER_SECONDS: Final = 10.0
 NOTHING: Final = -1
 
 
-class Newest(NamedTuple):
+class TailRecord(NamedTuple):
     """A record of a source partition: its offset there, and what tells its value in the rekeyed topic."""
 
     offset: int
@@ -47,13 +47,13 @@ class Tail:
     """The newest records of one source partition in the rekeyed topic: of all, and the offset in each partition."""
 
     last: list[int]
-    newest: Newest | None = None
+    newest: TailRecord | None = None
 
     def note(self, partition: int, offset: int, value: bytes | None) -> None:
         """Take the next record of ``partition``."""
         self.last[partition] = max(self.last[partition], offset)
         if self.newest is None or offset > self.newest.offset:
-            self.newest = Newest(offset, record_digest(value))
+            self.newest = TailRecord(offset, record_digest(value))
 
 
 class Tails:

@@ -26,7 +26,7 @@ from agents.worker.rekey.offsets import Committed, Offsets, group_of
 from agents.worker.rekey.pace import PATIENCE_SECONDS, Pace
 from agents.worker.rekey.position import Finder, NoWay, Position
 from agents.worker.rekey.rekeyer import Rekeyer, consumer_options
-from agents.worker.rekey.tails import NOTHING, Newest, StableEnds, Tail, Tails
+from agents.worker.rekey.tails import NOTHING, StableEnds, Tail, TailRecord, Tails
 from agents.worker.rekey.writer import Placement, transactional_id
 from streams.decoding.batch import SourcePartition, record_digest
 from streams.decoding.rekeying import Baseline, RekeyMark
@@ -261,12 +261,12 @@ def test_a_log_that_has_lost(
 @pytest.mark.parametrize("metadata", [None, "", "by hand"], ids=["forgotten", "reset", "committed by hand"])
 def test_without_a_mark_the_rekeyed_topic_tells(monkeypatch: pytest.MonkeyPatch, metadata: str | None) -> None:
     committed = None if metadata is None else Committed(3, metadata)
-    log = Log(5, 100, committed, Tail([40, 49], Newest(49, record_digest(value_at(49)))))
+    log = Log(5, 100, committed, Tail([40, 49], TailRecord(49, record_digest(value_at(49)))))
     assert log.find(monkeypatch) == Position(40, Baseline(40, (0, 0)), (40, 49))
 
 
 def test_nothing_is_taken_for_rekeyed_that_another_log_had(monkeypatch: pytest.MonkeyPatch) -> None:
-    newest = Newest(49, record_digest(b"other"))
+    newest = TailRecord(49, record_digest(b"other"))
     for log in (
         Log(5, 100, None, Tail([40, 49], newest)),
         Log(5, 100, Committed(80, RekeyMark(79, "other", Baseline(60, (0, 0))).to_text())),
