@@ -28,7 +28,7 @@ class TimePolicy:
 PRESENT_MS: Final = 300_000
 
 
-class Newest(NamedTuple):
+class NewestEvent(NamedTuple):
     """The event of the largest time believed so far, the first of equals: its time, and its record's timestamp."""
 
     time_ms: int
@@ -50,7 +50,7 @@ class Watermark:
         self.policy = policy
         self.frontier_ms: int | None = None  # largest min(event time, record timestamp) so far, or what ticks told
         self.floor_ms = LOWEST_MS  # what it had reached when the policy changed
-        self.newest: Newest | None = None
+        self.newest: NewestEvent | None = None
         self.limits = [Limit(0, policy.max_ahead_ms)]  # all there ever were, for records that are read again
 
     @property
@@ -85,7 +85,7 @@ class Watermark:
         self.frontier_ms = int(frontier[-1])
         first = int(times.argmax())
         if self.newest is None or times[first] > self.newest.time_ms:
-            self.newest = Newest(int(times[first]), int(stamps[first]))
+            self.newest = NewestEvent(int(times[first]), int(stamps[first]))
         return np.maximum(frontier - self.policy.lateness_ms, self.floor_ms)
 
     def stand(self, times: IntArray) -> IntArray:

@@ -14,7 +14,7 @@ from streams.engine.engine import Engine
 from streams.engine.progress import Notice, NoticeType, SavedPoint
 from streams.engine.standards_log import StandardsLog, StandardsLost
 from streams.engine.start import Start
-from streams.engine.watermark import Limit, Newest, TimePolicy
+from streams.engine.watermark import Limit, NewestEvent, TimePolicy
 from streams.routing.series_catalogue import Member
 from streams.slices.slice import Counts, Distributions, slice_start
 from streams.state.framing import Row, assemble
@@ -204,7 +204,7 @@ def _restore_position(engine: Engine, row: PartitionRow, anew: Collection[tuple[
     watermark.limits = [Limit(*limit) for limit in row.limits]
     watermark.policy = TimePolicy(row.lateness_ms, watermark.limits[-1].max_ahead_ms)
     watermark.frontier_ms, watermark.floor_ms = row.frontier_ms, row.floor_ms
-    watermark.newest = Newest(*row.newest) if row.newest else None
+    watermark.newest = NewestEvent(*row.newest) if row.newest else None
     engine.timelines.restore(row.passed_ms, row.held)
     breaches = {key: since_ms for key, since_ms in _breaches(row).items() if key not in anew}
     if watermark.value_ms is not None:
