@@ -166,7 +166,7 @@ def _undelivered(topic: str, line: int, error: BaseException) -> Fault:
     return Fault(f"Kafka did not take all records up to line {line} for topic {topic}: {why}", Exit.UNAVAILABLE)
 
 
-class Pace:
+class SendRate:
     """At most ``rate`` records a second, evenly; None is as fast as possible. A stall is not made up for."""
 
     _BEHIND_SECONDS = 1.0

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from agents.files.event_log import EventLog, Line
-    from agents.sending.delivery import Delivery, Pace
+    from agents.sending.delivery import Delivery, SendRate
     from agents.sending.journal import Journal
 
 
@@ -91,7 +91,7 @@ class Sending:
     """
 
     prepare: Prepare
-    pace: Pace
+    pace: SendRate
     interruption: Interruption
     on_line: Callable[[int], None] = field(default=lambda _: None)
     on_bad: Callable[[BadLine], None] = field(default=lambda _: None)

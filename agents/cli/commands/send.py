@@ -144,7 +144,7 @@ class Job:
         producer: Producer,
         interruption: Interruption,
     ) -> None:
-        from agents.sending.delivery import Delivery, Pace
+        from agents.sending.delivery import Delivery, SendRate
         from agents.sending.sender import Sending, Sent, keep
 
         journal = None if survey is None else self._journal(log, survey, where)
@@ -156,7 +156,7 @@ class Job:
         if survey and _resumed(sent, survey):
             return
         with _progress(f"sending {log.name}", total, sent.resumed_after) as moved:
-            pace = Pace(self.rate, sleep=interruption.sleep)
+            pace = SendRate(self.rate, sleep=interruption.sleep)
             delivery = Delivery(
                 producer, self.topic, acknowledged=keep(journal, sent), waiting=self._silence(interruption)
             )

@@ -19,7 +19,7 @@ from agents.exits import Exit, Fault
 from agents.files.event_log import EventLog, Line
 from agents.kafka.admin import Destination
 from agents.sending import delivery
-from agents.sending.delivery import Delivery, Pace, ServicePartitioner
+from agents.sending.delivery import Delivery, SendRate, ServicePartitioner
 from agents.sending.journal import Journal, state_folder
 from agents.sending.records import MAX_RECORD, Outgoing, as_it_is, checked, survey
 from streams.events.event import MAX_BYTES, decode
@@ -207,7 +207,7 @@ class Clock:
 class TestPace:
     def test_spreads_records_evenly(self) -> None:
         clock = Clock()
-        pace = Pace(50, clock=lambda: clock.now, sleep=clock.sleep)
+        pace = SendRate(50, clock=lambda: clock.now, sleep=clock.sleep)
         times = []
         for _ in range(5):
             pace.wait()
@@ -216,7 +216,7 @@ class TestPace:
 
     def test_makes_up_for_at_most_a_second_of_a_stall(self) -> None:
         clock = Clock()
-        pace = Pace(10, clock=lambda: clock.now, sleep=clock.sleep)
+        pace = SendRate(10, clock=lambda: clock.now, sleep=clock.sleep)
         clock.now += 60
         for _ in range(11):
             pace.wait()
@@ -226,7 +226,7 @@ class TestPace:
 
     def test_without_a_rate_never_waits(self) -> None:
         clock = Clock()
-        pace = Pace(None, clock=lambda: clock.now, sleep=clock.sleep)
+        pace = SendRate(None, clock=lambda: clock.now, sleep=clock.sleep)
         for _ in range(3):
             pace.wait()
         assert clock.slept == []
