@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from agents.settings.settings import Settings
     from agents.worker.rekey.counts import RekeyCounts
-    from agents.worker.rekey.pace import Pace
+    from agents.worker.rekey.pace import LanePace
     from agents.worker.rekey.position import Finder, Position
     from agents.worker.rekey.tails import StableEnds
     from agents.worker.transactions.outputs import Output
@@ -65,7 +65,7 @@ class Shared:
     consumer: AIOKafkaConsumer
     finder: Finder
     stable: StableEnds
-    pace: Pace
+    pace: LanePace
     counts: RekeyCounts
     _mappers: dict[str, tuple[Standards, Mapper | None]] = field(default_factory=dict)
     _sought: dict[str, set[Path]] = field(default_factory=dict)  # by topic, what none of its records has had

@@ -26,7 +26,7 @@ class _Head:
     reading_since: float | None
 
 
-class Pace:
+class LanePace:
     """The lanes of one process.
 
     Times of records are milliseconds since 1970; ``now`` is seconds of a steady clock.

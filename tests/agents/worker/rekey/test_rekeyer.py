@@ -23,7 +23,7 @@ from agents.settings.settings import Settings
 from agents.worker.rekey import position, tails
 from agents.worker.rekey.counts import RekeyCounts, refusal_of
 from agents.worker.rekey.offsets import Committed, Offsets, group_of
-from agents.worker.rekey.pace import PATIENCE_SECONDS, Pace
+from agents.worker.rekey.pace import PATIENCE_SECONDS, LanePace
 from agents.worker.rekey.position import Finder, NoWay, Position
 from agents.worker.rekey.rekeyer import Rekeyer, consumer_options
 from agents.worker.rekey.tails import NOTHING, StableEnds, Tail, TailRecord, Tails
@@ -83,14 +83,14 @@ def test_java_places_the_same() -> None:
 
 
 def test_a_lane_may_run_ahead_of_the_slowest_by_so_much() -> None:
-    pace = Pace(1_000)
+    pace = LanePace(1_000)
     pace.holds("slow", 50_000.0)
     pace.holds("fast", 90_000.0)
     assert pace.limit(0.0) == 51_000.0
 
 
 def test_nobody_is_held_up_by_lanes_that_have_nothing_to_read() -> None:
-    pace = Pace(1_000)
+    pace = LanePace(1_000)
     pace.holds("slow", 50_000.0)
     pace.holds("fast", 90_000.0)
     pace.rests("slow")
@@ -100,7 +100,7 @@ def test_nobody_is_held_up_by_lanes_that_have_nothing_to_read() -> None:
 
 
 def test_a_lane_of_which_nothing_is_known_is_waited_for_and_not_for_ever() -> None:
-    pace = Pace(1_000)
+    pace = LanePace(1_000)
     pace.holds("fast", 90_000.0)
     pace.reads("new", 10.0)
     assert pace.limit(10.0 + PATIENCE_SECONDS) is None
@@ -108,7 +108,7 @@ def test_a_lane_of_which_nothing_is_known_is_waited_for_and_not_for_ever() -> No
 
 
 def test_a_lane_that_reads_on_is_behind_what_it_has_read() -> None:
-    pace = Pace(1_000)
+    pace = LanePace(1_000)
     pace.holds("fast", 90_000.0)
     pace.reads("slow", 10.0, after_ms=60_000.0)
     assert pace.limit(11.0) == 61_000.0
@@ -116,7 +116,7 @@ def test_a_lane_that_reads_on_is_behind_what_it_has_read() -> None:
 
 
 def test_a_lane_that_holds_records_is_waited_for_however_long_it_takes() -> None:
-    pace = Pace(1_000)
+    pace = LanePace(1_000)
     pace.holds("stuck", 50_000.0)
     pace.holds("fast", 90_000.0)
     assert pace.limit(1e9) == 51_000.0
