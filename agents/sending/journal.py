@@ -29,7 +29,7 @@ def state_folder(environ: Mapping[str, str]) -> Path:
     return (Path(base) if Path(base).is_absolute() else Path.home() / ".local/state") / FOLDER
 
 
-class Progress(msgspec.Struct, frozen=True):
+class JournalEntry(msgspec.Struct, frozen=True):
     """What a journal says: every line up to ``acknowledged`` is in the topic, out of ``lines``."""
 
     log: str
@@ -70,14 +70,14 @@ class Journal:
     def read(self) -> int:
         """Last line known to be acknowledged, 0 if none. An unreadable journal says nothing: lines are sent again."""
         try:
-            return msgspec.json.decode(self.path.read_bytes(), type=Progress).acknowledged
+            return msgspec.json.decode(self.path.read_bytes(), type=JournalEntry).acknowledged
         except (OSError, msgspec.MsgspecError):
             return 0
 
     def write(self, acknowledged: int) -> None:
         """Note that every line up to ``acknowledged`` is in the topic. The file is replaced whole, or not at all."""
         where = self.destination
-        progress = Progress(
+        progress = JournalEntry(
             self.log, self.content, where.cluster, where.topic, where.topic_id, acknowledged, self.lines
         )
         self.folder.mkdir(parents=True, exist_ok=True)
