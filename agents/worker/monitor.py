@@ -22,7 +22,7 @@ from agents.status.worker import RecoveryStatus, State, TransactionStatus, Worke
 from agents.web.routes import address, mount
 from agents.worker.faults import fault_of
 from agents.worker.faust.app import Worker
-from agents.worker.partitions.assignment import Assignment, Reading
+from agents.worker.partitions.assignment import Assignment, PartitionReader
 from agents.worker.partitions.control_records import Upkeep
 from agents.worker.partitions.ingest import Ingest
 from agents.worker.partitions.liveness import Liveness
@@ -92,7 +92,7 @@ class MonitorApp:
             control=self.control,
             recovery=self._new_recovery(),
             watch=self._watch,
-            reading=Reading(self._begin, self._leave_alone, self._membership, self._partitions_of),
+            reading=PartitionReader(self._begin, self._leave_alone, self._membership, self._partitions_of),
             fail=self._fail,
         )
         self.partitions = self.custody.partitions

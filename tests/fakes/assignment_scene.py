@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from agents.kafka.bounds import LogBounds
 from agents.settings.settings import Settings
-from agents.worker.partitions.assignment import Assignment, Reading
+from agents.worker.partitions.assignment import Assignment, PartitionReader
 from agents.worker.partitions.liveness import Liveness
 from agents.worker.partitions.recovery import Recovered
 from streams.decoding.batch import Batch, SourcePartition
@@ -50,7 +50,7 @@ class Scene:
             control=self.control.control,
             recovery=cast("Any", self),
             watch=self.watch,
-            reading=Reading(self.begin, self.left_alone.append, lambda: self.member, lambda _: 2),
+            reading=PartitionReader(self.begin, self.left_alone.append, lambda: self.member, lambda _: 2),
             fail=self.failures.append,
         )
 

@@ -31,7 +31,7 @@ _MEMBER_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PartitionReader:
     """What custody asks of the consumer.
 
     ``begin`` reads a partition on from an offset, ``leave_alone`` no longer; ``membership`` is this member's id and its
@@ -63,7 +63,7 @@ class Assignment:
         control: ControlTopic,
         recovery: Recovery,
         watch: Liveness,
-        reading: Reading,
+        reading: PartitionReader,
         fail: Callable[[Exception], None],
     ) -> None:
         self.settings = settings
