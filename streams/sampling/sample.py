@@ -14,7 +14,7 @@ class SampleEvent(msgspec.Struct, frozen=True):
     event: dict[str, Any]
 
 
-class Refused(msgspec.Struct, frozen=True):
+class RefusedRecords(msgspec.Struct, frozen=True):
     """How many records are no events for one ``reason``, with the first of them."""
 
     reason: str
@@ -97,7 +97,7 @@ class Sample(msgspec.Struct, frozen=True):
     accepted: int
     ignored: int
     events: tuple[SampleEvent, ...]
-    rejected: tuple[Refused, ...]
+    rejected: tuple[RefusedRecords, ...]
     left_out: tuple[LeftOut, ...]
     unknown_fields: tuple[UnknownField, ...]
     paths: tuple[PathUse, ...]

@@ -18,7 +18,7 @@ from streams.events.event import KNOWN_FIELDS, Event, Interaction, Kind, control
 from streams.events.rejections import BadEvent, Reason, Unreadable
 from streams.mappings.mapping import MappingSpec, compile_mapping
 from streams.sampling.mapping_use import MappingUse
-from streams.sampling.sample import LeftOut, Refused, Sample, SampleEvent, UnknownField
+from streams.sampling.sample import LeftOut, RefusedRecords, Sample, SampleEvent, UnknownField
 from streams.sampling.spelling import meant_field
 
 #: Events that are shown, and unknown fields that are told apart.
@@ -38,7 +38,7 @@ class Sampler:
         self._use = MappingUse(spec) if spec is not None else None
         self._records = self._accepted = self._ignored = 0
         self._events: list[SampleEvent] = []
-        self._refused: dict[Reason, Refused] = {}
+        self._refused: dict[Reason, RefusedRecords] = {}
         self._left_out: dict[tuple[str, Reason], LeftOut] = {}
         self._unknown: dict[str, int] = {}
         self._known: set[str] = set()  # fields of the wire format that there were
@@ -117,7 +117,7 @@ class Sampler:
         return mapped
 
     def _refuse(self, line: int, bad: BadEvent) -> None:
-        first = self._refused.get(bad.reason) or Refused(bad.reason, 0, line, bad.detail)
+        first = self._refused.get(bad.reason) or RefusedRecords(bad.reason, 0, line, bad.detail)
         self._refused[bad.reason] = msgspec.structs.replace(first, records=first.records + 1)
 
     def _leave_out(self, line: int, name: str, value: Unreadable) -> None:
