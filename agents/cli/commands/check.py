@@ -33,7 +33,7 @@ class FileReport(msgspec.Struct, frozen=True, omit_defaults=True):
     unreadable: str | None = None
 
 
-class Report(msgspec.Struct, frozen=True, omit_defaults=True):
+class CheckReport(msgspec.Struct, frozen=True, omit_defaults=True):
     """Outcome of `slm check --json`: the files in the order in which they were given, and a log if one was sampled.
 
     ``ok`` is about the files alone; a sample says for itself whether it is.
@@ -46,9 +46,9 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def report_schema() -> dict[str, Any]:
-    """JSON Schema of `Report`, committed as agents/schemas/check.v1.schema.json."""
+    """JSON Schema of `CheckReport`, committed as agents/schemas/check.v1.schema.json."""
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Report of slm check --json, version 1"}
-    schema: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(Report)))
+    schema: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(CheckReport)))
     return {**head, **schema}
 
 
@@ -151,7 +151,7 @@ def _check(path: Path) -> tuple[FileReport, Standards | None]:
 def _write_json(reports: Sequence[FileReport], sample: Sample | None) -> None:
     import orjson
 
-    report = Report(VERSION, ok=all(each.ok for each in reports), files=tuple(reports), sample=sample)
+    report = CheckReport(VERSION, ok=all(each.ok for each in reports), files=tuple(reports), sample=sample)
     click.echo(orjson.dumps(msgspec.to_builtins(report), option=orjson.OPT_INDENT_2))
 
 
