@@ -12,7 +12,7 @@ import orjson
 
 from streams.simulator.blunders import BLUNDERS
 from streams.simulator.chance import Chance
-from streams.simulator.trades import STEPS, WATCHES, Report, Step, Watch
+from streams.simulator.trades import STEPS, WATCHES, ServedCustomer, Step, Watch
 
 #: Events a second in calm times.
 DEFAULT_RATE: Final = 200.0
@@ -50,7 +50,7 @@ def _interactions(step: Step, chance: Chance, start_ms: int, rate: float, seed: 
             yield Emission(at_ms, key, value)
 
 
-def _interaction(step: Step, report: Report, at_ms: int, identity: str) -> bytes:
+def _interaction(step: Step, report: ServedCustomer, at_ms: int, identity: str) -> bytes:
     event: dict[str, object] = {"time": at_ms / 1000, "service": step.service, "step": step.name, "id": identity}
     event["duration"] = round(report.duration, 4)
     if report.outcome != "ok":

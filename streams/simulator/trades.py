@@ -22,7 +22,7 @@ _OUTAGE_DELAY: Final = 8.0
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ServedCustomer:
     """How one customer was served at one step; ``duration`` is the response time in seconds."""
 
     duration: float
@@ -41,7 +41,7 @@ class Step:
     service: str
     name: str
     share: float
-    report: Callable[[Chance, float], Report]
+    report: Callable[[Chance, float], ServedCustomer]
     load: Callable[[float], float] = lambda _: 1.0
     peak: float = 1.0
 
@@ -50,60 +50,60 @@ def _calls(at: float) -> float:
     return 1 + (_RUSH_CALLS - 1) * RUSH.strength(at)
 
 
-def _answer(chance: Chance, at: float) -> Report:
+def _answer(chance: Chance, at: float) -> ServedCustomer:
     rush = RUSH.strength(at)
     wait = chance.duration(4 * (1 + (_RUSH_WAIT - 1) * rush), 0.5)
     patience = chance.duration(45, 0.6)
     if patience < wait:
-        return Report(patience, "abandoned")
+        return ServedCustomer(patience, "abandoned")
     if chance.happens(0.002 + 0.03 * rush):
-        return Report(wait, "failed", "queue-overflow")
-    return Report(wait)
+        return ServedCustomer(wait, "failed", "queue-overflow")
+    return ServedCustomer(wait)
 
 
-def _resolve(chance: Chance, _: float) -> Report:
+def _resolve(chance: Chance, _: float) -> ServedCustomer:
     return _served(
         chance, 150, 0.5, {"wrong-answer": 0.012, "papers-missing": 0.01, "curt": 0.005, "line-dropped": 0.003}
     )
 
 
-def _check_in(chance: Chance, _: float) -> Report:
+def _check_in(chance: Chance, _: float) -> ServedCustomer:
     return _served(chance, 210, 0.4, {"booking-not-found": 0.01, "passport-forgotten": 0.006, "not-greeted": 0.004})
 
 
-def _make_room(chance: Chance, _: float) -> Report:
+def _make_room(chance: Chance, _: float) -> ServedCustomer:
     """Rooms get ready late while linen is short: served, but slowly, and the fail point says why."""
     if chance.happens(0.12):
-        return Report(chance.duration(3_600, 0.2), failure_point="linen-late")
+        return ServedCustomer(chance.duration(3_600, 0.2), failure_point="linen-late")
     return _served(chance, 1_500, 0.25, {"minibar-forgotten": 0.01})
 
 
-def _room_service(chance: Chance, _: float) -> Report:
+def _room_service(chance: Chance, _: float) -> ServedCustomer:
     return _served(chance, 1_380, 0.3, {"cold": 0.015, "wrong-dish": 0.01})
 
 
-def _authorise(chance: Chance, at: float) -> Report:
+def _authorise(chance: Chance, at: float) -> ServedCustomer:
     return _request(chance, at, 0.18, "acquirer-timeout")
 
 
-def _refund(chance: Chance, at: float) -> Report:
+def _refund(chance: Chance, at: float) -> ServedCustomer:
     return _request(chance, at, 0.35, "ledger-locked")
 
 
-def _request(chance: Chance, at: float, median: float, failure_point: str) -> Report:
+def _request(chance: Chance, at: float, median: float, failure_point: str) -> ServedCustomer:
     outage = OUTAGE.strength(at)
     duration = chance.duration(median * (1 + (_OUTAGE_DELAY - 1) * outage), 0.4)
     if chance.happens(0.0005 + _OUTAGE_FAILURES * outage):
-        return Report(duration, "failed", failure_point)
-    return Report(duration)
+        return ServedCustomer(duration, "failed", failure_point)
+    return ServedCustomer(duration)
 
 
-def _served(chance: Chance, median: float, spread: float, failing: Mapping[str, float]) -> Report:
+def _served(chance: Chance, median: float, spread: float, failing: Mapping[str, float]) -> ServedCustomer:
     """Served in about ``median`` seconds, unless one of the fail points is hit, each with its probability."""
     duration = chance.duration(median, spread)
     if chance.happens(sum(failing.values())):
-        return Report(duration, "failed", chance.pick(failing))
-    return Report(duration)
+        return ServedCustomer(duration, "failed", chance.pick(failing))
+    return ServedCustomer(duration)
 
 
 STEPS: Final[tuple[Step, ...]] = (
