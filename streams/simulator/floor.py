@@ -12,7 +12,7 @@ import orjson
 
 from streams.simulator.blunders import BLUNDERS
 from streams.simulator.chance import Chance
-from streams.simulator.trades import STEPS, WATCHES, ServedCustomer, Step, Watch
+from streams.simulator.trades import STEPS, WATCHES, FloorStep, ServedCustomer, Watch
 
 #: Events a second in calm times.
 DEFAULT_RATE: Final = 200.0
@@ -40,7 +40,7 @@ def events(seed: int, start_ms: int, rate: float = DEFAULT_RATE) -> Iterator[Emi
     return heapq.merge(*sources, key=lambda emission: emission.at_ms)
 
 
-def _interactions(step: Step, chance: Chance, start_ms: int, rate: float, seed: int) -> Iterator[Emission]:
+def _interactions(step: FloorStep, chance: Chance, start_ms: int, rate: float, seed: int) -> Iterator[Emission]:
     key = step.service.encode()
     for number, at in enumerate(_arrivals(step, chance, rate)):
         at_ms = start_ms + round(at * 1000)
@@ -50,7 +50,7 @@ def _interactions(step: Step, chance: Chance, start_ms: int, rate: float, seed: 
             yield Emission(at_ms, key, value)
 
 
-def _interaction(step: Step, report: ServedCustomer, at_ms: int, identity: str) -> bytes:
+def _interaction(step: FloorStep, report: ServedCustomer, at_ms: int, identity: str) -> bytes:
     event: dict[str, object] = {"time": at_ms / 1000, "service": step.service, "step": step.name, "id": identity}
     event["duration"] = round(report.duration, 4)
     if report.outcome != "ok":
@@ -60,7 +60,7 @@ def _interaction(step: Step, report: ServedCustomer, at_ms: int, identity: str) 
     return orjson.dumps(event)
 
 
-def _arrivals(step: Step, chance: Chance, rate: float) -> Iterator[float]:
+def _arrivals(step: FloorStep, chance: Chance, rate: float) -> Iterator[float]:
     """Times of a Poisson process whose rate changes: candidates at the peak rate, thinned (Lewis and Shedler, 1979)."""
     at, mean = 0.0, 1 / (rate * step.share * step.peak)
     while True:

@@ -31,7 +31,7 @@ class ServedCustomer:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class FloorStep:
     """One step of a service. ``share`` is its part of all events in calm times, ``peak`` the most it grows by.
 
     ``report`` tells how somebody was served, ``load`` how many times as often it happens as in
@@ -106,14 +106,14 @@ def _served(chance: Chance, median: float, spread: float, failing: Mapping[str, 
     return ServedCustomer(duration)
 
 
-STEPS: Final[tuple[Step, ...]] = (
-    Step("payments", "authorise", 0.60, _authorise),
-    Step("payments", "refund", 0.06, _refund),
-    Step("hotline", "answer", 0.13, _answer, _calls, _RUSH_CALLS),
-    Step("hotline", "resolve", 0.11, _resolve),
-    Step("hotel", "check-in", 0.03, _check_in),
-    Step("hotel", "housekeeping", 0.04, _make_room),
-    Step("hotel", "room-service", 0.03, _room_service),
+STEPS: Final[tuple[FloorStep, ...]] = (
+    FloorStep("payments", "authorise", 0.60, _authorise),
+    FloorStep("payments", "refund", 0.06, _refund),
+    FloorStep("hotline", "answer", 0.13, _answer, _calls, _RUSH_CALLS),
+    FloorStep("hotline", "resolve", 0.11, _resolve),
+    FloorStep("hotel", "check-in", 0.03, _check_in),
+    FloorStep("hotel", "housekeeping", 0.04, _make_room),
+    FloorStep("hotel", "room-service", 0.03, _room_service),
 )
 
 
