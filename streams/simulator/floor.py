@@ -12,7 +12,7 @@ import orjson
 
 from streams.simulator.blunders import BLUNDERS
 from streams.simulator.chance import Chance
-from streams.simulator.trades import STEPS, WATCHES, FloorStep, ServedCustomer, Watch
+from streams.simulator.trades import STEPS, WATCHES, FloorProbe, FloorStep, ServedCustomer
 
 #: Events a second in calm times.
 DEFAULT_RATE: Final = 200.0
@@ -69,7 +69,7 @@ def _arrivals(step: FloorStep, chance: Chance, rate: float) -> Iterator[float]:
             yield at
 
 
-def _probes(watch: Watch, start_ms: int) -> Iterator[Emission]:
+def _probes(watch: FloorProbe, start_ms: int) -> Iterator[Emission]:
     for number in count():
         at = number * watch.every
         at_ms = start_ms + round(at * 1000)

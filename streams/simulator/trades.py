@@ -118,7 +118,7 @@ STEPS: Final[tuple[FloorStep, ...]] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class FloorProbe:
     """A probe that looks every ``every`` seconds whether a service is up; each look holds until the next."""
 
     service: str
@@ -126,7 +126,7 @@ class Watch:
     is_up: Callable[[float], bool]
 
 
-WATCHES: Final[tuple[Watch, ...]] = (
-    Watch("payments", 1.0, lambda at: OUTAGE.strength(at) < 1),
-    Watch("hotline", 5.0, lambda _: True),
+WATCHES: Final[tuple[FloorProbe, ...]] = (
+    FloorProbe("payments", 1.0, lambda at: OUTAGE.strength(at) < 1),
+    FloorProbe("hotline", 5.0, lambda _: True),
 )
