@@ -16,7 +16,7 @@ GRID_WIDTH: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PanelRow:
     """A headline with panels that flow below it from left to right."""
 
     id: int
@@ -24,7 +24,7 @@ class Row:
     panels: tuple[Panel, ...]
 
 
-def render(rows: Sequence[Row]) -> list[Tree]:
+def render(rows: Sequence[PanelRow]) -> list[Tree]:
     """Lay rows and panels out on Grafana's grid, 24 columns wide, without gaps or overlaps."""
     rendered: list[Tree] = []
     y = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from dashboards.grafana.layout import Row
+from dashboards.grafana.layout import PanelRow
 from dashboards.grafana.panels import Column, Panel, Query, by_query, graph, stat, states, table, thresholds, words
 from dashboards.grafana.queries import REJECTED, Expr, formula, max_by, rate, series, sum_by
 from streams import conventions
@@ -23,9 +23,9 @@ _LATE_SECONDS: Final = 120
 _VERY_LATE_SECONDS: Final = 300
 
 
-def pipeline() -> Row:
+def pipeline() -> PanelRow:
     """Does the monitor keep up, and does it understand what it reads?"""
-    return Row(
+    return PanelRow(
         500,
         Text("Health of the monitor", "监控器健康状况"),
         (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from dashboards.grafana.layout import Row
+from dashboards.grafana.layout import PanelRow
 from dashboards.grafana.panels import (
     Column,
     Panel,
@@ -40,9 +40,9 @@ _BUDGET_SHORT: Final = 0.25
 _BUDGET_COLOURS: Final = thresholds((None, "red"), (0, "orange"), (_BUDGET_SHORT, "green"))
 
 
-def objectives() -> Row:
+def objectives() -> PanelRow:
     """Are the promises kept, and how much may still go wrong?"""
-    return Row(
+    return PanelRow(
         100,
         Text("Objectives", "服务目标"),
         (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from dashboards.grafana.layout import Row
+from dashboards.grafana.layout import PanelRow
 from dashboards.grafana.panels import Panel, Query, Tree, bars, by_query, graph, heatmap
 from dashboards.grafana.queries import SHOWN_RANGE, Expr, formula, max_by, over, rate, shown, sum_by
 from streams import conventions
@@ -21,28 +21,30 @@ _FAIL_POINT_LEGEND: Final = f"{_STEP_LEGEND}: {{{{failure_point}}}}"
 _SHARE: Final[dict[str, Tree]] = {"max": 1, "decimals": 2}
 
 
-def rows() -> list[Row]:
+def rows() -> list[PanelRow]:
     """Return the rows, in the order in which an operator asks."""
     return [response_time(), availability(), fail_points()]
 
 
-def response_time() -> Row:
+def response_time() -> PanelRow:
     """How long do customers wait?"""
-    return Row(200, Text("Response time", "响应时间"), (_quantiles(), _extremes(), _cross_check(), _distribution()))
+    return PanelRow(
+        200, Text("Response time", "响应时间"), (_quantiles(), _extremes(), _cross_check(), _distribution())
+    )
 
 
-def availability() -> Row:
+def availability() -> PanelRow:
     """Can customers be served at all?"""
-    return Row(
+    return PanelRow(
         300,
         Text("Availability", "可用性"),
         (_by_request(), _interactions(), _by_time(), _coverage(), _observed(), _abandonment(), _basis()),
     )
 
 
-def fail_points() -> Row:
+def fail_points() -> PanelRow:
     """Where does the service fail?"""
-    return Row(400, Text("Fail points", "失败点"), (_pareto(), _failures()))
+    return PanelRow(400, Text("Fail points", "失败点"), (_pareto(), _failures()))
 
 
 def _of_step(metric: Metric) -> Expr:

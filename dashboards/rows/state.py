@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboards.grafana.layout import Row
+from dashboards.grafana.layout import PanelRow
 from dashboards.grafana.panels import Column, Panel, Query, graph, stat, states, table, thresholds, words
 from dashboards.grafana.queries import formula, max_by, rate, series, sum_by
 from streams import conventions
@@ -17,9 +17,9 @@ _WORKER: Final = Column("instance", Text("Worker", "工作进程"), {})
 _WORKER_STATES: Final = (States.STARTING, States.RECOVERING, States.RUNNING, States.STALLED, States.EVICTED)
 
 
-def state() -> Row:
+def state() -> PanelRow:
     """Is everything that was concluded also written, and could another worker go on from there?"""
-    return Row(
+    return PanelRow(
         600,
         Text("State", "状态"),
         (
