@@ -30,7 +30,7 @@ _MOST_PARTS: Final = 65_535
 _PART_MARK: Final = b"#"
 
 
-class Row(NamedTuple):
+class StateRow(NamedTuple):
     """One record of the state topic: its name there, and its value; None deletes it."""
 
     name: bytes
@@ -41,7 +41,7 @@ class Damaged(ValueError):  # noqa: N818 - says how the bytes are
     """Bytes that are no row, or no tables; the message says what is wrong with them."""
 
 
-def row_parts(name: bytes, content: bytes) -> list[Row]:
+def row_parts(name: bytes, content: bytes) -> list[StateRow]:
     """The records of the row ``name``, at least one."""
     shares = [content[at : at + PART_BYTES] for at in range(0, len(content), PART_BYTES)] or [b""]
     if len(shares) > _MOST_PARTS:
@@ -50,11 +50,11 @@ def row_parts(name: bytes, content: bytes) -> list[Row]:
     return [_part(name, number, len(shares), whole, share) for number, share in enumerate(shares)]
 
 
-def _part(row: bytes, number: int, count: int, whole: int, share: bytes) -> Row:
+def _part(row: bytes, number: int, count: int, whole: int, share: bytes) -> StateRow:
     name = part_name(row, number)
     head = _HEADER.pack(_MARK, VERSION, number, count, 0, whole)
     checksum = _checksum(name, head, share)
-    return Row(name, _HEADER.pack(_MARK, VERSION, number, count, checksum, whole) + share)
+    return StateRow(name, _HEADER.pack(_MARK, VERSION, number, count, checksum, whole) + share)
 
 
 def _checksum(name: bytes, head: bytes, share: bytes) -> int:

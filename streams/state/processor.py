@@ -18,7 +18,7 @@ from streams.engine.engine import Engine
 from streams.engine.progress import Notice, NoticeType
 from streams.engine.standards_log import Book
 from streams.engine.start import Start
-from streams.state.framing import Row
+from streams.state.framing import StateRow
 from streams.state.rows import FORMAT, PartitionRow, StateUnusable, peek
 from streams.state.saving import Saver, rebuild, restore
 
@@ -41,7 +41,7 @@ class Commit:
     letters: bytes
     decisions: tuple[Decision, ...]
     notices: tuple[Notice, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[StateRow, ...]
 
 
 @dataclass(slots=True)

@@ -25,7 +25,7 @@ from streams.state.framing import (
     Length,
     Moment,
     Offset,
-    Row,
+    StateRow,
     assemble,
     decode_block,
     encode_block,
@@ -122,24 +122,24 @@ class Writer:
         self._parts = dict(parts or {})
         self._orphans = set(self._parts) if replace else set()
         self._beyond_ms: dict[str, int] = {}
-        self._rows: list[Row] = []
+        self._rows: list[StateRow] = []
 
     def put(self, row: bytes, content: bytes) -> None:
         """Write ``row`` anew."""
         parts = row_parts(row, content)
         before = self._parts.get(row, 0)
         self._rows += parts
-        self._rows += (Row(part_name(row, number), None) for number in range(len(parts), before))
+        self._rows += (StateRow(part_name(row, number), None) for number in range(len(parts), before))
         self._parts[row] = len(parts)
         self._orphans.discard(row)
 
     def delete(self, row: bytes) -> None:
         """Delete ``row``, if there is one."""
-        self._rows += (Row(part_name(row, number), None) for number in range(self._parts.pop(row, 0)))
+        self._rows += (StateRow(part_name(row, number), None) for number in range(self._parts.pop(row, 0)))
 
     def put_raw(self, name: bytes, value: bytes) -> None:
         """Write a record as it is."""
-        self._rows.append(Row(name, value))
+        self._rows.append(StateRow(name, value))
 
     def put_slices(self, sort: _Sort[Content], history: History[Content]) -> None:
         """Write what has changed in ``history``."""
@@ -166,7 +166,7 @@ class Writer:
         """Write the partition row."""
         self.put(PARTITION, orjson.dumps(msgspec.to_builtins(row), option=orjson.OPT_SORT_KEYS))
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[StateRow]:
         """Everything since this was last asked, sorted by name, the partition row last."""
         for row in sorted(self._orphans):
             self.delete(row)
@@ -175,7 +175,7 @@ class Writer:
         return rows
 
 
-def _partition_last(row: Row) -> tuple[bool, bytes]:
+def _partition_last(row: StateRow) -> tuple[bool, bytes]:
     return row.name.partition(b"#")[0] == PARTITION, row.name
 
 

@@ -17,7 +17,7 @@ from streams.engine.start import Start
 from streams.engine.watermark import Limit, NewestEvent, TimePolicy
 from streams.routing.series_catalogue import Member
 from streams.slices.slice import Counts, Distributions, slice_start
-from streams.state.framing import Row, assemble
+from streams.state.framing import StateRow, assemble
 from streams.state.older_state import Migrated, migrated
 from streams.state.rows import (
     COUNTS,
@@ -41,7 +41,7 @@ class Saver:
         self._writer = writer or Writer()
         self._saved_members = saved_members
 
-    def take(self, engine: Engine) -> list[Row]:
+    def take(self, engine: Engine) -> list[StateRow]:
         """Rows for everything that has changed since the last take, the partition row last.
 
         Call it behind `Engine.advance`, once something was folded, and not while `Engine.restoring`.

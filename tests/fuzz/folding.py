@@ -14,7 +14,7 @@ from streams.engine.engine import Engine
 from streams.engine.start import Start
 from streams.routing.series_catalogue import Caps
 from streams.standards.model import Standards
-from streams.state.framing import Row
+from streams.state.framing import StateRow
 from streams.state.saving import Saver, restore
 from tests.fuzz.choices import Choices, pick
 from tests.fuzz.hostile_events import GOOD, Member, changed, event, written
@@ -115,7 +115,7 @@ def _is_bounded(engine: Engine) -> None:
     assert all(0 <= level.probes.good <= level.probes.total for level in cumulative.steps)
 
 
-def _keep(saved: dict[bytes, bytes], rows: Sequence[Row]) -> None:
+def _keep(saved: dict[bytes, bytes], rows: Sequence[StateRow]) -> None:
     for name, value in rows:
         if value is None:
             del saved[name]

@@ -22,7 +22,7 @@ from streams.engine.watermark import TimePolicy
 from streams.events import control_records
 from streams.routing.series_catalogue import Caps
 from streams.standards.model import Standards
-from streams.state.framing import Row
+from streams.state.framing import StateRow
 from streams.state.processor import RebuildLost, take_over
 from streams.state.rows import StateUnusable, load
 from streams.state.saving import Saver, rebuild, restore
@@ -70,7 +70,7 @@ class World:
         if save and engine.progress.next_offset is not None and not engine.restoring:
             self.keep(self.saver.take(engine))
 
-    def keep(self, rows: Sequence[Row]) -> None:
+    def keep(self, rows: Sequence[StateRow]) -> None:
         for name, value in rows:
             if value is None:
                 self.saved.pop(name, None)

@@ -24,7 +24,7 @@ from streams.engine.progress import Notice, NoticeType
 from streams.engine.standards_log import BEGINNING_MS
 from streams.events.rejections import Reason
 from streams.slices.ratio import Ratio
-from streams.state.framing import Row
+from streams.state.framing import StateRow
 from streams.state.processor import Commit
 
 SETTINGS: Final = Settings.resolve({"group": "monitor"})
@@ -64,7 +64,7 @@ def written(
     *decisions: Decision,
     letters: tuple[DeadLetter, ...] = (),
     notices: tuple[Notice, ...] = (),
-    rows: tuple[Row, ...] = (),
+    rows: tuple[StateRow, ...] = (),
     source: SourcePartition = SOURCE,
 ) -> list[Output]:
     return outputs(SETTINGS, source, Commit(encode_lines(letters), decisions, notices, rows))
@@ -164,13 +164,13 @@ def test_dead_letters_are_many_to_a_record() -> None:
 
 
 def test_rows_are_written_to_the_partition_of_their_source_under_topic_partition_and_group() -> None:
-    kept, deleted = written(rows=(Row(b"s/c/0/10", b"content"), Row(b"m/0", None)))
+    kept, deleted = written(rows=(StateRow(b"s/c/0/10", b"content"), StateRow(b"m/0", None)))
     assert kept == Output(SETTINGS.state_topic, 3, b"events\t3\tmonitor\ts/c/0/10", b"content")
     assert deleted == Output(SETTINGS.state_topic, 3, b"events\t3\tmonitor\tm/0", None)
 
 
 def test_a_transaction_tells_first_and_ends_with_the_rows_in_their_order() -> None:
-    rows = (Row(b"s/c/0/10", b"1"), Row(b"m/0", b"2"), Row(b"p", b"3"))
+    rows = (StateRow(b"s/c/0/10", b"1"), StateRow(b"m/0", b"2"), StateRow(b"p", b"3"))
     found = written(OPENED, CLOSED, letters=(LETTER,), notices=(NOTICES[0],), rows=rows)
     told = [SETTINGS.dead_letters_topic, *[SETTINGS.breaches_topic] * 2, *[SETTINGS.audit_topic] * 3]
     assert [one.topic for one in found] == [*told, *[SETTINGS.state_topic] * 3]

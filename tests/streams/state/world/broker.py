@@ -12,11 +12,11 @@ from streams.decisions.breaches import Decision
 from streams.decoding.batch import Batch, LastRecord
 from streams.decoding.dead_letters import DeadLetter
 from streams.engine.progress import Notice
-from streams.state.framing import Row
+from streams.state.framing import StateRow
 from streams.state.processor import Commit
 from tests.streams.state.world.story import Story
 
-Write = DeadLetter | Decision | Notice | Row
+Write = DeadLetter | Decision | Notice | StateRow
 
 _letters = msgspec.json.Decoder(DeadLetter).decode_lines
 
@@ -141,7 +141,7 @@ class Broker:
         """Make ``writes`` visible."""
         self.commits += 1
         for write in writes:
-            if not isinstance(write, Row):
+            if not isinstance(write, StateRow):
                 self.told.append(write)
             elif write.value is None:
                 self.rows.pop(write.name, None)

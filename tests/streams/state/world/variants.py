@@ -22,7 +22,7 @@ from streams.engine.watermark import Watermark
 from streams.slices.slice import LENGTH_MS, slice_start
 from streams.slices.sparse_table import IntArray
 from streams.state import framing, processor, saving
-from streams.state.framing import Row
+from streams.state.framing import StateRow
 from streams.state.processor import Commit, PartitionProcessor
 from streams.state.rows import PARTITION, PartitionRow, Writer
 from tests.streams.state.world.broker import Broker, Fenced, Transaction, Write, writes_of
@@ -91,7 +91,7 @@ def _read_everything(broker: Broker) -> dict[bytes, bytes]:
     """Rows of aborted transactions too."""
     found: dict[bytes, bytes] = {}
     for write in broker.sent:
-        if isinstance(write, Row):
+        if isinstance(write, StateRow):
             found.pop(write.name, None)
             if write.value is not None:
                 found[write.name] = write.value
@@ -114,15 +114,15 @@ def _in_turns(*choices: Callable[[Write], bool]) -> Callable[[Owner, Commit, Do]
 
 
 def _is_row(write: Write) -> bool:
-    return isinstance(write, Row)
+    return isinstance(write, StateRow)
 
 
 def _is_output(write: Write) -> bool:
-    return not isinstance(write, Row)
+    return not isinstance(write, StateRow)
 
 
 def _is_partition_row(write: Write) -> bool:
-    return isinstance(write, Row) and write.name == PARTITION
+    return isinstance(write, StateRow) and write.name == PARTITION
 
 
 def _is_no_partition_row(write: Write) -> bool:
@@ -130,7 +130,7 @@ def _is_no_partition_row(write: Write) -> bool:
 
 
 def _is_tombstone(write: Write) -> bool:
-    return isinstance(write, Row) and write.value is None
+    return isinstance(write, StateRow) and write.value is None
 
 
 def _is_no_tombstone(write: Write) -> bool:
