@@ -41,7 +41,7 @@ TIMED: Final = frozenset({"time", "due", "duration", "holds"})
 _TYPES: Final[Mapping[str, object]] = {item.encode_name: item.type for item in msgspec.structs.fields(Event)}
 
 
-class Unit(enum.StrEnum):
+class TimeUnit(enum.StrEnum):
     """Unit of a time or a duration in the other people's document."""
 
     SECONDS = "s"
@@ -51,12 +51,12 @@ class Unit(enum.StrEnum):
 
 
 #: Decimal places between a unit and seconds; None where no unit is given.
-PLACES: Final[Mapping[Unit | None, int | None]] = {
+PLACES: Final[Mapping[TimeUnit | None, int | None]] = {
     None: None,
-    Unit.SECONDS: 0,
-    Unit.MILLISECONDS: 3,
-    Unit.MICROSECONDS: 6,
-    Unit.NANOSECONDS: 9,
+    TimeUnit.SECONDS: 0,
+    TimeUnit.MILLISECONDS: 3,
+    TimeUnit.MICROSECONDS: 6,
+    TimeUnit.NANOSECONDS: 9,
 }
 
 
@@ -81,7 +81,7 @@ class Taken:
     """
 
     path: Path
-    unit: Unit | None = None
+    unit: TimeUnit | None = None
     otherwise: Scalar = None
     absent: tuple[Scalar, ...] = ()
 
@@ -94,7 +94,7 @@ class Summed:
     """
 
     path: Path
-    unit: Unit | None = None
+    unit: TimeUnit | None = None
     otherwise: Scalar = None
     absent: tuple[Scalar, ...] = ()
 
@@ -268,7 +268,7 @@ def _reading(
     return take
 
 
-def _converter(name: str, path: Path, unit: Unit | None) -> Callable[[object], object]:
+def _converter(name: str, path: Path, unit: TimeUnit | None) -> Callable[[object], object]:
     """Function that takes what is found at ``path`` to the value of field ``name``."""
     if is_numeric(name):
         places = PLACES[unit]

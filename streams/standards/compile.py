@@ -8,7 +8,7 @@ from datetime import date
 from typing import TypeVar
 
 from streams.calendars.business_hours import Calendar
-from streams.mappings.mapping import Choice, Constant, LookupTable, MappingSpec, Rule, Summed, Taken, Unit
+from streams.mappings.mapping import Choice, Constant, LookupTable, MappingSpec, Rule, Summed, Taken, TimeUnit
 from streams.standards import model
 from streams.standards.digest import digest
 from streams.standards.form import forms, quantities
@@ -122,7 +122,7 @@ def _rule(form: forms.RuleForm) -> Rule:
     if form.table is not None:
         exhaustive = "otherwise" not in form.model_fields_set
         return LookupTable(form.path, _sorted(form.table), form.otherwise, exhaustive=exhaustive)
-    unit = Unit(form.unit) if form.unit else None
+    unit = TimeUnit(form.unit) if form.unit else None
     make = Summed if form.list_ else Taken
     return make(form.path, unit, form.otherwise, tuple(form.absent))
 

@@ -24,7 +24,7 @@ from streams.mappings.mapping import (
     Rule,
     Summed,
     Taken,
-    Unit,
+    TimeUnit,
     compile_mapping,
 )
 from streams.mappings.paths import Path
@@ -121,9 +121,9 @@ def _rule(choices: Choices) -> Rule:
     if how == 0:
         return Constant(otherwise)
     if how == 1:
-        return Taken(_path(choices), pick(choices, (None, *Unit)), otherwise)
+        return Taken(_path(choices), pick(choices, (None, *TimeUnit)), otherwise)
     if how == 2:
-        return Summed(_path(choices), pick(choices, (None, *Unit)), otherwise)
+        return Summed(_path(choices), pick(choices, (None, *TimeUnit)), otherwise)
     if how == 3:
         table = {pick(choices, ("1", "true", "x", "", "1.5", "ok")): pick(choices, _SCALARS) for _ in range(3)}
         return LookupTable(_path(choices), table, otherwise, exhaustive=bool(choices.below(2)))

@@ -29,7 +29,7 @@ from streams.engine.start import Start
 from streams.events.event import MAX_BYTES, decode
 from streams.events.rejections import Reason
 from streams.mappings.condition_parser import parse_condition, parse_path
-from streams.mappings.mapping import Mapper, MappingSpec, Taken, Unit, compile_mapping
+from streams.mappings.mapping import Mapper, MappingSpec, Taken, TimeUnit, compile_mapping
 from streams.standards.model import Standards
 
 HERE: Final = b"orders/3"
@@ -106,8 +106,8 @@ def test_control_records_of_the_source_end_here(kind: str) -> None:
 SPEC: Final = MappingSpec(
     {
         "service": Taken(parse_path("app")),
-        "time": Taken(parse_path("when"), Unit.MILLISECONDS),
-        "duration": Taken(parse_path("took"), Unit.MILLISECONDS),
+        "time": Taken(parse_path("when"), TimeUnit.MILLISECONDS),
+        "duration": Taken(parse_path("took"), TimeUnit.MILLISECONDS),
         "customer": Taken(parse_path("who")),
     },
     drop_when=(parse_condition("noise == true"),),

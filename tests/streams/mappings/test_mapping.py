@@ -27,7 +27,7 @@ from streams.mappings.mapping import (
     Rule,
     Summed,
     Taken,
-    Unit,
+    TimeUnit,
     accepts,
     choices,
     compile_mapping,
@@ -37,6 +37,7 @@ from streams.mappings.paths import Path
 from streams.standards.model import Standards
 
 A: Final = parse_path("a")
+S, MS, US, NS = TimeUnit
 
 
 def mapped(rule: Rule, document: dict[str, Any], name: str = "step") -> object:
@@ -64,11 +65,11 @@ def test_other_values_are_what_they_are(value: object) -> None:
         )
 
 
-def summed(path: str, unit: Unit | None = None, otherwise: Scalar = None) -> Summed:
+def summed(path: str, unit: TimeUnit | None = None, otherwise: Scalar = None) -> Summed:
     return Summed(parse_path(path), unit, otherwise)
 
 
-def taken(path: str, unit: Unit | None = None, otherwise: Scalar = None) -> Taken:
+def taken(path: str, unit: TimeUnit | None = None, otherwise: Scalar = None) -> Taken:
     return Taken(parse_path(path), unit, otherwise)
 
 
@@ -86,20 +87,20 @@ def taken(path: str, unit: Unit | None = None, otherwise: Scalar = None) -> Take
         pytest.param("up", taken("a"), {"a": False}, False, id="false is a value"),
         pytest.param("score", taken("a"), {"a": 0}, 0, id="zero is a value"),
         pytest.param("time", taken("a"), {"a": "2026-03-01T09:30:00Z"}, "2026-03-01T09:30:00Z", id="texts stay"),
-        pytest.param("time", taken("a", Unit.MILLISECONDS), {"a": 1767225600123}, 1767225600.123, id="milliseconds"),
-        pytest.param("time", taken("a", Unit.NANOSECONDS), {"a": 1767225600123456789}, 1767225600.1234568, id="nanos"),
-        pytest.param("duration", taken("a", Unit.MICROSECONDS), {"a": 1500}, 0.0015, id="microseconds"),
-        pytest.param("duration", taken("a", Unit.SECONDS), {"a": "0.003"}, 0.003, id="numbers as texts"),
-        pytest.param("holds", taken("a", Unit.MILLISECONDS), {"a": " 250 "}, 0.25, id="with blanks around"),
+        pytest.param("time", taken("a", MS), {"a": 1767225600123}, 1767225600.123, id="milliseconds"),
+        pytest.param("time", taken("a", NS), {"a": 1767225600123456789}, 1767225600.1234568, id="nanos"),
+        pytest.param("duration", taken("a", US), {"a": 1500}, 0.0015, id="microseconds"),
+        pytest.param("duration", taken("a", S), {"a": "0.003"}, 0.003, id="numbers as texts"),
+        pytest.param("holds", taken("a", MS), {"a": " 250 "}, 0.25, id="with blanks around"),
         pytest.param("duration", taken("a"), {"a": "0.003"}, 0.003, id="without a unit"),
         pytest.param("duration", taken("a"), {"a": "1.5e-05"}, 1.5e-05, id="small ones as programs print them"),
         pytest.param("duration", taken("a"), {"a": "-0.5"}, -0.5, id="negative ones are for the decoder"),
         pytest.param("score", taken("a"), {"a": "007"}, 7.0, id="leading zeros of a number"),
         pytest.param("amount", taken("a"), {"a": " 12.50"}, 12.5, id="an amount as a text"),
         pytest.param("time", taken("a"), {"a": "1772438400.25"}, 1772438400.25, id="a time as a text of digits"),
-        pytest.param("due", taken("a", Unit.MILLISECONDS), {"a": "1772438400250"}, 1772438400.25, id="in milliseconds"),
+        pytest.param("due", taken("a", MS), {"a": "1772438400250"}, 1772438400.25, id="in milliseconds"),
         pytest.param(
-            "time", taken("a", Unit.NANOSECONDS), {"a": "1767225600123456789"}, 1767225600.1234568, id="nanos as text"
+            "time", taken("a", NS), {"a": "1767225600123456789"}, 1767225600.1234568, id="nanos as text"
         ),
         pytest.param("customer", taken("a"), {"a": 200.0}, "200", id="a whole number has no fraction in a name"),
         pytest.param("customer", taken("a"), {"a": 1e3}, "1000", id="however it is written"),
@@ -114,10 +115,10 @@ def taken(path: str, unit: Unit | None = None, otherwise: Scalar = None) -> Take
         pytest.param("duration", summed("a"), {"a": "0.000, 0.004"}, 0.004, id="several servers, as nginx writes it"),
         pytest.param("duration", summed("a"), {"a": "0.1, 0.2"}, 0.3, id="added as they are written"),
         pytest.param("duration", summed("a"), {"a": "0.1 : 0.2, 0.3"}, 0.6, id="and groups of servers"),
-        pytest.param("duration", summed("a", Unit.MILLISECONDS), {"a": "1, 2"}, 0.003, id="the unit comes behind"),
+        pytest.param("duration", summed("a", TimeUnit.MILLISECONDS), {"a": "1, 2"}, 0.003, id="the unit comes behind"),
         pytest.param("duration", summed("a"), {"a": [0.1, 0.2]}, 0.3, id="a list of numbers"),
         pytest.param("duration", summed("a"), {"a": ["0.1", 2]}, 2.1, id="of which some are texts"),
-        pytest.param("duration", summed("a", Unit.SECONDS), {"a": 5}, 5.0, id="a single number is its own sum"),
+        pytest.param("duration", summed("a", TimeUnit.SECONDS), {"a": 5}, 5.0, id="a single number is its own sum"),
         pytest.param("duration", summed("a"), {"a": "0.25"}, 0.25, id="as a text too"),
         pytest.param("duration", summed("a", otherwise=1), {}, 1, id="nothing to add up"),
         pytest.param("value", summed("a"), {"a": [1e-300, 1]}, 1.0, id="numbers of very different size"),
@@ -165,17 +166,17 @@ FAILED_FROM_500 = Choice(((parse_condition("s >= 500"), "failed"),))
         pytest.param("duration", taken("a"), "0.1, 2", Reason.WRONG_TYPE, "with list: sum several", id="several"),
         pytest.param("duration", taken("a"), [1, 2], Reason.WRONG_TYPE, "with list: sum several", id="a list"),
         pytest.param("score", taken("a"), [1, 2], Reason.WRONG_TYPE, "(found [1, 2]); write", id="a list of scores"),
-        pytest.param("duration", taken("a", Unit.SECONDS), "soon", Reason.WRONG_TYPE, "no number", id="with a unit"),
-        pytest.param("duration", taken("a", Unit.SECONDS), True, Reason.WRONG_TYPE, "no number", id="a boolean"),
+        pytest.param("duration", taken("a", S), "soon", Reason.WRONG_TYPE, "no number", id="with a unit"),
+        pytest.param("duration", taken("a", S), True, Reason.WRONG_TYPE, "no number", id="a boolean"),
         pytest.param("duration", taken("a"), "1e400", Reason.OUT_OF_RANGE, "a is too large a number", id="exponent"),
         pytest.param("duration", taken("a"), 10**400, Reason.OUT_OF_RANGE, "too large", id="a huge integer"),
-        pytest.param("duration", taken("a", Unit.SECONDS), 10**400, Reason.OUT_OF_RANGE, "too large", id="with one"),
+        pytest.param("duration", taken("a", S), 10**400, Reason.OUT_OF_RANGE, "too large", id="with one"),
         pytest.param("customer", taken("a"), 10**400, Reason.OUT_OF_RANGE, "too large", id="a huge name"),
         pytest.param("duration", taken("a"), NO_NUMBER, Reason.NOT_FINITE, "duration: a: NaN is no", id="not finite"),
         pytest.param("step", taken("a"), NO_NUMBER, Reason.NOT_FINITE, "step: a: NaN is no", id="not finite as a name"),
         pytest.param("up", taken("a"), NO_NUMBER, Reason.NOT_FINITE, "up: a: NaN is no", id="not finite as a truth"),
         pytest.param(
-            "time", taken("a", Unit.SECONDS), "2026-03-01T09:30:00Z", Reason.WRONG_TYPE, "leave out `unit`",
+            "time", taken("a", S), "2026-03-01T09:30:00Z", Reason.WRONG_TYPE, "leave out `unit`",
             id="RFC 3339 with a unit",
         ),
         pytest.param("duration", summed("a"), "0.1, -", Reason.WRONG_TYPE, 'for "-" is no number (found', id="a part"),
@@ -235,8 +236,8 @@ def test_a_record_of_which_it_cannot_be_said_whether_it_is_to_be_dropped_is_unma
 ACCESS_LOG = MappingSpec(
     {
         "service": Constant("shop"),
-        "time": taken("ts", Unit.MILLISECONDS),
-        "duration": taken("took", Unit.MICROSECONDS),
+        "time": taken("ts", TimeUnit.MILLISECONDS),
+        "duration": taken("took", TimeUnit.MICROSECONDS),
         "step": taken("request.route"),
         "outcome": Choice(((parse_condition("status >= 500"), "failed"),), "ok"),
     },
@@ -320,8 +321,8 @@ tests = st.sampled_from(["a > 1", "b.c == 'x'", "a", "'x' in b", "not a in [1, t
 scalars = st.none() | st.booleans() | st.integers(0, 5) | st.sampled_from(["ok", "x"])
 rules = (
     st.builds(Constant, scalars)
-    | st.builds(Taken, paths, st.none() | st.sampled_from(Unit), scalars)
-    | st.builds(Summed, paths, st.none() | st.sampled_from(Unit), scalars)
+    | st.builds(Taken, paths, st.none() | st.sampled_from(TimeUnit), scalars)
+    | st.builds(Summed, paths, st.none() | st.sampled_from(TimeUnit), scalars)
     | st.builds(LookupTable, paths, st.dictionaries(st.sampled_from(["1", "x"]), scalars), scalars, st.booleans())
     | st.builds(Choice, st.lists(st.tuples(tests, scalars), max_size=2).map(tuple), scalars)
 )

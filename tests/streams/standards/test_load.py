@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from streams.calendars.periods import Period, Window
 from streams.mappings.conditions import Comparison, Literal
-from streams.mappings.mapping import Choice, Constant, LookupTable, Summed, Taken, Unit
+from streams.mappings.mapping import Choice, Constant, LookupTable, Summed, Taken, TimeUnit
 from streams.mappings.paths import Path as Lookup
 from streams.standards.load import DEFAULT, load
 from streams.standards.model import (
@@ -77,7 +77,7 @@ def test_a_web_shop_with_the_access_log_of_its_proxy() -> None:
     rules = standards.mappings["access-log"].rules
     assert rules["service"] == Constant("shop")
     assert rules["time"] == Taken(Lookup(("@timestamp",)))
-    assert rules["duration"] == Taken(Lookup(("upstream", 0, "time")), Unit.MILLISECONDS)
+    assert rules["duration"] == Taken(Lookup(("upstream", 0, "time")), TimeUnit.MILLISECONDS)
     assert rules["class"] == Taken(Lookup(("request", "headers", "x-plan")), otherwise="free")
     assert isinstance(rules["step"], LookupTable)
     assert (rules["step"].otherwise, rules["step"].exhaustive) == ("other", False)
@@ -91,7 +91,7 @@ def test_numbers_in_a_list_are_added_up() -> None:
         load(text.replace("RULE", rule), file="f").mappings["t"].rules["duration"]
         for rule in ("{path: d, list: sum, unit: ms, otherwise: 1}", "{path: d, list: }")
     ]
-    assert rules == [Summed(Lookup(("d",)), Unit.MILLISECONDS, 1), Taken(Lookup(("d",)))]
+    assert rules == [Summed(Lookup(("d",)), TimeUnit.MILLISECONDS, 1), Taken(Lookup(("d",)))]
 
 
 def test_values_that_stand_for_none_are_listed_or_one() -> None:

@@ -19,7 +19,7 @@ from streams.decoding.batch import Batch
 from streams.engine.start import Start
 from streams.events import control_records
 from streams.mappings.condition_parser import parse_path
-from streams.mappings.mapping import Constant, LookupTable, MappingSpec, Taken, Unit
+from streams.mappings.mapping import Constant, LookupTable, MappingSpec, Taken, TimeUnit
 from streams.routing.series_catalogue import Caps
 from streams.standards.model import Standards
 from tests.oracles.logs import HOUR, MINUTE, T0, S, raw, rich_standards
@@ -33,7 +33,7 @@ _MAPPING: Final = MappingSpec(
     {
         "service": Taken(parse_path("svc")),
         "step": Constant("ring"),
-        "time": Taken(parse_path("at"), Unit.MILLISECONDS),
+        "time": Taken(parse_path("at"), TimeUnit.MILLISECONDS),
         "duration": Taken(parse_path("took")),
         "id": Taken(parse_path("number")),
         "outcome": LookupTable(parse_path("end"), {"good": "ok", "bad": "failed"}, exhaustive=True),
