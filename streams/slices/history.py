@@ -22,7 +22,7 @@ HOUR_MS: Final = 3_600_000
 FIVE_MINUTES_MS: Final = 300_000
 
 
-class Unit(enum.IntEnum):
+class SliceUnit(enum.IntEnum):
     """Lengths of slices, finest first."""
 
     SLICE = 0
@@ -38,15 +38,15 @@ class Grid:
         """Take hours and days from ``zone``."""
         self.local = LocalTime(zone)
 
-    def bounds(self, unit: Unit, time_ms: int) -> tuple[int, int]:
+    def bounds(self, unit: SliceUnit, time_ms: int) -> tuple[int, int]:
         """Start and end of the slice of ``unit`` that ``time_ms`` lies in."""
-        if unit is Unit.SLICE:
+        if unit is SliceUnit.SLICE:
             start = slice_start(time_ms)
             return start, start + LENGTH_MS
-        if unit is Unit.DAY:
+        if unit is SliceUnit.DAY:
             return self.local.day(time_ms)
         start, end = self.local.hour(time_ms)
-        if unit is Unit.HOUR:
+        if unit is SliceUnit.HOUR:
             return start, end
         start += (time_ms - start) // FIVE_MINUTES_MS * FIVE_MINUTES_MS
         return start, min(start + FIVE_MINUTES_MS, end)
@@ -55,31 +55,31 @@ class Grid:
 class Level(NamedTuple):
     """Slices of ``unit`` are kept until they are older than ``keep_ms``; then they make up one of the next level."""
 
-    unit: Unit
+    unit: SliceUnit
     keep_ms: int
 
 
 #: Later than any event time.
 NEVER: Final = 1 << 62
 COUNT_LEVELS: Final = (
-    Level(Unit.SLICE, HOUR_MS),
-    Level(Unit.FIVE_MINUTES, DAY_MS),
-    Level(Unit.HOUR, 8 * DAY_MS),
-    Level(Unit.DAY, NEVER),
+    Level(SliceUnit.SLICE, HOUR_MS),
+    Level(SliceUnit.FIVE_MINUTES, DAY_MS),
+    Level(SliceUnit.HOUR, 8 * DAY_MS),
+    Level(SliceUnit.DAY, NEVER),
 )
 #: Distributions take more room: older than two days they are kept per day.
 DISTRIBUTION_LEVELS: Final = (
-    Level(Unit.SLICE, HOUR_MS),
-    Level(Unit.FIVE_MINUTES, DAY_MS),
-    Level(Unit.HOUR, 2 * DAY_MS),
-    Level(Unit.DAY, NEVER),
+    Level(SliceUnit.SLICE, HOUR_MS),
+    Level(SliceUnit.FIVE_MINUTES, DAY_MS),
+    Level(SliceUnit.HOUR, 2 * DAY_MS),
+    Level(SliceUnit.DAY, NEVER),
 )
 
 
 class Place(NamedTuple):
     """Where a closed slice belongs: its unit, and its start in milliseconds since 1970."""
 
-    unit: Unit
+    unit: SliceUnit
     start_ms: int
 
 
@@ -183,7 +183,7 @@ class History(Generic[Content]):
         reach = window.rolling_ms or 0
         return self.grid.bounds(self.unit_at(reach), first.start_ms)[1] + reach
 
-    def unit_at(self, age_ms: int) -> Unit:
+    def unit_at(self, age_ms: int) -> SliceUnit:
         """Length of the slices that are ``age_ms`` old."""
         return next(level.unit for level in self.levels if age_ms <= level.keep_ms)
 

@@ -16,7 +16,7 @@ from streams.derivers.timelines import Held
 from streams.engine.progress import ProgressRow
 from streams.engine.standards_log import Named
 from streams.routing.series_catalogue import Member
-from streams.slices.history import History, Kept, Place, Unit
+from streams.slices.history import History, Kept, Place, SliceUnit
 from streams.slices.slice import Counts, Distributions
 from streams.state.framing import (
     Assembled,
@@ -276,7 +276,7 @@ def _slices(sort: _Sort[Content], found: Assembled) -> dict[Place, Kept[Content]
 def _place(name: bytes, prefix: bytes, start_ms: int) -> Place:
     unit, _, start = name.removeprefix(prefix).partition(b"/")
     try:
-        place = Place(Unit(int(unit)), int(start))
+        place = Place(SliceUnit(int(unit)), int(start))
     except ValueError:
         raise Damaged("it has an impossible name") from None
     if place.start_ms != start_ms:

@@ -23,7 +23,7 @@ from streams.slices.history import (
     NEVER,
     Grid,
     History,
-    Unit,
+    SliceUnit,
     histories,
 )
 from streams.slices.slice import LENGTH_MS, Counts, Distributions
@@ -67,12 +67,14 @@ def filled(grid: Grid, starts: list[int], retention_ms: int = 400 * DAY_MS) -> H
 
 
 @settings(max_examples=300, deadline=None)
-@given(ZONES, st.integers(0, 32_503_679_999_999), st.sampled_from((Unit.FIVE_MINUTES, Unit.HOUR, Unit.DAY)))
-def test_slices_of_every_unit_are_tiled_by_the_next_finer_ones(zone: str, time_ms: int, unit: Unit) -> None:
+@given(
+    ZONES, st.integers(0, 32_503_679_999_999), st.sampled_from((SliceUnit.FIVE_MINUTES, SliceUnit.HOUR, SliceUnit.DAY))
+)
+def test_slices_of_every_unit_are_tiled_by_the_next_finer_ones(zone: str, time_ms: int, unit: SliceUnit) -> None:
     grid = GRIDS[zone]
     start, end = grid.bounds(unit, time_ms)
     assert start <= time_ms < end
-    finer, position = Unit(unit - 1), start
+    finer, position = SliceUnit(unit - 1), start
     while position < end:
         inner_start, inner_end = grid.bounds(finer, position)
         assert inner_start == position
@@ -84,14 +86,19 @@ def test_slices_of_every_unit_are_tiled_by_the_next_finer_ones(zone: str, time_m
 @pytest.mark.parametrize(
     ("zone", "unit", "time", "expected"),
     [
-        ("America/New_York", Unit.DAY, "2026-03-08T12:00:00Z", ("2026-03-08T05:00:00Z", "2026-03-09T04:00:00Z")),
-        ("America/New_York", Unit.DAY, "2026-11-01T12:00:00Z", ("2026-11-01T04:00:00Z", "2026-11-02T05:00:00Z")),
-        ("America/New_York", Unit.HOUR, "2026-11-01T06:30:00Z", ("2026-11-01T06:00:00Z", "2026-11-01T07:00:00Z")),
-        ("Asia/Shanghai", Unit.DAY, "2026-03-31T16:00:00Z", ("2026-03-31T16:00:00Z", "2026-04-01T16:00:00Z")),
-        ("Asia/Kolkata", Unit.HOUR, "2026-03-31T10:00:00Z", ("2026-03-31T09:30:00Z", "2026-03-31T10:30:00Z")),
-        ("Australia/Lord_Howe", Unit.HOUR, "2026-04-05T13:20:00Z", ("2026-04-05T13:00:00Z", "2026-04-05T13:30:00Z")),
-        ("UTC", Unit.FIVE_MINUTES, "2026-03-31T10:04:59.999Z", ("2026-03-31T10:00:00Z", "2026-03-31T10:05:00Z")),
-        ("UTC", Unit.SLICE, "2026-03-31T10:04:59.999Z", ("2026-03-31T10:04:50Z", "2026-03-31T10:05:00Z")),
+        ("America/New_York", SliceUnit.DAY, "2026-03-08T12:00:00Z", ("2026-03-08T05:00:00Z", "2026-03-09T04:00:00Z")),
+        ("America/New_York", SliceUnit.DAY, "2026-11-01T12:00:00Z", ("2026-11-01T04:00:00Z", "2026-11-02T05:00:00Z")),
+        ("America/New_York", SliceUnit.HOUR, "2026-11-01T06:30:00Z", ("2026-11-01T06:00:00Z", "2026-11-01T07:00:00Z")),
+        ("Asia/Shanghai", SliceUnit.DAY, "2026-03-31T16:00:00Z", ("2026-03-31T16:00:00Z", "2026-04-01T16:00:00Z")),
+        ("Asia/Kolkata", SliceUnit.HOUR, "2026-03-31T10:00:00Z", ("2026-03-31T09:30:00Z", "2026-03-31T10:30:00Z")),
+        (
+            "Australia/Lord_Howe",
+            SliceUnit.HOUR,
+            "2026-04-05T13:20:00Z",
+            ("2026-04-05T13:00:00Z", "2026-04-05T13:30:00Z"),
+        ),
+        ("UTC", SliceUnit.FIVE_MINUTES, "2026-03-31T10:04:59.999Z", ("2026-03-31T10:00:00Z", "2026-03-31T10:05:00Z")),
+        ("UTC", SliceUnit.SLICE, "2026-03-31T10:04:59.999Z", ("2026-03-31T10:04:50Z", "2026-03-31T10:05:00Z")),
     ],
     ids=[
         "a day of 23 hours",
@@ -104,7 +111,7 @@ def test_slices_of_every_unit_are_tiled_by_the_next_finer_ones(zone: str, time_m
         "ten seconds",
     ],
 )
-def test_bounds(zone: str, unit: Unit, time: str, expected: tuple[str, str]) -> None:
+def test_bounds(zone: str, unit: SliceUnit, time: str, expected: tuple[str, str]) -> None:
     assert Grid(zone).bounds(unit, at(time)) == (at(expected[0]), at(expected[1]))
 
 
