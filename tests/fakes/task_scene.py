@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from agents.kafka.state_topic import state_prefix
 from agents.settings.settings import Settings
-from agents.worker.partitions.task import PartitionTask, Tally
+from agents.worker.partitions.task import PartitionTask, TaskTotals
 from agents.worker.transactions.outputs import Output
 from streams.decoding.batch import Batch, SourcePartition
 from streams.engine.start import Start
@@ -44,7 +44,7 @@ class Scene:
     ) -> None:
         self.control = FakeControl([STANDARDS], hidden)
         self.writer = FakeWriter(*errors)
-        self.tally = Tally()
+        self.tally = TaskTotals()
         self.ends: list[tuple[PartitionTask, Exception]] = []
         self.ended = asyncio.Event()
         self.offset = offset

@@ -16,7 +16,7 @@ from agents.status.worker import PartitionStatus
 from agents.worker.partitions.liveness import Liveness, Moving
 from agents.worker.partitions.owned import OwnedPartitions
 from agents.worker.partitions.recoveries import Recoveries
-from agents.worker.partitions.task import PartitionTask, Tally
+from agents.worker.partitions.task import PartitionTask, TaskTotals
 from agents.worker.transactions.writer import Fenced, Refused
 from streams.decoding.batch import SourcePartition
 
@@ -68,7 +68,7 @@ class Assignment:
     ) -> None:
         self.settings = settings
         self.partitions = OwnedPartitions(self._let_go)
-        self.tally = Tally()
+        self.tally = TaskTotals()
         self.takeovers = Recoveries(self._recover, done=self._recovered, fail=fail)
         self._control = control
         self._recovery = recovery

@@ -41,7 +41,7 @@ _LONG_SECONDS: Final = 3.0
 
 
 @dataclass(slots=True)
-class Tally:
+class TaskTotals:
     """What all keepers of a process have done. ``seconds`` are those spent in transactions."""
 
     fold_seconds: float = 0.0
@@ -72,7 +72,7 @@ class PartitionTask:
         writer: Writer,
         *,
         control: ControlTopic,
-        tally: Tally,
+        tally: TaskTotals,
         on_end: Callable[[PartitionTask, Exception], None],
     ) -> None:
         self.ownership = ownership
