@@ -42,7 +42,7 @@ class Feed(NamedTuple):
     judgement: Judgement
 
 
-class Tally(NamedTuple):
+class CountedBy(NamedTuple):
     """Which of several judgements count an observation, by their places; 1 for each of these if it is good, else 0."""
 
     places: tuple[int, ...]
@@ -53,7 +53,7 @@ class Bands(NamedTuple):
     """What several judgements tell apart: the tally of each band that ``limits`` cut, and of absent durations."""
 
     limits: tuple[int, ...]
-    tallies: tuple[Tally, ...]
+    tallies: tuple[CountedBy, ...]
 
 
 @lru_cache(maxsize=1_024)  # most routes are judged like others
@@ -65,9 +65,9 @@ def bands(judgements: tuple[Judgement, ...]) -> Bands:
     return Bands(tuple(limits), tuple(map(_tally, verdicts)))
 
 
-def _tally(verdicts: Sequence[Verdict]) -> Tally:
+def _tally(verdicts: Sequence[Verdict]) -> CountedBy:
     places = tuple(place for place, verdict in enumerate(verdicts) if verdict is not Verdict.EXCLUDED)
-    return Tally(places, tuple(int(verdicts[place] is Verdict.GOOD) for place in places))
+    return CountedBy(places, tuple(int(verdicts[place] is Verdict.GOOD) for place in places))
 
 
 #: How the outcome of a request counts in availability.
