@@ -25,7 +25,7 @@ from streams.state.rows import StateUnusable
 if TYPE_CHECKING:
     from agents.control.topic import ControlTopic
     from agents.settings.settings import Settings
-    from agents.worker.transactions.writer import Writer
+    from agents.worker.transactions.writer import OutputWriter
     from streams.engine.watermark import TimePolicy
     from streams.standards.model import Standards
 
@@ -43,7 +43,7 @@ class Recovered:
     """A partition taken over; ``rows`` counts the records of state that were read."""
 
     ownership: PartitionProcessor
-    writer: Writer
+    writer: OutputWriter
     bounds: LogBounds
     create_time: bool | None
     rows: int
@@ -69,7 +69,7 @@ class Recovery:
     control: ControlTopic
     standards: Callable[[], Standards]
     policy: TimePolicy
-    open_writer: Callable[[SourcePartition], Awaitable[Writer]]
+    open_writer: Callable[[SourcePartition], Awaitable[OutputWriter]]
     ask_bounds: AskBounds
     keeps_state: bool = True
     read: dict[SourcePartition, int] = field(default_factory=dict)
@@ -92,7 +92,7 @@ class Recovery:
             await writer.close()
             raise
 
-    async def _recover(self, source: SourcePartition, writer: Writer) -> Recovered:
+    async def _recover(self, source: SourcePartition, writer: OutputWriter) -> Recovered:
         rows = await self._rows(source)
         bounds = (await self.ask_bounds([source]))[source]
         ownership = await self._take_over(source, rows, bounds)

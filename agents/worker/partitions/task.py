@@ -22,7 +22,7 @@ from streams.texts.states import States
 if TYPE_CHECKING:
     from agents.control.topic import ControlTopic
     from agents.settings.settings import Settings
-    from agents.worker.transactions.writer import Writer
+    from agents.worker.transactions.writer import OutputWriter
     from streams.decoding.batch import Batch, SourcePartition
     from streams.engine.engine import Engine
     from streams.state.processor import PartitionProcessor
@@ -69,7 +69,7 @@ class PartitionTask:
         source: SourcePartition,
         settings: Settings,
         ownership: PartitionProcessor,
-        writer: Writer,
+        writer: OutputWriter,
         *,
         control: ControlTopic,
         tally: TaskTotals,

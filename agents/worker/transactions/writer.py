@@ -49,7 +49,7 @@ class Refused(Exception):  # noqa: N818 - says what Kafka did
     """Kafka does not take what was written, and trying again would not help; the message says why."""
 
 
-class Writer(Protocol):
+class OutputWriter(Protocol):
     """Carries out one transaction after the other."""
 
     async def write(self, outputs: Sequence[Output]) -> None:
