@@ -111,7 +111,7 @@ COUNTS: Final = _Sort("c", (2, 2), Counts)
 DISTRIBUTIONS: Final = _Sort("d", (4, 1), Distributions)
 
 
-class Writer:
+class RowWriter:
     """Turns changes into rows; it knows which records there are, so that none is left behind."""
 
     def __init__(self, parts: Mapping[bytes, int] | None = None, *, replace: bool = False) -> None:

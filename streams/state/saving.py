@@ -26,8 +26,8 @@ from streams.state.rows import (
     QUARANTINE,
     Loaded,
     PartitionRow,
+    RowWriter,
     StateUnusable,
-    Writer,
     load,
     peek,
 )
@@ -36,9 +36,9 @@ from streams.state.rows import (
 class Saver:
     """Turns what has changed in one engine since it was last saved into rows."""
 
-    def __init__(self, writer: Writer | None = None, saved_members: int = 0) -> None:
+    def __init__(self, writer: RowWriter | None = None, saved_members: int = 0) -> None:
         """Start with nothing saved, or with what ``writer`` knows and so many members of the catalogue."""
-        self._writer = writer or Writer()
+        self._writer = writer or RowWriter()
         self._saved_members = saved_members
 
     def take(self, engine: Engine) -> list[StateRow]:
@@ -120,7 +120,7 @@ def restore(records: Mapping[bytes, bytes], start: Start) -> Restored:
     engine = _engine(start, log, older.members if older else loaded.members)
     _restore_slices(engine, loaded)
     _restore_position(engine, row, older.anew if older else ())
-    writer = Writer(loaded.parts)
+    writer = RowWriter(loaded.parts)
     _quarantine(engine, writer, records, loaded)
     if older:
         _tell_of_older(engine, row, older)
@@ -163,7 +163,7 @@ def rebuild(records: Mapping[bytes, bytes], start: Start) -> Restored:
     engine.told = _breaches(row)
     engine.watermark.limits = [Limit(*limit) for limit in row.limits]
     engine.watermark.change(engine.watermark.policy, row.reached)
-    return Restored(engine, Saver(Writer(assemble(records).parts, replace=True)))
+    return Restored(engine, Saver(RowWriter(assemble(records).parts, replace=True)))
 
 
 def _require_own(row: PartitionRow, start: Start) -> None:
@@ -220,7 +220,7 @@ def _restore_position(engine: Engine, row: PartitionRow, anew: Collection[tuple[
     engine.catalogue.go_back(row.resume)
 
 
-def _quarantine(engine: Engine, writer: Writer, records: Mapping[bytes, bytes], loaded: Loaded) -> None:
+def _quarantine(engine: Engine, writer: RowWriter, records: Mapping[bytes, bytes], loaded: Loaded) -> None:
     """Keep what could not be read under other names, and tell of it."""
     for row, what in sorted(loaded.damaged.items()):
         for name in sorted(name for name in records if name.partition(b"#")[0] == row):

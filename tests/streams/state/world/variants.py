@@ -24,7 +24,7 @@ from streams.slices.sparse_table import IntArray
 from streams.state import framing, processor, saving
 from streams.state.framing import StateRow
 from streams.state.processor import Commit, PartitionProcessor
-from streams.state.rows import PARTITION, PartitionRow, Writer
+from streams.state.rows import PARTITION, PartitionRow, RowWriter
 from tests.streams.state.world.broker import Broker, Fenced, Transaction, Write, writes_of
 from tests.streams.state.world.owner import Owner
 from tests.streams.state.world.schedule import Do, Schedule
@@ -384,7 +384,7 @@ VARIANTS: Final = (
     Variant(
         "members forgotten",
         "members of the catalogue are saved",
-        (*_row(lambda _: {"members": 0}), (Writer, "put_members", _nothing)),
+        (*_row(lambda _: {"members": 0}), (RowWriter, "put_members", _nothing)),
         keeps_rows=True,
     ),
     Variant("breaches forgotten", "the state of decisions is saved", _row(lambda _: {"breaches": []}), keeps_rows=True),
