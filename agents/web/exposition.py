@@ -279,8 +279,8 @@ def _add_progress(families: _Families, p: Progress) -> None:
     for reason in Reason:
         result = _SETTLED.get(reason, Result.MALFORMED)
         families.add(conventions.PIPELINE_EVENTS, (*source, result, reason), p.rejected[reason])
-    for kind, count in sorted({**dict.fromkeys(conventions.FOLDED_KINDS, 0), **p.folded}.items()):
-        families.add(conventions.PIPELINE_FOLDED_LABELS, (*source, kind), count)
+    for kind, count in sorted({**dict.fromkeys(conventions.OVERFLOWED_KINDS, 0), **p.overflowed}.items()):
+        families.add(conventions.PIPELINE_OVERFLOWED_LABELS, (*source, kind), count)
     families.add(conventions.PIPELINE_UNKNOWN_FIELDS, source, p.unknown_fields)
     for what, count in sorted(p.unreadable.items()):
         families.add(conventions.PIPELINE_UNREADABLE, (*source, *what), count)

@@ -95,7 +95,7 @@ def _events(progress: Iterable[Progress], language: Language) -> Document:
     sources = list(progress)
     rejected = sum((Counter(p.rejected) for p in sources), Counter[Reason]())
     by_count = sorted(rejected.items(), key=lambda item: (-item[1], item[0]))
-    folded = sum((Counter(p.folded) for p in sources), Counter[str]())
+    overflowed = sum((Counter(p.overflowed) for p in sources), Counter[str]())
     return {
         "records": sum(p.records for p in sources),
         "accepted": sum(p.accepted for p in sources),
@@ -104,7 +104,7 @@ def _events(progress: Iterable[Progress], language: Language) -> Document:
         "unknown_fields": sum(p.unknown_fields for p in sources),
         "rejected": [{"reason": r, "text": say(r, language), "count": n} for r, n in by_count if n],
         "left_out": _left_out(sources, language),
-        "folded": [{"kind": k, "text": _kind(k, language), "count": n} for k, n in sorted(folded.items())],
+        "folded": [{"kind": k, "text": _kind(k, language), "count": n} for k, n in sorted(overflowed.items())],
     }
 
 

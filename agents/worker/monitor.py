@@ -185,7 +185,7 @@ class MonitorApp:
             Warnings.STATE_DAMAGED: self.custody.damaged,
             Warnings.TICKS_REFUSED: self._upkeep.refused,
             Warnings.VALUES_UNREADABLE: any(one.engine.progress.hardly_readable for one in owned),
-            Warnings.LABELS_FOLDED: any(one.engine.progress.folded for one in owned),
+            Warnings.LABELS_FOLDED: any(one.engine.progress.overflowed for one in owned),
         }
         return (warning.key for warning, holds in found.items() if holds)
 

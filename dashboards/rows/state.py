@@ -103,7 +103,7 @@ def _folded() -> Panel:
     return graph(
         606,
         Text("Observations per second under “other”", "每秒计入“other”的观测数"),
-        Query(sum_by(rate(series(conventions.PIPELINE_FOLDED_LABELS)), "topic", "kind"), "{{topic}} {{kind}}"),
+        Query(sum_by(rate(series(conventions.PIPELINE_OVERFLOWED_LABELS)), "topic", "kind"), "{{topic}} {{kind}}"),
         unit="none",
         stacked=True,
         defaults={"min": 0},

@@ -49,10 +49,10 @@ def _recovering() -> Alert:
 
 
 def _labels() -> Alert:
-    folded = over("increase", series(conventions.PIPELINE_FOLDED_LABELS), "1h")
+    overflowed = over("increase", series(conventions.PIPELINE_OVERFLOWED_LABELS), "1h")
     return Alert(
         name="ServiceLevelLabelsFolded",
-        expr=formula("{folded} > 0", folded=sum_by(folded, "job", "topic", "kind")),
+        expr=formula("{overflowed} > 0", overflowed=sum_by(overflowed, "job", "topic", "kind")),
         severity=Severity.TICKET,
         pending="5m",
         summary=Text(

@@ -9,7 +9,7 @@ PREFIX: Final = "slm"
 #: Values of the label `outcome`.
 OUTCOMES: Final = ("ok", "failed", "abandoned")
 #: Values of the label `kind`: which name was replaced by `other`.
-FOLDED_KINDS: Final = ("service", "step", "failure-point", "source")
+OVERFLOWED_KINDS: Final = ("service", "step", "failure-point", "source")
 #: Values of the label `result` of transactions, and of rekeyed records.
 TRANSACTION_RESULTS: Final = ("committed", "failed")
 REKEY_RESULTS: Final = ("event", "rejected", "dropped")

@@ -55,7 +55,7 @@ PIPELINE_FOLD_SECONDS: Final = Metric(
     "Seconds spent folding batches into slices.",
     "将批次折叠进时间片所用的秒数。",
 )
-PIPELINE_FOLDED_LABELS: Final = Metric(
+PIPELINE_OVERFLOWED_LABELS: Final = Metric(
     "slm_pipeline_folded_labels_total",
     Type.COUNTER,
     (*BY_PARTITION, "kind"),

@@ -219,7 +219,7 @@ class Engine:
         progress = self.progress
         progress.accepted += len(admitted.observations)
         progress.duplicates += admitted.duplicates
-        progress.folded.update(self.eras.folded())
+        progress.overflowed.update(self.eras.overflowed())
         if admitted.newest_ms is not None:
             progress.newest_ms = max(admitted.newest_ms, progress.newest_ms or 0)
         if len(admitted.observations):
@@ -274,7 +274,7 @@ class Engine:
         for piece, observations in self.decoder.decode_again(batch):
             admitted = admit(piece, observations, self.watermark, self.eras, again=True)
             self.eras.place(admitted.observations, piece.offsets)
-        self.eras.folded()
+        self.eras.overflowed()
         # Where the batch goes on behind them, whatever was to come before has come.
         self.resume = int(batch.offsets[-1]) + 1 if len(batch) else self.progress.next_offset
         self.go_on()

@@ -138,11 +138,11 @@ class Eras:
         """The era that follows the one in force."""
         return self._eras[1] if len(self._eras) > 1 else None
 
-    def folded(self) -> Counter[str]:
+    def overflowed(self) -> Counter[str]:
         """Observations counted under the label `other` since this was last asked, by what was replaced."""
-        found = sum((era.router.folded for era in self._eras), Counter[str]())
+        found = sum((era.router.overflowed for era in self._eras), Counter[str]())
         for era in self._eras:
-            era.router.folded.clear()
+            era.router.overflowed.clear()
         return found
 
     @property

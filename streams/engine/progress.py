@@ -62,7 +62,7 @@ class Progress:
     duplicates: int = 0
     ignored: int = 0  # control records, and records dropped by a mapping
     rejected: Counter[Reason] = field(default_factory=Counter)
-    folded: Counter[str] = field(default_factory=Counter)  # counted under the label `other`, by what was replaced
+    overflowed: Counter[str] = field(default_factory=Counter)  # counted under the label `other`, by what was replaced
     unknown_fields: int = 0
     readable: Counter[str] = field(default_factory=Counter)  # values of optional fields, by field
     unreadable: Counter[tuple[str, Reason]] = field(default_factory=Counter)  # those left out of events that count
@@ -98,7 +98,7 @@ class Progress:
             duplicates=self.duplicates,
             ignored=self.ignored,
             rejected=dict(sorted(self.rejected.items())),
-            folded=dict(sorted(self.folded.items())),
+            overflowed=dict(sorted(self.overflowed.items())),
             unknown_fields=self.unknown_fields,
             readable={name: count for name, count in sorted(self.readable.items()) if count},
             unreadable=[(*what, count) for what, count in sorted(self.unreadable.items())],
@@ -113,7 +113,7 @@ class Progress:
         for name in _PLAIN:
             setattr(self, name, getattr(row, name))
         self.rejected = Counter(row.rejected)
-        self.folded = Counter(row.folded)
+        self.overflowed = Counter(row.overflowed)
         self.found = set(row.found)
         self.readable = Counter(row.readable)
         self.unreadable = Counter({(name, reason): count for name, reason, count in row.unreadable})
@@ -152,7 +152,7 @@ class ProgressRow(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     duplicates: int
     ignored: int
     rejected: dict[Reason, int]
-    folded: dict[str, int]
+    overflowed: dict[str, int] = msgspec.field(name="folded")  # the name in state that was saved before
     unknown_fields: int
     newest_ms: int | None
     unguarded: bool

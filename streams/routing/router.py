@@ -66,7 +66,7 @@ class RouteColumns:
 class Router:
     """Routes and cells of one source partition under one version of its standards; series are the catalogue's.
 
-    ``folded`` counts the observations whose labels the caps of the catalogue replaced, by what was replaced.
+    ``overflowed`` counts the observations whose labels the caps of the catalogue replaced, by what was replaced.
     """
 
     def __init__(
@@ -85,14 +85,14 @@ class Router:
         self._generation = 0  # of the codes
         self._by_code = np.empty(0, np.int64)  # routes of what the caps do not concern
         # Those whose labels the caps replaced, by day; as long as the catalogue has met nobody new.
-        self._folded_by_code: dict[tuple[int, int], tuple[int, tuple[str, ...]]] = {}
+        self._overflowed_by_code: dict[tuple[int, int], tuple[int, tuple[str, ...]]] = {}
         self._met = 0
         self._routes: dict[EventKey, int] = {}
         self._profiles: dict[tuple[int, ...], int] = {}
         self._classes = {service.name: classes_told_apart(service) for service in standards.services.values()}
         self._columns: RouteColumns | None = None
         self._probe_cells: dict[tuple[str, str], tuple[int, int]] = {}
-        self.folded: Counter[str] = Counter()
+        self.overflowed: Counter[str] = Counter()
         self.objectives: dict[tuple[str, str], int] = {}
         self.labels: list[EventKey] = []  # by route, as the catalogue has them
         self.edges: list[int] = []
@@ -200,7 +200,7 @@ class Router:
         names = self._names
         if names.generation != self._generation:
             self._generation, self._by_code = names.generation, np.empty(0, np.int64)
-            self._folded_by_code.clear()
+            self._overflowed_by_code.clear()
         if len(self._by_code) < len(names.keys):
             more = max(len(names.keys), 2 * len(self._by_code)) - len(self._by_code)
             self._by_code = np.concatenate((self._by_code, np.full(more, _UNKNOWN)))
@@ -211,16 +211,16 @@ class Router:
             return known
         self._catalogue.go_to(offset)
         if self._met != self._catalogue.met:
-            self._folded_by_code.clear()
+            self._overflowed_by_code.clear()
             self._met = self._catalogue.met
-        number, folded = self._folded_by_code.get((day, code)) or self._look_up(self._names.keys[code], day)
-        if folded:
-            if len(self._folded_by_code) >= _MOST_REMEMBERED:
-                self._folded_by_code.clear()
-            self._folded_by_code[day, code] = number, folded
+        number, overflowed = self._overflowed_by_code.get((day, code)) or self._look_up(self._names.keys[code], day)
+        if overflowed:
+            if len(self._overflowed_by_code) >= _MOST_REMEMBERED:
+                self._overflowed_by_code.clear()
+            self._overflowed_by_code[day, code] = number, overflowed
         else:
             self._by_code[code] = number
-        self.folded.update(folded)
+        self.overflowed.update(overflowed)
         return number
 
     def _look_up(self, key: EventKey, day: int) -> tuple[int, tuple[str, ...]]:

@@ -103,8 +103,8 @@ def test_where_all_judge_alike_partitions_do_not_repeat_the_standards(chromium: 
 
 
 def test_names_that_were_folded_are_counted_below_the_events(chromium: Chromium) -> None:
-    folded = floor.progress(folded=Counter({"step": 1_234, "failure-point": 5}))
-    observed = Floor(fakes=[FakeEngine(progress=folded)], worker=floor.worker(waits="waits-for-transaction"))
+    overflowed = floor.progress(overflowed=Counter({"step": 1_234, "failure-point": 5}))
+    observed = Floor(fakes=[FakeEngine(progress=overflowed)], worker=floor.worker(waits="waits-for-transaction"))
     expected = ["by kind of name: fail points 5 and steps 1,234", "Reading waits for a transaction"]
     shows(chromium, observed, expected)
 

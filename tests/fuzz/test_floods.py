@@ -60,19 +60,19 @@ def test_a_flood_takes_no_more_memory_once_the_caps_are_reached(kind: str, monke
         ("probe sources", "source", FEW.sources),
     ],
 )
-def test_what_the_caps_keep_out_is_counted_under_other_and_shown(kind: str, folded: str, admitted: int) -> None:
+def test_what_the_caps_keep_out_is_counted_under_other_and_shown(kind: str, overflowed: str, admitted: int) -> None:
     one = Flooded(FEW)
     for _ in range(3):
         one.flood(kind)
     count = 3 * SIZE - admitted
-    assert one.engine.progress.folded[folded] == count
+    assert one.engine.progress.overflowed[overflowed] == count
     shown = Shown(one.engine, STANDARDS["utc"])
     text = exposition.render(shown, None)[0].decode()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
-    (sample,) = [s for s in samples if s.name == "slm_pipeline_folded_labels_total" and s.labels["kind"] == folded]
+    (sample,) = [s for s in samples if s.name == "slm_pipeline_folded_labels_total" and s.labels["kind"] == overflowed]
     assert sample.value == count
     events = orjson.loads(page.status_json(shown, Language.EN))["events"]
-    assert {one["kind"]: one["count"] for one in events["folded"]}[folded] == count
+    assert {one["kind"]: one["count"] for one in events["folded"]}[overflowed] == count
     assert sum(1 for s in samples if s.name == "slm_interactions_total") <= 3 * (admitted + 5)
 
 
@@ -97,7 +97,7 @@ def test_a_flood_that_goes_on_for_days_ends_at_the_caps_of_all_days() -> None:
         one.count += len(values)
     services = {step.service for step in one.engine.cumulative().steps}
     assert len(services) == FEW.services * FEW.days  # with the one that is called other
-    assert one.engine.progress.folded["service"] == one.count - len(services - {OTHER})
+    assert one.engine.progress.overflowed["service"] == one.count - len(services - {OTHER})
 
 
 #: Of an id that is remembered.
@@ -158,4 +158,4 @@ def test_sources_of_probes_stay_within_a_cap() -> None:
     one.engine.fold(Batch.of("events", 0, [*values, b'{"time":1772439000,"service":"desk"}']))
     one.engine.advance()
     assert len(one.engine.timelines.held()[1]) == FEW.sources + 1
-    assert one.engine.progress.folded["source"] == len(values) - FEW.sources
+    assert one.engine.progress.overflowed["source"] == len(values) - FEW.sources

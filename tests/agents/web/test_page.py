@@ -206,8 +206,8 @@ def test_standards_in_force_are_told_apart_from_the_file_and_from_what_is_pendin
 
 
 def test_names_that_were_folded_are_told_in_words() -> None:
-    folded = floor.progress(folded=Counter({"step": 4, "failure-point": 1, "service": 0, "new": 2}))
-    told = status(Floor(fakes=[FakeEngine(progress=folded)]), Language.ZH)["events"]["folded"]
+    overflowed = floor.progress(overflowed=Counter({"step": 4, "failure-point": 1, "service": 0, "new": 2}))
+    told = status(Floor(fakes=[FakeEngine(progress=overflowed)]), Language.ZH)["events"]["folded"]
     assert [(f["kind"], f["text"], f["count"]) for f in told] == [
         ("failure-point", "失败点", 1), ("new", "new", 2), ("step", "环节", 4),
     ]  # fmt: skip

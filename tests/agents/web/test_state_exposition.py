@@ -90,9 +90,9 @@ def test_the_worker_is_in_one_state() -> None:
 
 
 def test_names_that_were_folded_are_counted_by_kind_from_zero_on() -> None:
-    folded = floor.progress(folded=Counter({"step": 4, "a kind to come": 2}))
-    found = samples(Floor(fakes=[FakeEngine(progress=folded)]))
-    told = {s.labels["kind"]: s.value for s in found[conventions.PIPELINE_FOLDED_LABELS.name]}
+    overflowed = floor.progress(overflowed=Counter({"step": 4, "a kind to come": 2}))
+    found = samples(Floor(fakes=[FakeEngine(progress=overflowed)]))
+    told = {s.labels["kind"]: s.value for s in found[conventions.PIPELINE_OVERFLOWED_LABELS.name]}
     assert told == {"service": 0, "step": 4, "failure-point": 0, "source": 0, "a kind to come": 2}
 
 

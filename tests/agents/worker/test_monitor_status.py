@@ -124,7 +124,7 @@ def spoil_ticks(monitor: MonitorApp, _: OwnedPartition) -> None:
 
 
 def spoil_labels(_: MonitorApp, one: OwnedPartition) -> None:
-    one.engine.progress.folded["service"] = 1
+    one.engine.progress.overflowed["service"] = 1
 
 
 def spoil_values(_: MonitorApp, one: OwnedPartition) -> None:

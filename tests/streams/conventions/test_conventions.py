@@ -69,4 +69,4 @@ def test_whatever_is_counted_under_other_has_its_kind() -> None:
     probe = {"kind": "probe", "service": "a", "step": "x", "time": 1_700_000_000, "up": True}
     events += [probe | {"class": source} for source in ("m", "n")]
     engine.fold(Batch.of("t", 0, [json.dumps(event).encode() for event in events]))
-    assert set(engine.progress.folded) == set(conventions.FOLDED_KINDS)
+    assert set(engine.progress.overflowed) == set(conventions.OVERFLOWED_KINDS)

@@ -78,7 +78,7 @@ def _met(engine: Engine) -> set[str]:
     met |= {name for name, kept in levels if kept}
     more = {
         "duplicate": progress.duplicates,
-        "folded": progress.folded,
+        "folded": progress.overflowed,
         "another era": engine.standards_log.current,
         "breach": engine.closing.decisions.breached_since,
         "beyond retention": len(engine.closing.beyond[0].ratios),
