@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import Producer
 
-from tests.faults.topics import RunTopics
+from tests.faults.log.topics import RunTopics
 from tests.services.kafka import KafkaCluster
 from tests.services.waiting import wait_for
 from tests.services.worker import Worker

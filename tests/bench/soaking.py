@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.bench.live import WrongResultError
 from tests.bench.result import Measured, Result, Target
-from tests.faults.site import Site
+from tests.faults.parts.site import Site
 from tests.faults.soak import GROWTH, soak
 
 if TYPE_CHECKING:

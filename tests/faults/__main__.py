@@ -14,11 +14,11 @@ from typing import Any
 from rich.console import Console
 from rich.status import Status
 
-from tests.faults import ledger
-from tests.faults.broken import BROKEN
-from tests.faults.plan import Plan
+from tests.faults.kinds.broken import BROKEN
+from tests.faults.kinds.plan import Plan
+from tests.faults.outcome import ledger
+from tests.faults.parts.site import Site
 from tests.faults.run import Result, Run
-from tests.faults.site import Site
 from tests.faults.soak import soak
 from tests.faults.takeover import take_over
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.site import Site
+from tests.faults.parts.site import Site
 from tests.services.parts import require
 
 if TYPE_CHECKING:

@@ -15,22 +15,22 @@ from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaException
 
-from tests.faults import broker_faults, worker_faults
-from tests.faults.fleet import Deployment, Exit, Fleet, wait_patiently
-from tests.faults.floor import Row, event, rows
-from tests.faults.judging import Findings, judge_sent, settle
-from tests.faults.outputs import Topics
-from tests.faults.plan import Lane, Plan, Planned
-from tests.faults.producing import Sending
-from tests.faults.promises import PARTITIONS, standards_file
-from tests.faults.scene import Scene
-from tests.faults.topics import RunTopics
+from tests.faults.kinds import broker_faults, worker_faults
+from tests.faults.kinds.plan import Lane, Plan, Planned
+from tests.faults.kinds.scene import Scene
+from tests.faults.log.floor import Row, event, rows
+from tests.faults.log.producing import Sending
+from tests.faults.log.promises import PARTITIONS, standards_file
+from tests.faults.log.topics import RunTopics
+from tests.faults.outcome.judging import Findings, judge_sent, settle
+from tests.faults.outcome.outputs import Topics
+from tests.faults.parts.fleet import Deployment, Exit, Fleet, wait_patiently
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.faults.site import Site
+    from tests.faults.parts.site import Site
 
 FAULTS = {**broker_faults.FAULTS, **worker_faults.FAULTS}
 #: Events flow for so long at least: a share of them is sent while each fault lasts.

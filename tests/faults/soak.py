@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.faults.fleet import Fleet, Slot, wait_patiently
-from tests.faults.judging import Findings, settle
-from tests.faults.load import SteadyLoad
-from tests.faults.outputs import Topics
+from tests.faults.log.load import SteadyLoad
+from tests.faults.log.topics import RunTopics
+from tests.faults.outcome.judging import Findings, settle
+from tests.faults.outcome.outputs import Topics
+from tests.faults.parts.fleet import Fleet, Slot, wait_patiently
 from tests.faults.takeover import SHARE, deployment, measure_rate
-from tests.faults.topics import RunTopics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.faults.site import Site
+    from tests.faults.parts.site import Site
 
 _WORKERS: Final = 3
 _KILL_SECONDS: Final = 60

@@ -7,19 +7,19 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.faults.fleet import Deployment, Fleet, wait_patiently
-from tests.faults.judging import exposed_by, settle
-from tests.faults.load import SteadyLoad, sustained
-from tests.faults.outputs import Topics
-from tests.faults.promises import PARTITIONS, standards_file
-from tests.faults.topics import RunTopics
+from tests.faults.log.load import SteadyLoad, sustained
+from tests.faults.log.promises import PARTITIONS, standards_file
+from tests.faults.log.topics import RunTopics
+from tests.faults.outcome.judging import exposed_by, settle
+from tests.faults.outcome.outputs import Topics
+from tests.faults.parts.fleet import Deployment, Fleet, wait_patiently
 from tests.services.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.faults.site import Site
+    from tests.faults.parts.site import Site
 
 SHARE: Final = 0.3
 #: Seconds after the kill within which the partitions must progress again, and be exact and caught up. Progress is that

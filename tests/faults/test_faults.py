@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.plan import KINDS, Kind, Plan
+from tests.faults.kinds.plan import KINDS, Kind, Plan
 from tests.faults.run import FAULTS, Run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.faults.site import Site
+    from tests.faults.parts.site import Site
 
 SEEDS = range(1, 9)
 EVENTS, COUNT = 100_000, 10

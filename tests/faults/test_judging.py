@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.exposed import Exposed
-from tests.faults.fleet import Exit
-from tests.faults.floor import rows
-from tests.faults.judging import Findings, judge
-from tests.faults.outputs import Outputs
-from tests.faults.promises import PARTITIONS
-from tests.faults.reading import Record
+from tests.faults.log.floor import rows
+from tests.faults.log.promises import PARTITIONS
+from tests.faults.outcome.exposed import Exposed
+from tests.faults.outcome.judging import Findings, judge
+from tests.faults.outcome.outputs import Outputs
+from tests.faults.outcome.reading import Record
+from tests.faults.parts.fleet import Exit
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,9 +12,9 @@ from streams.engine.engine import Engine
 from streams.engine.start import Start
 from streams.events import control_records
 from streams.standards.load import load
-from tests.faults.floor import MALFORMED, rows
-from tests.faults.oracle import Decided, PartitionOracle
-from tests.faults.promises import standards_file
+from tests.faults.log.floor import MALFORMED, rows
+from tests.faults.log.oracle import Decided, PartitionOracle
+from tests.faults.log.promises import standards_file
 
 NOW_MS = 1_790_000_000_123
 COUNT = 30_000

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.proxy import Cut, Proxy
+from tests.faults.parts.proxy import Cut, Proxy
 from tests.services.loopback import HOST, free_ports
 from tests.services.waiting import wait_for
 

@@ -15,13 +15,13 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import NewPartitions
 
-from tests.faults.exposed import Exposed
-from tests.faults.floor import Row, event
-from tests.faults.judging import judge
-from tests.faults.outputs import Topics
-from tests.faults.producing import Sending
-from tests.faults.promises import PARTITIONS, SERVICES, standards_file
-from tests.faults.topics import RunTopics
+from tests.faults.log.floor import Row, event
+from tests.faults.log.producing import Sending
+from tests.faults.log.promises import PARTITIONS, SERVICES, standards_file
+from tests.faults.log.topics import RunTopics
+from tests.faults.outcome.exposed import Exposed
+from tests.faults.outcome.judging import judge
+from tests.faults.outcome.outputs import Topics
 from tests.services.parts import require
 from tests.services.waiting import wait_for
 from tests.services.worker import Worker
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from tests.faults.site import Site
+    from tests.faults.parts.site import Site
 
 QUICK = ("--session-timeout", "6s", "--heartbeat", "2s", "--stall-timeout", "20s", "--tick-interval", "1h")
 STOPPED = {3, 4}

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tests.fuzz import endpoints, events, files, floods, folding, mappings, state_rows
 from tests.fuzz.choices import Choices, FromBytes
+from tests.fuzz.subjects import endpoints, events, files, floods, folding, mappings, state_rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ from streams.decoding.batch import Batch
 from streams.events import control_records
 from streams.routing.series_catalogue import OTHER, Caps
 from streams.texts.phrase import Language
-from tests.fuzz.endpoints import Shown
-from tests.fuzz.floods import KINDS, SIZE, Flooded, is_within_bounds
-from tests.fuzz.folding import STANDARDS
+from tests.fuzz.subjects.endpoints import Shown
+from tests.fuzz.subjects.floods import KINDS, SIZE, Flooded, is_within_bounds
+from tests.fuzz.subjects.folding import STANDARDS
 from tests.oracles.logs import T0
 
 FEW = Caps(services=100, steps=20, failure_points=20, sources=20, days=2, in_all=1_500)

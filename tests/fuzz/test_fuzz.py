@@ -29,10 +29,10 @@ from streams.state.framing import row_parts
 from streams.state.rows import StateUnusable
 from streams.state.rows import load as load_state
 from tests.fuzz import __main__ as command
-from tests.fuzz import state_rows
 from tests.fuzz.choices import FromBytes, FromHypothesis
-from tests.fuzz.folding import STANDARDS
 from tests.fuzz.runner import Run, inputs_of
+from tests.fuzz.subjects import state_rows
+from tests.fuzz.subjects.folding import STANDARDS
 from tests.fuzz.targets import TARGETS, Target
 
 #: Subjects that a target is fed with here: by Hypothesis, and at random.

@@ -26,7 +26,7 @@ from streams.events.rejections import BadEvent, Reason
 from streams.mappings.mapping import Constant, LookupTable, MappingSpec, Taken, compile_mapping
 from streams.mappings.paths import Path
 from streams.standards.model import Standards
-from tests.fuzz.events import check
+from tests.fuzz.subjects.events import check
 
 
 def text(**fields: object) -> bytes:

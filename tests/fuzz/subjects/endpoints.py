@@ -19,8 +19,8 @@ from streams.engine.engine import Engine
 from streams.engine.start import Start
 from tests.fakes import floor
 from tests.fuzz.choices import Choices, pick
-from tests.fuzz.folding import CAPS, STANDARDS
-from tests.fuzz.hostile_events import batch
+from tests.fuzz.subjects.folding import CAPS, STANDARDS
+from tests.fuzz.subjects.hostile_events import batch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -17,7 +17,7 @@ from streams.standards.model import Standards
 from streams.state.framing import StateRow
 from streams.state.saving import Saver, restore
 from tests.fuzz.choices import Choices, pick
-from tests.fuzz.hostile_events import GOOD, Member, changed, event, written
+from tests.fuzz.subjects.hostile_events import GOOD, Member, changed, event, written
 from tests.oracles.logs import T0, rich_standards, rolling
 
 CAPS: Final = Caps(services=3, steps=2, failure_points=2, sources=2, days=2)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Self
 
 from agents.kafka import topics
-from tests.faults.promises import PARTITIONS
+from tests.faults.log.promises import PARTITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

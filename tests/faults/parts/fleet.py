@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from threading import Event, RLock, Thread
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from tests.faults.promises import PARTITIONS
+from tests.faults.log.promises import PARTITIONS
 from tests.services.loopback import fetch
 from tests.services.parts import ROOT
 from tests.services.waiting import wait_for

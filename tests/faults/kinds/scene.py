@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tests.faults.plan import Lane
+from tests.faults.kinds.plan import Lane
 from tests.services.waiting import wait_for
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
-    from tests.faults.fleet import Fleet, Slot
-    from tests.faults.producing import Sending
-    from tests.faults.site import Site
-    from tests.faults.topics import RunTopics
+    from tests.faults.log.producing import Sending
+    from tests.faults.log.topics import RunTopics
+    from tests.faults.parts.fleet import Fleet, Slot
+    from tests.faults.parts.site import Site
 
 
 @dataclass

@@ -30,7 +30,7 @@ from streams.mappings.mapping import (
 from streams.mappings.paths import Path
 from streams.sampling.sampler import Sampler
 from tests.fuzz.choices import Choices, pick
-from tests.fuzz.hostile_events import GOOD, VALUES, changed, event, written
+from tests.fuzz.subjects.hostile_events import GOOD, VALUES, changed, event, written
 
 Parsed = TypeVar("Parsed", Condition, Path)
 

@@ -18,8 +18,8 @@ from streams.state.framing import assemble, row_parts
 from streams.state.rows import Loaded, StateUnusable, load, peek
 from streams.state.saving import Saver, restore
 from tests.fuzz.choices import Choices, pick
-from tests.fuzz.folding import CAPS, STANDARDS, shown
 from tests.fuzz.mutation import worsened
+from tests.fuzz.subjects.folding import CAPS, STANDARDS, shown
 from tests.oracles.digest import log
 from tests.oracles.logs import raw
 from tests.oracles.oracle import Record

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Final, NamedTuple
 
-from tests.faults.promises import PROBED, SERVICES, STEPS
+from tests.faults.log.promises import PROBED, SERVICES, STEPS
 
 #: Values that are no events, and the reason of each.
 MALFORMED: Final[dict[bytes, str]] = {

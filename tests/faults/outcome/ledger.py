@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.services.parts import ROOT
 
-LEDGER = Path(__file__).with_name("ledger.jsonl")
+LEDGER = Path(__file__).parents[1] / "ledger.jsonl"
 
 
 def commit() -> str:

@@ -10,7 +10,7 @@ import json
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.faults.promises import AHEAD_MS, LATENESS_MS, PROMISES, SERVICES, SLICE_MS, Promise
+from tests.faults.log.promises import AHEAD_MS, LATENESS_MS, PROMISES, SERVICES, SLICE_MS, Promise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

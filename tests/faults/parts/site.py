@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Self
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from tests.faults.disks import Disks
-from tests.faults.proxy import Proxy
+from tests.faults.parts.disks import Disks
+from tests.faults.parts.proxy import Proxy
 from tests.services.kafka import KafkaCluster, Listener
 from tests.services.loopback import HOST, free_ports
 from tests.services.waiting import wait_for

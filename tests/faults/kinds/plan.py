@@ -12,7 +12,7 @@ import random
 from dataclasses import dataclass
 from typing import Final, Self
 
-from tests.faults.proxy import Cut
+from tests.faults.parts.proxy import Cut
 
 
 class Lane(enum.StrEnum):

@@ -28,7 +28,7 @@ from streams.events.event import (
 from streams.events.identity import NO_ID
 from streams.events.key import EventKey
 from streams.events.rejections import BadEvent, Reason
-from tests.fuzz.hostile_events import batch
+from tests.fuzz.subjects.hostile_events import batch
 
 _FIELDS: Final = tuple(field.name for field in msgspec.structs.fields(Event))
 _DEFAULTS: Final = attrgetter(*_FIELDS)(Event(time=0.0, service="x"))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import KafkaError, Message
 
-    from tests.faults.floor import Row
+    from tests.faults.log.floor import Row
 
 _CHUNK = 100
 _FLUSH_SECONDS = 120

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, Final
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]  # as its documentation has it
 
-from tests.faults.fleet import SESSION_SECONDS, wait_patiently
-from tests.faults.plan import Kind, Planned
-from tests.faults.promises import PARTITIONS
-from tests.faults.proxy import Cut
-from tests.faults.scene import Scene, wait_until_answers
+from tests.faults.kinds.plan import Kind, Planned
+from tests.faults.kinds.scene import Scene, wait_until_answers
+from tests.faults.log.promises import PARTITIONS
+from tests.faults.parts.fleet import SESSION_SECONDS, wait_patiently
+from tests.faults.parts.proxy import Cut
 from tests.services.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.faults.fleet import Slot
+    from tests.faults.parts.fleet import Slot
 
 #: How long after its session timed out a frozen or cut-off worker is let go at the latest: in the midst of it all, or
 #: when others have taken over, as long as that does not take too long.

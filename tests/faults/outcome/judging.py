@@ -7,14 +7,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from tests.faults.exposed import Exposed
+from tests.faults.outcome.exposed import Exposed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.faults.fleet import Fleet
-    from tests.faults.outputs import Outputs, Topics
-    from tests.faults.producing import Sending
+    from tests.faults.log.producing import Sending
+    from tests.faults.outcome.outputs import Outputs, Topics
+    from tests.faults.parts.fleet import Fleet
 
 _MOST_LINES = 60
 _SETTLE_SECONDS = 25

@@ -8,14 +8,14 @@ from collections import Counter
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from tests.faults.floor import MALFORMED
-from tests.faults.producing import idempotent, serve_until
-from tests.faults.promises import PROBED, SERVICES, STEPS
+from tests.faults.log.floor import MALFORMED
+from tests.faults.log.producing import idempotent, serve_until
+from tests.faults.log.promises import PROBED, SERVICES, STEPS
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Message
 
-    from tests.faults.fleet import Fleet
+    from tests.faults.parts.fleet import Fleet
 
 _BEAT_SECONDS: Final = 0.02
 _UNLIMITED: Final = 50_000  # events a second, in beats without pause

@@ -7,13 +7,13 @@ from collections import Counter, defaultdict
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
-from tests.faults.floor import MALFORMED
-from tests.faults.oracle import Decided, PartitionOracle
-from tests.faults.promises import PARTITIONS
-from tests.faults.reading import LONG_SECONDS, Record, Tail
+from tests.faults.log.floor import MALFORMED
+from tests.faults.log.oracle import Decided, PartitionOracle
+from tests.faults.log.promises import PARTITIONS
+from tests.faults.outcome.reading import LONG_SECONDS, Record, Tail
 
 if TYPE_CHECKING:
-    from tests.faults.topics import RunTopics
+    from tests.faults.log.topics import RunTopics
 
 
 class Outputs:

@@ -15,10 +15,10 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # as its docu
 )
 from kafka import TopicPartition
 
-from tests.faults.fleet import STALLED
-from tests.faults.plan import Kind, Planned
-from tests.faults.scene import Scene
-from tests.faults.site import NODES
+from tests.faults.kinds.plan import Kind, Planned
+from tests.faults.kinds.scene import Scene
+from tests.faults.parts.fleet import STALLED
+from tests.faults.parts.site import NODES
 from tests.services.waiting import wait_for
 
 if TYPE_CHECKING:

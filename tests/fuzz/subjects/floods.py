@@ -11,7 +11,7 @@ from streams.engine.engine import Engine
 from streams.engine.start import Start
 from streams.routing.series_catalogue import Caps
 from tests.fuzz.choices import Choices, pick
-from tests.fuzz.folding import STANDARDS
+from tests.fuzz.subjects.folding import STANDARDS
 from tests.oracles.logs import T0
 
 CAPS: Final = Caps(services=100, steps=20, failure_points=20, sources=20, days=2, in_all=1_500)

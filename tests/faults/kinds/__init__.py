@@ -1,0 +1,1 @@
+"""Kinds of faults, and the plan that says which happen when."""

@@ -1,0 +1,1 @@
+"""What a fault run led to, and whether that is what was due."""

@@ -1,0 +1,1 @@
+"""The real parts of a fault run: brokers, disks, proxies, workers."""

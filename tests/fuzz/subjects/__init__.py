@@ -1,0 +1,1 @@
+"""What is fed with hostile bytes: one module for each target."""
