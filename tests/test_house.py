@@ -112,7 +112,7 @@ _PATH: Final = re.compile(rf"(?<![\w./-])(?:{_ROOTS})/[\w./{{}},*-]*")
 _DOTTED: Final = re.compile(rf"(?<![\w./-])(?:{'|'.join(HOUSE)})(?:\.[A-Za-z_]\w*)+(?!\w*/)")
 #: `test_engine.py`, named without its folder.
 _FILE: Final = re.compile(r"(?<![\w./{},*-])[a-z_]\w*\.py\b")
-_TEST: Final = re.compile(r"`(test_\w+)`")
+_TEST: Final = re.compile(r"(?:`|::)(test_\w+)\b(?!\.py)")
 _BRACES: Final = re.compile(r"\{([^{}]*)\}")
 
 
@@ -167,7 +167,14 @@ def is_defined(names: dict[str, ast.ClassDef | None], rest: list[str]) -> bool:
     if rest[0] not in names:
         return False
     class_ = names[rest[0]]
-    return len(rest) == 1 or class_ is None or is_defined(names_in(class_.body), rest[1:])
+    return len(rest) == 1 or class_ is None or is_defined(members_of(class_), rest[1:])
+
+
+def members_of(class_: ast.ClassDef) -> dict[str, ast.ClassDef | None]:
+    """What the body of ``class_`` binds, and the attributes that its methods give to `self`."""
+    attributes = (node for node in ast.walk(class_) if isinstance(node, ast.Attribute))
+    own = {one.attr: None for one in attributes if isinstance(one.value, ast.Name) and one.value.id == "self"}
+    return own | names_in(class_.body)
 
 
 def file_of(parts: list[str]) -> Path | None:
