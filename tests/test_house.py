@@ -93,7 +93,9 @@ def test_no_folder_holds_too_many_modules() -> None:
 
 
 @pytest.mark.parametrize(
-    "package", [file for file in files_of(*PRODUCT) if file.name == "__init__.py"], ids=lambda file: name_of(file.parent)
+    "package",
+    [file for file in files_of(*PRODUCT) if file.name == "__init__.py"],
+    ids=lambda file: name_of(file.parent),
 )
 def test_a_package_says_what_it_is_for(package: Path) -> None:
     docstring = ast.get_docstring(tree_of(package)) or ""
