@@ -224,6 +224,17 @@ def test_make_targets_in_the_documents_exist(document: str) -> None:
     assert sorted(name for name in named if not re.search(rf"^{name}:", makefile, re.MULTILINE)) == []
 
 
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_methods_in_the_documents_exist(document: str) -> None:
+    """What is written as `Engine.fold`: some class of the product of that name has it."""
+    classes = {
+        name: class_ for file in files_of(*PRODUCT) for name, class_ in names_in(tree_of(file).body).items() if class_
+    }
+    named = set(re.findall(r"`([A-Z]\w+)\.(\w+)`", text_of(ROOT / document)))
+    found = {(name, member) for name, member in named if name in classes and member in members_of(classes[name])}
+    assert sorted(".".join(one) for one in named - found) == []
+
+
 def prose(file: Path) -> Iterator[tuple[int, str]]:
     """Docstrings and comments of ``file``, with their lines."""
     for node in ast.walk(tree_of(file)):
