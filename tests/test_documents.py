@@ -17,7 +17,8 @@ from agents.files.event_log import EventLog
 from agents.replay.replay import replay
 from agents.settings.settings import SETTINGS
 from streams.engine.watermark import TimePolicy
-from streams.events.event import KNOWN_FIELDS, decode
+from streams.events.event import KNOWN_FIELDS
+from streams.events.wire_format import decode
 from streams.slices.ratio import Ratio, RatioUnit
 from streams.standards.load import load
 from streams.texts.reference import COMMANDS_ZH, SETTINGS_ZH

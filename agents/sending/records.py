@@ -15,8 +15,9 @@ from typing import Final
 import orjson
 
 from agents.files.event_log import EventLog, Line
-from streams.events.event import MAX_BYTES, decode
+from streams.events.event import MAX_BYTES
 from streams.events.rejections import BadEvent, Reason
+from streams.events.wire_format import decode
 
 #: Largest record that is sent as it is, in bytes: what brokers take by default, less room for key and headers.
 MAX_RECORD: Final = 1_000_000

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from streams.events.cloud_event import SPECVERSION
 from streams.events.event import Event, Kind, require_complete
 from streams.events.rejections import BadEvent
 
@@ -47,7 +48,7 @@ def together(raws: Sequence[bytes | None]) -> list[dict[str, object]] | None:
     # comes twice.
     if len(documents) != count or {*map(type, documents)} != {dict} or sum(map(len, documents)) != text.count(b'":'):
         return None
-    if any("specversion" in one or one.get("kind") == _CONTROL for one in documents):
+    if any(SPECVERSION in one or one.get("kind") == _CONTROL for one in documents):
         return None
     return documents
 

@@ -15,25 +15,19 @@ import numpy as np
 from streams.decoding.alike import events_without, is_alike, together
 from streams.decoding.inferred_schema import InferredSchema
 from streams.decoding.json_lines import Lines
+from streams.events.cloud_event import source_of
 from streams.events.control_records import is_own
-from streams.events.event import (
-    KNOWN_FIELDS,
-    MAX_BYTES,
-    ControlRecord,
+from streams.events.event import KNOWN_FIELDS, MAX_BYTES, ControlRecord, Interaction, Kind, may_lack, require_complete
+from streams.events.rejections import BadEvent, Reason, Unreadable, classify_all, culprit
+from streams.events.wire_format import (
     Decoded,
-    Interaction,
-    Kind,
     control_of,
     decode_counting,
     decode_interaction,
     decode_strict,
     from_document,
-    may_lack,
     parse_document,
-    require_complete,
-    source_of,
 )
-from streams.events.rejections import BadEvent, Reason, Unreadable, classify_all, culprit
 from streams.mappings.mapping import Mapper
 from streams.mappings.paths import Path
 from streams.slices.sparse_table import IntArray

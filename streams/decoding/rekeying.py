@@ -24,8 +24,10 @@ import orjson
 
 from streams.decoding.batch import Batch, record_digest
 from streams.decoding.decode import Rejection, decode_values
-from streams.events.event import MAX_BYTES, UNREADABLE, Event, Interaction, Kind
+from streams.events.cloud_event import wrap
+from streams.events.event import MAX_BYTES, Event, Interaction
 from streams.events.rejections import Reason, Unreadable
+from streams.events.wire_format import UNREADABLE
 from streams.mappings.mapping import Mapper
 from streams.mappings.paths import Path
 
@@ -146,17 +148,7 @@ def encode(event: Interaction, left_out: Mapping[str, Unreadable] | None = None,
     values = ((name, getattr(event, field, default), default) for field, name, default in _FIELDS)
     document = {name: value for name, value, default in values if value is not default and value != default}
     document |= {name: {UNREADABLE: one.reason} for name, one in (left_out or {}).items()}
-    return orjson.dumps(_cloud_event(document, source) if source else document)
-
-
-def _cloud_event(document: dict[str, object], source: str) -> dict[str, object]:
-    """``document`` in the envelope of a CloudEvent."""
-    head = {"specversion": "1.0", "type": f"{_TYPE}.{document.pop('kind', Kind.INTERACTION)}", "source": source}
-    return {**head, **{name: document.pop(name) for name in ("time", "id") if name in document}, "data": document}
-
-
-#: How the types of CloudEvents that are made here begin.
-_TYPE: Final = "service-level-monitor"
+    return orjson.dumps(wrap(document, source) if source else document)
 
 
 class Baseline(NamedTuple):

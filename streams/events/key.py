@@ -1,4 +1,4 @@
-"""What tells events apart that feed different series."""
+"""The key of an event: the fields that decide which series it feeds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class EventKey(NamedTuple):
-    """What is common to the observations of one route."""
+    """Fields that all observations of one route have in common."""
 
     kind: str
     service: str

@@ -1,4 +1,4 @@
-"""Why an event is bad: every reason by name, and how a decoder's complaint becomes one."""
+"""Why a record is rejected: every reason by name, and how msgspec's messages are translated into one."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class Reason(enum.StrEnum):
 
 
 class BadEvent(Exception):  # noqa: N818 - named for what it says of the event, not of the program
-    """A record that is no event: ``BadEvent(reason, detail)``, the reason being one of those that can be counted."""
+    """Raised for a record that is no event, as ``BadEvent(reason, detail)``."""
 
     @property
     def reason(self) -> Reason:
-        """Why it is none."""
+        """Why it is no event."""
         reason: Reason = self.args[0]
         return reason
 
@@ -62,18 +62,23 @@ class BadEvent(Exception):  # noqa: N818 - named for what it says of the event, 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A value of an optional field that cannot be read, and is left out: why, and a line for people."""
+    """Stands for a value of an optional field that cannot be read and is left out: the reason, and one line of text."""
 
     reason: Reason
     detail: str
 
     def __str__(self) -> str:
-        """The line for people, which stands for the value in messages."""
+        """The line of text, which replaces the value in messages."""
         return self.detail
 
 
+#: Longest excerpt of a value, and longest part of a decoder's message, in characters.
 _EXCERPT: Final = 80
 _LONGEST_MESSAGE: Final = 160
+#: Longest text of digits that is read as an integer; longer ones may not fit a float.
+_MOST_DIGITS: Final = 300
+_TOO_LARGE: Final = Unreadable(Reason.OUT_OF_RANGE, "a number is too large; write one that fits")
+_encode: Final = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
 def excerpt(value: object) -> str:
@@ -82,10 +87,8 @@ def excerpt(value: object) -> str:
     return text if len(text) <= _EXCERPT else text[: _EXCERPT - 1] + "…"
 
 
-_encode: Final = json.JSONEncoder(ensure_ascii=False, default=str).encode
-
 #: How msgspec's messages begin, behind the field that they are about, with the reason that each stands for and what to
-#: write instead. First match wins. Only beginnings count, for what follows may repeat what the event says.
+#: write instead. The first match wins. Only beginnings count, because the rest may repeat values of the event.
 _MESSAGES: Final[tuple[tuple[str, Reason, str], ...]] = (
     (r"Object missing required field `service`", Reason.MISSING_SERVICE, "every event names its service"),
     (r"Object missing required field `time`", Reason.MISSING_TIME, "say when it was finished or observed"),
@@ -113,14 +116,15 @@ _ANY_MESSAGE: Final = re.compile("|".join(f"({pattern})" for pattern, _, _ in _M
 
 
 def classify(message: str, document: Mapping[str, object]) -> BadEvent:
-    """Turn the decoder's ``message`` about ``document`` into a reason and a line that helps."""
+    """Translate the decoder's ``message`` about ``document`` into a reason and a line that says what to write."""
     ((reason, detail),) = classify_all(message, [document])
     return BadEvent(reason, detail)
 
 
 def classify_all(message: str, documents: Iterable[Mapping[str, object]]) -> list[tuple[Reason, str]]:
-    """What `classify` makes of ``message`` about each of ``documents``."""
-    read = _read_again if len(message) <= _LONGEST_MESSAGE else _read
+    """Reason and detail, as of `classify`, for each of ``documents`` that the decoder refused with ``message``."""
+    # Short messages repeat from record to record; long ones quote the value, so that a cache would never hit.
+    read = _read_cached if len(message) <= _LONGEST_MESSAGE else _read
     reason, field, line, remedy = read(message)
     return [
         (reason, f"{line} (found {excerpt(one[field])}){remedy}" if field in one else line + remedy)
@@ -129,7 +133,7 @@ def classify_all(message: str, documents: Iterable[Mapping[str, object]]) -> lis
 
 
 def _read(message: str) -> tuple[Reason, str, str, str]:
-    """The reason, the field that ``message`` is about, what it says, and what to write instead."""
+    """Reason, field, text and remedy of ``message``."""
     field = culprit(message)
     said = message.rpartition(" - at `$.")[0] if field else message
     text = f"{field}: {said}" if field else said
@@ -141,9 +145,7 @@ def _read(message: str) -> tuple[Reason, str, str, str]:
     return reason, field, line, f"; {remedy}"
 
 
-_read_again: Final = lru_cache(maxsize=256)(
-    _read
-)  # most messages come again and again; long ones repeat what was found
+_read_cached: Final = lru_cache(maxsize=256)(_read)
 
 
 def culprit(message: str) -> str:
@@ -152,7 +154,7 @@ def culprit(message: str) -> str:
 
 
 def explain_malformed(raw: bytes, error: Exception) -> BadEvent:
-    """Say why ``raw`` is not JSON: not UTF-8, a number that is not finite, or plainly malformed."""
+    """Why ``raw`` is not JSON: not UTF-8, a number that is not finite or too large, or malformed."""
     try:
         text = raw.decode()
     except UnicodeDecodeError as bad:
@@ -175,9 +177,9 @@ def _has_constant(text: str) -> bool:
 
 
 def json_with_constants(raw: bytes, error: Exception) -> dict[str, object] | None:
-    """The JSON object in ``raw``, of which a decoder said ``error``, if all that is wrong are its numbers.
+    """The JSON object in ``raw``, which a decoder refused with ``error``, if only its numbers are wrong.
 
-    NaN, infinities and numbers that no computer holds are `Unreadable` in it. None where something else is wrong.
+    NaN, infinities and numbers beyond the range of floats are `Unreadable` in it. None where anything else is wrong.
     """
     if b"NaN" not in raw and b"Infinity" not in raw and "out of range" not in str(error):
         return None
@@ -201,9 +203,6 @@ def _constant(name: str) -> Unreadable:
     return Unreadable(Reason.NOT_FINITE, f"{name} is no JSON number; leave the field out")
 
 
-#: Beyond so many digits a whole number may be no float.
-_MOST_DIGITS: Final = 300
-_TOO_LARGE: Final = Unreadable(Reason.OUT_OF_RANGE, "a number is too large; write one that fits")
 _decode_generously: Final[Callable[[str], object]] = json.JSONDecoder(
     parse_float=_number, parse_int=_whole_number, parse_constant=_constant
 ).decode

@@ -13,9 +13,11 @@ from typing import Any, Final
 import msgspec
 
 from streams.decoding.batch import LATEST_MS
+from streams.events.cloud_event import SPECVERSION
 from streams.events.control_records import is_own
-from streams.events.event import KNOWN_FIELDS, Event, Interaction, Kind, control_of, from_document, parse_document
+from streams.events.event import KNOWN_FIELDS, Event, Interaction, Kind
 from streams.events.rejections import BadEvent, Reason, Unreadable
+from streams.events.wire_format import control_of, from_document, parse_document
 from streams.mappings.mapping import MappingSpec, compile_mapping
 from streams.sampling.mapping_use import MappingUse
 from streams.sampling.sample import LeftOut, RefusedRecords, Sample, SampleEvent, UnknownField
@@ -131,7 +133,7 @@ class Sampler:
         return None if meant in self._known else meant
 
     def _note_unknown(self, document: Mapping[str, object]) -> None:
-        data = document.get("data") if "specversion" in document else document
+        data = document.get("data") if SPECVERSION in document else document
         for name in data if isinstance(data, dict) else ():
             if name in KNOWN_FIELDS:
                 self._known.add(name)

@@ -22,8 +22,9 @@ from agents.sending import delivery
 from agents.sending.delivery import Delivery, SendRate, ServicePartitioner
 from agents.sending.journal import Journal, state_folder
 from agents.sending.records import MAX_RECORD, Outgoing, as_it_is, checked, survey
-from streams.events.event import MAX_BYTES, decode
+from streams.events.event import MAX_BYTES
 from streams.events.rejections import BadEvent, Reason
+from streams.events.wire_format import decode
 
 EVENT = b'{"time":1763900000,"service":"hotline"}'
 

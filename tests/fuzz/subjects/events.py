@@ -15,19 +15,11 @@ from streams.decoding.columns import read_batch, times_ms
 from streams.decoding.decode import Decoding, decode_values
 from streams.decoding.inferred_schema import floats
 from streams.decoding.key_dictionary import KeyDictionary
-from streams.events.event import (
-    MAX_BYTES,
-    MAX_DURATION,
-    MAX_HOLDING,
-    MAX_NUMBER,
-    MAX_TEXT,
-    Event,
-    Interaction,
-    decode_counting,
-)
+from streams.events.event import MAX_BYTES, MAX_DURATION, MAX_HOLDING, MAX_NUMBER, MAX_TEXT, Event, Interaction
 from streams.events.identity import NO_ID
 from streams.events.key import EventKey
 from streams.events.rejections import BadEvent, Reason
+from streams.events.wire_format import decode_counting
 from tests.fuzz.subjects.hostile_events import batch
 
 _FIELDS: Final = tuple(field.name for field in msgspec.structs.fields(Event))

@@ -10,8 +10,8 @@ import msgspec
 
 from agents.cli.terminal.sample import lines
 from streams.decoding.decode import decode_values
-from streams.events.event import parse_document
 from streams.events.rejections import BadEvent, Reason, Unreadable
+from streams.events.wire_format import parse_document
 from streams.mappings import mapping
 from streams.mappings.condition_parser import MAX_LENGTH, Malformed, parse_condition, parse_path
 from streams.mappings.conditions import Condition, Incomparable, Scalar, predicate, reader

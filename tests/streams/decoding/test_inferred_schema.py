@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from streams.decoding import inferred_schema
 from streams.decoding.inferred_schema import InferredSchema, fields_of, floats
-from streams.events.event import REQUIRED, Interaction, decode, present
+from streams.events.event import REQUIRED, Interaction, present
 from streams.events.key import EventKey
 from streams.events.rejections import BadEvent
+from streams.events.wire_format import decode
 
 _FIELDS: Final = ("time", "service", "kind", "step", "class", "customer", "id", "duration", "outcome", "failure_point")
 _VALUES: Final[dict[str, Sequence[Any]]] = {

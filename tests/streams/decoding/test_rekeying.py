@@ -26,8 +26,9 @@ from streams.decoding.rekeying import (
 from streams.engine.engine import Engine
 from streams.engine.progress import Progress
 from streams.engine.start import Start
-from streams.events.event import MAX_BYTES, decode
+from streams.events.event import MAX_BYTES
 from streams.events.rejections import Reason
+from streams.events.wire_format import decode
 from streams.mappings.condition_parser import parse_condition, parse_path
 from streams.mappings.mapping import Mapper, MappingSpec, Taken, TimeUnit, compile_mapping
 from streams.standards.model import Standards

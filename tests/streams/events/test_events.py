@@ -17,8 +17,9 @@ from streams.decoding.decode import decode_values
 from streams.decoding.inferred_schema import floats
 from streams.engine.engine import Engine
 from streams.engine.start import Start
-from streams.events.event import KNOWN_FIELDS, MAX_BYTES, Event, Kind, decode, decode_counting
+from streams.events.event import KNOWN_FIELDS, MAX_BYTES, Event, Kind
 from streams.events.rejections import BadEvent, Reason
+from streams.events.wire_format import decode, decode_counting
 from streams.mappings.mapping import Constant, LookupTable, MappingSpec, Taken
 from streams.mappings.paths import Path
 from streams.standards.model import Standards

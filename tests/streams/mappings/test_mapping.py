@@ -14,8 +14,9 @@ from streams.decoding.batch import Batch
 from streams.engine.engine import Engine
 from streams.engine.start import Start
 from streams.events import control_records
-from streams.events.event import KNOWN_FIELDS, from_document
+from streams.events.event import KNOWN_FIELDS
 from streams.events.rejections import BadEvent, Reason, Unreadable
+from streams.events.wire_format import from_document
 from streams.mappings.condition_parser import parse_condition, parse_path
 from streams.mappings.conditions import Scalar
 from streams.mappings.mapping import (

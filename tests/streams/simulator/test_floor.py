@@ -7,8 +7,9 @@ from itertools import islice, pairwise, takewhile
 
 import pytest
 
-from streams.events.event import Event, Kind, decode, decode_counting
+from streams.events.event import Event, Kind
 from streams.events.rejections import BadEvent, Reason
+from streams.events.wire_format import decode, decode_counting
 from streams.simulator.blunders import BLUNDERS
 from streams.simulator.chance import Chance
 from streams.simulator.floor import Emission, events
