@@ -1,4 +1,4 @@
-"""Records that a decoder refuses with the same words, looked at together: what is wrong comes again and again."""
+"""Records that a decoder refused with the same message, explained together: producers repeat their mistakes."""
 
 from __future__ import annotations
 
@@ -11,41 +11,46 @@ from streams.events.cloud_event import SPECVERSION
 from streams.events.event import Event, Kind, require_complete
 from streams.events.rejections import BadEvent
 
-#: Fields that mean the same to every decoder of interactions, the narrowest included.
+#: Fields that have the same type in every decoder of interactions, also in those of inferred schemas.
 _ALIKE: Final = frozenset({"time", "duration", "customer", "id"})
-#: How the path of a culprit begins.
+#: How the path of the refused field begins in a message.
 _PATH: Final = "`$."
+#: Most bytes of records that are explained together: all of them are in memory as objects then.
+_MOST_TOGETHER: Final = 1 << 20
+#: Signs that most records do not have; with them counting braces and quotes proves nothing.
+_UNUSUAL: Final = (b"[", b"\t", b"\r")
+_CONTROL: Final = Kind.CONTROL.value
+_decode_lines: Final = msgspec.json.Decoder().decode_lines
 
 
 def is_alike(refusal: str) -> bool:
-    """Whether every decoder would say this ``refusal`` about one of these fields.
+    """Whether ``refusal`` is about one of the fields above, and every decoder would refuse with the same message.
 
-    Not where it repeats what an event says, nor about a long number in place of a text: that is an integer to some
-    decoders and a float to others.
+    It is not if it quotes the event, nor for a long number in place of a text: some decoders call that an integer,
+    others a float.
     """
     named = refusal[refusal.rfind(_PATH) + len(_PATH) : -1] in _ALIKE
     return named and refusal.startswith(("Expected `", "Invalid RFC3339")) and "got `float`" not in refusal
 
 
 def together(raws: Sequence[bytes | None]) -> list[dict[str, object]] | None:
-    """The JSON objects in ``raws``, of which a decoder of interactions said the same, and that `is_alike`.
+    """The JSON objects in ``raws``, all refused by a decoder of interactions with one message, which `is_alike`.
 
-    None where `decode_counting` might say something else of any of them: decoders stop at the first culprit, whatever
-    comes behind it, while of several fields of one name only the last one counts.
+    None where `decode_counting` might refuse any of them with another message: decoders stop at the first bad field,
+    but of several fields with one name only the last counts.
     """
     text, count = b"\n".join(raws), len(raws)  # type: ignore[arg-type]  # a tombstone has no fields
     if len(text) > _MOST_TOGETHER or any(sign in text for sign in _UNUSUAL) or (b" " in text and b'" ' in text):
         return None
-    # Each begins with an object, and no text in JSON has a line break in it: if no object is in another, none lies on
-    # two lines.
+    # Each record begins with an object, and no text in JSON holds a line break: without nested objects, none spans two
+    # lines.
     if text.count(b"\n") != count - 1 or text.count(b"{") != count:
         return None
     try:
         documents: list[dict[str, object]] = _decode_lines(text)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    # There are at least as many of the signs counted last as names. If there are no more of them than fields, no name
-    # comes twice.
+    # Every name of a field ends in `":`. If these are no more than the fields decoded, no name occurs twice.
     if len(documents) != count or {*map(type, documents)} != {dict} or sum(map(len, documents)) != text.count(b'":'):
         return None
     if any(SPECVERSION in one or one.get("kind") == _CONTROL for one in documents):
@@ -54,7 +59,7 @@ def together(raws: Sequence[bytes | None]) -> list[dict[str, object]] | None:
 
 
 def events_without(field: str, documents: Iterable[Mapping[str, object]]) -> list[Event] | None:
-    """The events in ``documents``, without the value of ``field``; None where that is not all that is wrong of any."""
+    """The events in ``documents`` without the value of ``field``; None where more than that is wrong with any."""
     rest = [{name: value for name, value in document.items() if name != field} for document in documents]
     try:
         events = msgspec.convert(rest, list[Event])
@@ -63,11 +68,3 @@ def events_without(field: str, documents: Iterable[Mapping[str, object]]) -> lis
     except (msgspec.ValidationError, BadEvent):
         return None
     return events
-
-
-#: Most bytes of records that are looked at together: all of them are in memory as objects then.
-_MOST_TOGETHER: Final = 1 << 20
-_CONTROL: Final = Kind.CONTROL.value
-_decode_lines: Final = msgspec.json.Decoder().decode_lines
-#: What makes records look otherwise than most do.
-_UNUSUAL: Final = (b"[", b"\t", b"\r")

@@ -1,4 +1,4 @@
-"""Records as they were read: which partition they are of, and a batch of them."""
+"""Records as they were read: a batch of one source partition, and the partition's name."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import xxhash
 
 from streams.slices.sparse_table import IntArray
 
-#: Stands for "this record has no timestamp" (plain files; topics with none).
+#: Timestamp of records without one (from plain files, or topics without timestamps).
 NO_TIMESTAMP: Final = -1
-#: Event times are believed up to the year 3000, and so are ticks.
+#: Event times and ticks are accepted up to the year 3000, in milliseconds since 1970.
 LATEST_MS: Final = 32_503_680_000_000
-#: Before every event time.
+#: Earlier than every event time.
 LOWEST_MS: Final = -(1 << 62)
 
 
@@ -49,7 +49,7 @@ class Batch:
         first_offset: int = 0,
         timestamps: Iterable[int] | None = None,
     ) -> Self:
-        """Batch of ``values`` at consecutive offsets, without record timestamps unless they are given."""
+        """Batch of ``values`` at consecutive offsets from ``first_offset``; `NO_TIMESTAMP` where none are given."""
         stamps = repeat(NO_TIMESTAMP, len(values)) if timestamps is None else timestamps
         offsets = np.arange(first_offset, first_offset + len(values), dtype=np.int64)
         return cls(source, partition, values, offsets, np.fromiter(stamps, np.int64, len(values)))
@@ -59,17 +59,17 @@ class Batch:
         return len(self.values)
 
     def between(self, first: int, after: int) -> Batch:
-        """The records at the positions from ``first`` up to, not including, ``after``."""
+        """The records at positions [``first``, ``after``)."""
         cut = slice(first, after)
         return replace(self, values=self.values[cut], offsets=self.offsets[cut], timestamps=self.timestamps[cut])
 
     def position_of(self, offset: int) -> int:
-        """Position of the first record at ``offset`` or behind it."""
+        """Position of the first record at or behind ``offset``."""
         return int(np.searchsorted(self.offsets, offset))
 
 
 class LastRecord(NamedTuple):
-    """The last record of what was folded: its offset, its timestamp, and what tells it from every other."""
+    """The last record that was folded: offset, timestamp and digest, which recognise it after a restart."""
 
     offset: int
     timestamp_ms: int
@@ -82,5 +82,5 @@ class LastRecord(NamedTuple):
 
 
 def record_digest(value: bytes | None) -> str:
-    """What tells whether a record is still the one that was folded."""
+    """Digest of a record's value, to check later that the log still holds the same record."""
     return "tombstone" if value is None else xxhash.xxh3_64_hexdigest(value)

@@ -1,4 +1,4 @@
-"""A batch of raw records, and what they say as columns: names, times and durations of its events."""
+"""A batch of records as columns: key codes, times, durations and identities of its events."""
 
 from __future__ import annotations
 
@@ -24,21 +24,35 @@ from streams.mappings.paths import Path
 from streams.slices.sparse_table import IntArray, sorting
 
 BoolArray = npt.NDArray[np.bool_]
-#: Stands for "this event carries no duration".
+#: Duration of an event without one, in microseconds.
 ABSENT: Final = -1
-#: Event times are believed from 1970 to the year 3000: the calendar itself ends with the year 9999, and the days,
-#: periods and windows that an event belongs to have to end before that, in every time zone.
+#: Event times are valid from 1970 up to the year 3000: Python's calendar ends with the year 9999, and the days, periods
+#: and windows of an event have to end before that, in every time zone.
 LATEST_SECONDS: Final = LATEST_MS / 1_000
+#: Records that are decoded and made into columns at a time: few enough for their objects to stay in the CPU's cache.
+_PIECE: Final = 1_024
+_NO_INTS: Final = np.empty(0, np.int64)
+_NO_FLOATS: Final = np.empty(0, np.float64)
+_PROBE: Final = Kind.PROBE.value
+_kind: Final = attrgetter("kind")
+_id: Final = attrgetter("id")
+_case: Final = attrgetter("case")
+_time: Final = attrgetter("time")
+_duration: Final = attrgetter("duration")
 
 
 @dataclass(frozen=True, slots=True)
 class Observations:
     """Events in log order, as columns of equal length.
 
-    ``positions`` gives each one's record in the batch, ``codes`` what it is told apart by (see `KeyDictionary`),
-    ``times_ms`` its time, ``durations_us`` its duration (or `ABSENT`). ``identities`` tells equal ids at equal times
-    (or `NO_ID`); None where no event has an id. ``valid``: whether the time is one that is believed. ``whole`` holds
-    the events of which more is needed, by position: probes, and those whose time is not valid.
+    Attributes:
+        positions: of the event's record in the batch.
+        codes: of the event's key, see `KeyDictionary`.
+        times_ms: event time in milliseconds since 1970; 0 where it is not valid.
+        valid: whether the event time is in the accepted range.
+        durations_us: in microseconds, or `ABSENT`.
+        identities: equal for duplicates (see `identity`), or `NO_ID`; None where no event has an id.
+        whole: the events of which more is needed than columns, by position: probes, and those without a valid time.
     """
 
     positions: IntArray
@@ -68,15 +82,15 @@ class Observations:
 
 @dataclass(slots=True)
 class Content:
-    """What the records of one batch say."""
+    """The content of the records of one batch."""
 
     observations: Observations
     rejected: list[Rejection] = field(default_factory=list)
     controls: list[tuple[int, ControlRecord]] = field(default_factory=list)  # with their positions
     unknown_fields: int = 0
     ignored: int = 0  # control records, and records that a mapping drops
-    mapped: int = 0  # records that a mapping was asked about
-    found: frozenset[str] = frozenset()  # paths of the mapping that were sought, and that a record has
+    mapped: int = 0  # records that were given to a mapping
+    found: frozenset[str] = frozenset()  # paths of the mapping that were sought and found in a record
     readable: Counter[str] = field(default_factory=Counter)  # values of optional fields, by field
     unreadable: Counter[tuple[str, Reason]] = field(default_factory=Counter)  # those left out of their events
     examples: dict[tuple[str, Reason], tuple[int, str]] = field(default_factory=dict)  # first position, and a line
@@ -86,7 +100,7 @@ class Content:
         return [(position, one) for position, one in self.controls if one.type == STANDARDS]
 
     def runs(self) -> Iterator[tuple[Observations, int, ControlRecord | None]]:
-        """The events before each control record, with that record and its position; at last those behind them all."""
+        """The events before each control record, with that record and its position; last those behind them all."""
         done = 0
         for position, control in self.controls:
             after = int(np.searchsorted(self.observations.positions, position))
@@ -95,28 +109,24 @@ class Content:
         yield self.observations.take(slice(done, None)) if done else self.observations, -1, None
 
 
-#: So many records are decoded, and what is needed of them taken, before the next: their objects then stay in the
-#: processor's cache.
-_PIECE: Final = 1_024
-
-
 def read_batch(
-    values: Sequence[bytes | None], names: KeyDictionary, mapper: Mapper | None = None, sought: Collection[Path] = ()
+    values: Sequence[bytes | None],
+    dictionary: KeyDictionary,
+    mapper: Mapper | None = None,
+    sought: Collection[Path] = (),
 ) -> Content:
     """Decode every record into columns; nothing that a record contains raises.
 
-    ``sought`` are paths of the mapping that no record has had so far.
+    ``sought`` are the paths of the mapping that no record has had so far.
     """
     events, decodings, missing = _Events(), list[Decoding](), set(sought)
     for first in range(0, len(values), _PIECE):
-        various = names.kind != Kind.INTERACTION
-        decoding = decode_values(
-            values[first : first + _PIECE], mapper, shape=names.shape, various=various, first=first, sought=missing
-        )
-        events.add(decoding, names)
-        decoding.events, decoding.shaped = [], []  # freed before the next piece is decoded
+        piece, various = values[first : first + _PIECE], dictionary.kind != Kind.INTERACTION
+        decoding = decode_values(piece, mapper, schema=dictionary.schema, various=various, first=first, sought=missing)
+        events.add(decoding, dictionary)
+        decoding.events, decoding.matched = [], []  # freed before the next piece is decoded
         decodings.append(decoding)
-    observations = events.observations(names)
+    observations = events.observations(dictionary)
     for position in observations.positions[~observations.valid].tolist():
         (observations.whole[position],) = decode_values([values[position]], mapper).events
     content = Content(
@@ -141,31 +151,31 @@ def _note_left_out(content: Content, position: int, left_out: Mapping[str, Unrea
 
 
 class _Events:
-    """What is taken of events, piece by piece."""
+    """The columns of events, collected piece by piece."""
 
     def __init__(self) -> None:
         self.codes: list[IntArray] = []
         self.times: list[FloatArray] = []
         self.durations: list[FloatArray] = []
         self.ids: list[str | None] = []
-        self.scopes: list[IdArray | None] = []  # what identities rest on beside ids, times and codes
+        self.scopes: list[IdArray | None] = []  # parts of identities beside ids, times and codes
         self.readable = Counter[str]()
         self.positions: list[IntArray] = []
         self.probes: dict[int, Interaction] = {}
         self.ordered = True
 
-    def add(self, decoding: Decoding, names: KeyDictionary) -> None:
-        """Take what is needed of a piece."""
-        if decoding.shaped:
-            assert names.shape is not None
-            self._add(names.shape.columns(decoding.shaped), decoding.shaped_positions, {})
+    def add(self, decoding: Decoding, dictionary: KeyDictionary) -> None:
+        """Add the events of a piece."""
+        if decoding.matched:
+            assert dictionary.schema is not None
+            self._add(dictionary.schema.columns(decoding.matched), decoding.matched_positions, {})
         if decoding.events:
-            self.ordered = self.ordered and not decoding.shaped
-            self._add(_columns(decoding.events, names), decoding.positions, decoding.sources)
-        names.note(len(decoding.shaped), decoding.kinds)
+            self.ordered = self.ordered and not decoding.matched
+            self._add(_columns(decoding.events, dictionary), decoding.positions, decoding.sources)
+        dictionary.note(len(decoding.matched), decoding.kinds)
         if decoding.kinds[_PROBE]:
-            placed = zip(decoding.positions.tolist(), decoding.events, map(_kind, decoding.events), strict=True)
-            self.probes |= {position: event for position, event, kind in placed if kind == _PROBE}
+            found = zip(decoding.positions.tolist(), decoding.events, map(_kind, decoding.events), strict=True)
+            self.probes |= {position: event for position, event, kind in found if kind == _PROBE}
 
     def _add(self, columns: EventColumns, positions: IntArray, sources: Mapping[int, str]) -> None:
         self.codes.append(columns.codes)
@@ -176,8 +186,8 @@ class _Events:
         self.readable.update(columns.readable)
         self.positions.append(positions)
 
-    def observations(self, names: KeyDictionary) -> Observations:
-        """All of it as columns, in log order."""
+    def observations(self, dictionary: KeyDictionary) -> Observations:
+        """All events, in log order."""
         times, valid = times_ms(np.concatenate([_NO_FLOATS, *self.times]))
         codes = np.concatenate([_NO_INTS, *self.codes])
         found = Observations(
@@ -186,22 +196,19 @@ class _Events:
             times,
             valid,
             durations_us(np.concatenate([_NO_FLOATS, *self.durations])),
-            self._identities(times, codes, names),
+            self._identities(times, codes, dictionary),
             self.probes,
         )
         return found if self.ordered else found.take(sorting(found.positions))
 
-    def _identities(self, times: IntArray, codes: IntArray, names: KeyDictionary) -> IdArray | None:
-        """What tells an event from all others by its id, its time and its scope; `NO_ID` for those without an id.
-
-        None if no event has an id.
-        """
+    def _identities(self, times: IntArray, codes: IntArray, dictionary: KeyDictionary) -> IdArray | None:
+        """Identity of each event by id, time and scope; `NO_ID` for those without an id. None if no event has one."""
         found = hashes(self.ids, len(self.ids) - self.readable["id"], Seed.ID)
         if found is None:
             return None
         absent = found == NO_ID
         found += times.astype(np.uint64) * SPREAD
-        found += names.scopes[codes]
+        found += dictionary.scopes[codes]
         if any(part is not None for part in self.scopes):
             lengths = map(len, self.positions)
             parts = (
@@ -213,12 +220,12 @@ class _Events:
         return found
 
 
-def _columns(events: Sequence[Interaction], names: KeyDictionary) -> EventColumns:
-    """What is needed of ``events``, of which none has the shape."""
+def _columns(events: Sequence[Interaction], dictionary: KeyDictionary) -> EventColumns:
+    """Columns of ``events``, none of which matches the schema."""
     ids = list(map(_id, events))
     identified = ids.count(None) < len(ids)
     return EventColumns(
-        np.array(names.codes_of(events), np.int64),
+        np.array(dictionary.codes_of(events), np.int64),
         floats(list(map(_time, events))),
         floats(list(map(_duration, events))),
         readable_of(events),
@@ -228,18 +235,8 @@ def _columns(events: Sequence[Interaction], names: KeyDictionary) -> EventColumn
     )
 
 
-_NO_INTS: Final = np.empty(0, np.int64)
-_NO_FLOATS: Final = np.empty(0, np.float64)
-_PROBE: Final = Kind.PROBE.value
-_kind: Final = attrgetter("kind")
-_id: Final = attrgetter("id")
-_case: Final = attrgetter("case")
-_time: Final = attrgetter("time")
-_duration: Final = attrgetter("duration")
-
-
 def _scopes(columns: EventColumns, positions: IntArray, sources: Mapping[int, str]) -> IdArray | None:
-    """What the case, its transition and the source of a CloudEvent contribute to identities; None: nothing."""
+    """Parts of identities that cases, transitions and sources of CloudEvents make up; None where there are none."""
     if columns.ids is None:
         return None
     named = [sources.get(position) for position in positions.tolist()] if sources else None
@@ -250,9 +247,9 @@ def _scopes(columns: EventColumns, positions: IntArray, sources: Mapping[int, st
 
 
 def times_ms(seconds: FloatArray) -> tuple[IntArray, BoolArray]:
-    """Event times in integer milliseconds (half to even), and which of them lie between 1970 and the year 3000.
+    """Event times in integer milliseconds (half to even), and which of them are valid: from 1970 up to the year 3000.
 
-    Times outside are 0 in the first array.
+    Times that are not valid are 0 in the first array.
     """
     rounded = np.rint(np.clip(seconds, -1.0, LATEST_SECONDS) * 1_000.0)
     valid = (rounded >= 0) & (rounded < LATEST_SECONDS * 1_000.0)
@@ -261,7 +258,7 @@ def times_ms(seconds: FloatArray) -> tuple[IntArray, BoolArray]:
 
 
 def durations_us(seconds: FloatArray) -> IntArray:
-    """Durations in integer microseconds (half to even); `ABSENT` for NaN, which no event can contain."""
+    """Durations in integer microseconds (half to even); `ABSENT` for NaN, which stands for no duration."""
     absent = np.isnan(seconds)
     microseconds: IntArray = np.rint(np.where(absent, 0.0, seconds) * 1_000_000.0).astype(np.int64)
     microseconds[absent] = ABSENT

@@ -1,4 +1,4 @@
-"""Dead letters: records that were not counted, and the text that each is written as."""
+"""Dead letters: records that were not counted, and the JSON that is written of each."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ RAW_BYTES: Final = 16 * 1024
 
 
 class DeadLetter(msgspec.Struct, frozen=True, gc=False, rename={"source": "topic"}):
-    """A record that was not counted, where it lies, and why. ``raw`` is None for a tombstone.
+    """A record that was not counted: where it lies in the log, and why. ``raw`` is None for a tombstone.
 
-    It is written as it is, under the names that are published, ``raw`` in base64.
+    Fields are written as they are, under their published names, ``raw`` in base64.
     """
 
     source: str
@@ -33,7 +33,7 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False, rename={"source": "topic
 
 
 class _CutLetter(DeadLetter, frozen=True, gc=False, kw_only=True):
-    """A letter of which not all is written."""
+    """A letter whose raw value is cut; ``size`` (bytes) and ``sha256`` are of the whole value."""
 
     truncated: bool = True
     size: int
@@ -44,10 +44,11 @@ _position: Final[Callable[[Rejection], int]] = attrgetter("position")
 _reason: Final[Callable[[Rejection], Reason]] = attrgetter("reason")
 _detail: Final[Callable[[Rejection], str]] = attrgetter("detail")
 _raw: Final[Callable[[DeadLetter], bytes | None]] = attrgetter("raw")
+_encode_lines: Final = msgspec.json.Encoder().encode_lines
 
 
 def dead_letters(batch: Batch, rejected: Sequence[Rejection]) -> list[DeadLetter]:
-    """What was ``rejected`` of ``batch``, in log order."""
+    """A letter for each of the records ``rejected`` of ``batch``, in log order."""
     if not rejected:
         return []
     ordered = sorted(rejected, key=_position)
@@ -66,17 +67,14 @@ def dead_letters(batch: Batch, rejected: Sequence[Rejection]) -> list[DeadLetter
 
 
 def encode_lines(letters: Sequence[DeadLetter]) -> bytes:
-    """Each letter as JSON, with a line break behind it; there is none in it. Long raw values are cut."""
+    """Each letter as one line of JSON that ends in a line break. Raw values above `RAW_BYTES` are cut."""
     kept = letters
     if max(map(len, filter(None, map(_raw, letters))), default=0) > RAW_BYTES:
         kept = [_cut(one, one.raw) if one.raw is not None and len(one.raw) > RAW_BYTES else one for one in letters]
     try:
         return _encode_lines(kept)
-    except UnicodeEncodeError:  # a lone surrogate, which no UTF-8 has
+    except UnicodeEncodeError:  # a lone surrogate, which UTF-8 cannot encode
         return _encode_lines([msgspec.structs.replace(one, detail=_encodable(one.detail)) for one in kept])
-
-
-_encode_lines: Final = msgspec.json.Encoder().encode_lines
 
 
 def _encodable(text: str) -> str:

@@ -1,8 +1,8 @@
-"""The shape that most events of a log have, and a decoder made for it.
+"""The schema that most events of a log match, inferred from earlier ones, and a decoder made for it.
 
-Producers write the same fields again and again, and name the same services, steps and classes. A decoder that knows
-them makes small objects in which every name is a number, and of these come columns of numbers without a look at a text.
-It takes nothing that the general decoder would not take alike; what it refuses is decoded by that.
+Producers repeat the same fields, services, steps and classes. A decoder that knows them makes small objects in which
+each name is a number; these become columns of numbers without reading a text. It accepts only events that the general
+decoder accepts too, with the same values; the general decoder decodes what it refuses.
 """
 
 from __future__ import annotations
@@ -28,33 +28,37 @@ from streams.events.key import EventKey
 from streams.slices.sparse_table import IntArray
 
 FloatArray = npt.NDArray[np.float64]
+_CodeOf = Callable[[EventKey], int]
 
-#: Fields that every shape has.
+#: Fields that every schema has.
 _ALWAYS: Final = frozenset({"time", "kind", "service", "outcome"})
-#: Fields with names that come again, which events are told apart by. The kind is always the same.
+#: Fields of the key, whose values are names that recur; without the kind, which a schema fixes.
 _NAMES: Final = ("service", "step", "class_", "failure_point", "outcome")
-#: Where there are no more combinations of names than these, one is looked up in a table, else in a dictionary.
+#: Up to so many combinations of names are looked up in an array, more in a dictionary.
 _MOST_IN_TABLE: Final = 1 << 18
-#: A decoder for so many names of a field takes a fifth of a second to make; there is none for more.
+#: Most names of one field: a decoder for this many takes a fifth of a second to make.
 _MOST_NAMES: Final = 20_000
-#: Beyond this, floats are not all the whole numbers any more.
+#: Most combinations: floats hold every whole number only up to here.
 _MOST: Final = 1 << 53
-#: Stands for the code of a combination that has none yet.
+#: Code of a combination that has none yet.
 _UNKNOWN: Final = -1
 
 _PLAIN: Final[Mapping[str, Any]] = EventKey("", "", None, None, None, "ok")._asdict()
 _FIELDS: Final = {field.name: field for field in msgspec.structs.fields(Event)}
-#: What stands for no value of optional fields, and how their names are written.
+#: By optional field, the value that stands for its absence, and its name on the wire.
 _ABSENT: Final = {name: field.default for name, field in _FIELDS.items() if field.default in {None, msgspec.UNSET}}
+_ABSENT_OF_INTERACTIONS: Final = {
+    field.name: field.default for field in msgspec.structs.fields(Interaction) if field.name in _ABSENT
+}
 _WIRE: Final = {name: _FIELDS[name].encode_name for name in _ABSENT}
 _OUTCOMES: Final[tuple[str, ...]] = get_args(_FIELDS["outcome"].type)
 
 
 class EventColumns(NamedTuple):
-    """What is needed of events: codes, times and durations in seconds; and where any has an id, what identity rests on.
+    """Columns of events: codes, times since 1970 and durations (NaN: none) in seconds, and the texts of identities.
 
-    Durations are NaN where there are none. ``readable`` counts the values of optional fields, by their names on the
-    wire.
+    ``readable`` counts the values of optional fields, by their names on the wire. ``ids``, ``cases`` and
+    ``transitions`` are None where no event has an id, or the field.
     """
 
     codes: IntArray
@@ -79,7 +83,7 @@ def floats(values: Sequence[float | datetime | None]) -> FloatArray:
 
 
 class InferredSchema:
-    """Complete events of a kind with no other fields than ``fields``, that name nothing that was not named before."""
+    """A schema of complete events of one kind: only certain fields, and in fields of the key only names seen before."""
 
     def __init__(
         self,
@@ -89,13 +93,18 @@ class InferredSchema:
         needed: Collection[str],
         code_of: _CodeOf,
     ) -> None:
-        """Make the decoder for the ``names`` of each field that has any; ``code_of`` gives the code of a key.
+        """Make the decoder; `of` is the way in.
 
-        Every event has all ``needed`` fields.
+        Args:
+            kind: of the events.
+            names: by field of the key, those that events may have.
+            fields: that events may have, beside those that every schema has.
+            needed: fields that every event must have.
+            code_of: gives the code of a key.
         """
         self.kind = kind
         self.fields = _ALWAYS.union(fields)
-        # What each number stands for: 0 for what is usual.
+        # By field, the name that each number stands for; 0 is the default.
         self._texts = {
             name: [None, *texts] if _FIELDS[name].default is None else list(texts) for name, texts in names.items()
         }
@@ -105,14 +114,14 @@ class InferredSchema:
         self._codes: dict[int, int] = {}
         order = [name for name in _FIELDS if name in self.fields]
         made = msgspec.defstruct(
-            "Shaped",
+            "Matched",
             [_field(kind, name, names.get(name, ()), needed=name in needed) for name in order],
             gc=False,
             kw_only=True,
             forbid_unknown_fields=True,
         )
         self._order = order
-        # Optional fields that are neither names nor durations, with what stands for none.
+        # Optional fields that are neither names nor durations, with the value that stands for absence.
         self._counted = {name: _ABSENT[name] for name in order if name in _ABSENT and name not in self._texts}
         self._counted.pop("duration", None)
         decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(made)
@@ -128,9 +137,9 @@ class InferredSchema:
         keys: Sequence[EventKey],
         code_of: _CodeOf,
     ) -> Self | None:
-        """Shape of events of one ``kind`` that have ``fields`` and ``keys``, complete by having all ``needed`` fields.
+        """Schema of events of one ``kind`` that have ``fields`` and ``keys``, complete by having all ``needed`` fields.
 
-        None where there are none, or too many names; where those needed are not among the fields, or do not make an
+        None where there are no names, or too many; where the needed fields are not among ``fields``, or do not make an
         event of the kind complete; and for probes, of which more is needed than columns.
         """
         if needed not in REQUIRED.get(kind, ((),)) or not {*needed} <= {*fields} or kind == Kind.PROBE:
@@ -148,7 +157,7 @@ class InferredSchema:
         return cls(kind, named, [name for name in fields if name not in names or name in named], needed, code_of)
 
     def columns(self, events: Sequence[msgspec.Struct]) -> EventColumns:
-        """What is needed of ``events``, of which there is at least one, and which `decode` made."""
+        """Columns of ``events``, at least one, which `decode` made."""
         columns = dict(zip(self._order, zip(*map(msgspec.structs.astuple, events), strict=True), strict=True))
         readable = {name: len(events) - columns[name].count(absent) for name, absent in self._counted.items()}
         places = np.zeros(len(events))
@@ -170,7 +179,7 @@ class InferredSchema:
         )
 
     def _codes_of(self, places: IntArray) -> IntArray:
-        """Codes of combinations of names."""
+        """Codes of combinations of names, given by their numbers in one mixed-radix number."""
         if len(self._table):
             found: npt.NDArray[np.signedinteger] = self._table[places]
         else:
@@ -192,20 +201,10 @@ class InferredSchema:
         return EventKey(**parts)
 
 
-def _present(field: msgspec.structs.FieldInfo) -> object:
-    """Type of an optional field's values, of which null is one where it does not stand for absence."""
-    absent = msgspec.UnsetType if field.default is msgspec.UNSET else NoneType
-    members: list[Any] = [one for one in get_args(field.type) if one is not absent]
-    return reduce(or_, members)
-
-
-_CodeOf = Callable[[EventKey], int]
-
-
 def fields_of(kind: str, events: Sequence[Interaction]) -> frozenset[str]:
-    """The fields that any of ``events``, which are of that ``kind``, has beside those that every shape has.
+    """The fields that any of ``events``, all of ``kind``, has beside those that every schema has.
 
-    Of interactions only those that interactions need.
+    Fields of other kinds are ignored in interactions.
     """
     fields = msgspec.structs.fields(Interaction if kind == Kind.INTERACTION else Event)
     optional = {field.name: field.default for field in fields if field.name not in _ALWAYS}
@@ -213,7 +212,7 @@ def fields_of(kind: str, events: Sequence[Interaction]) -> frozenset[str]:
 
 
 def readable_of(events: Sequence[Interaction]) -> Counter[str]:
-    """How many of ``events`` have a value of each optional field, by its name on the wire."""
+    """How many of ``events`` have a value of each optional field, by name on the wire."""
     found = _count(events, _ABSENT_OF_INTERACTIONS)
     others = [event for event in events if isinstance(event, Event)]
     return found + _count(others, {name: _ABSENT[name] for name in _ABSENT if name not in _ABSENT_OF_INTERACTIONS})
@@ -225,17 +224,12 @@ def _count(events: Sequence[Interaction], absent: Mapping[str, object]) -> Count
     return Counter({_WIRE[name]: len(events) - column.count(none) for (name, none), column in counts})
 
 
-_ABSENT_OF_INTERACTIONS: Final = {
-    field.name: field.default for field in msgspec.structs.fields(Interaction) if field.name in _ABSENT
-}
-
-
 def _all(name: str, events: Sequence[Interaction]) -> Iterable[object]:
     return map(attrgetter(name), events)
 
 
 def _numbers(column: Sequence[float | None]) -> FloatArray:
-    """Names as numbers; a null that was written is an absent name."""
+    """Numbers of names; a null in the record counts as no name, 0."""
     try:
         return np.frombuffer(struct.pack(f"{len(column)}d", *column))
     except struct.error:
@@ -243,7 +237,7 @@ def _numbers(column: Sequence[float | None]) -> FloatArray:
 
 
 class _Number(float, Enum):
-    """Names that a decoder finds by their texts, and that are floats in memory."""
+    """Enumeration of names: a decoder looks them up by their texts, and in memory they are floats."""
 
     def __new__(cls, text: str, number: int) -> Self:
         member = float.__new__(cls, number)
@@ -252,7 +246,7 @@ class _Number(float, Enum):
 
 
 def _field(kind: str, name: str, names: Sequence[str], *, needed: bool) -> tuple[Any, ...]:
-    """The field as events have it, but with numbers for ``names``, and for the duration that there is not."""
+    """Field definition for `defstruct`: as in `Event`, but with numbers for ``names`` and NaN for no duration."""
     field = _FIELDS[name]
     type_: Any = field.type
     default: Any = field.default
@@ -270,3 +264,10 @@ def _field(kind: str, name: str, names: Sequence[str], *, needed: bool) -> tuple
     elif name == "duration":
         default = math.nan
     return (name, type_) if field.required else (name, type_, msgspec.field(name=field.encode_name, default=default))
+
+
+def _present(field: msgspec.structs.FieldInfo) -> object:
+    """Type of an optional field's values; null is one of them unless it stands for absence."""
+    absent = msgspec.UnsetType if field.default is msgspec.UNSET else NoneType
+    members: list[Any] = [one for one in get_args(field.type) if one is not absent]
+    return reduce(or_, members)

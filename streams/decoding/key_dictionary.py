@@ -1,4 +1,4 @@
-"""What events are told apart by, as small numbers, so that everything behind decoding works on columns of integers."""
+"""Keys of events as small integer codes, so that everything behind decoding works on columns of integers."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from streams.events.event import REQUIRED, Interaction, Kind, present
 from streams.events.identity import IdArray, scope_of
 from streams.events.key import EventKey
 
-#: So many different combinations are remembered. Forgetting them changes nothing but time.
+#: Most keys that are remembered. Forgetting them costs time and changes nothing else.
 _MOST: Final = 65_536
-#: A shape is made once so many events have not had the one there is, and such a part of all. Making one takes as long
-#: as decoding some thousands of events, and more with many names, so that the next takes twice as many.
-_FIRST_SHAPE: Final = 4_096
+#: A schema is made once this many events, and an eighth of those that matched, did not match the one in use. Making one
+#: takes as long as decoding some thousands of events, and longer with many names; so the next one needs twice as many
+#: events, or 32 per key.
+_FIRST_SCHEMA: Final = 4_096
 _A_NAME: Final = 32
 _PART: Final = 8
-#: The fields that events of a kind have are told from so many of each batch. Where a shape lacks one it is made anew.
+#: Events of each batch that are sampled for the fields of their kind.
 _SAMPLE: Final = 256
 
 _INTERACTION: Final[str] = Kind.INTERACTION.value
@@ -30,23 +31,23 @@ _key: Final = attrgetter(*EventKey._fields)
 
 
 class _Expected:
-    """What events of one kind are expected to be like: their shape, and what tells when it is to be made anew."""
+    """The expected schema of one kind of events, and the counts that say when it is due to be made anew."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self.shape: InferredSchema | None = None
-        self.shaped = self.unshaped = 0  # events since the shape was made
+        self.schema: InferredSchema | None = None
+        self.matched = self.unmatched = 0  # events since the schema was made
         self._fields: frozenset[str] = frozenset()  # that events have had
-        self._complete = Counter[tuple[str, ...]]()  # how often by which of the alternatives that the kind has
-        self._enough = _FIRST_SHAPE
+        self._complete = Counter[tuple[str, ...]]()  # events by the needed fields that they have
+        self._enough = _FIRST_SCHEMA
 
     @property
     def is_due(self) -> bool:
-        """Whether so many events have not had the shape that it should be made anew."""
-        return self.unshaped >= self._enough and _PART * self.unshaped >= self.shaped
+        """Whether enough events did not match the schema for it to be made anew."""
+        return self.unmatched >= self._enough and _PART * self.unmatched >= self.matched
 
     def sample(self, events: Sequence[Interaction]) -> bool:
-        """Look at those of ``events`` that are of the kind for the fields that they have. Gives whether any are."""
+        """Note the fields of those of ``events`` that are of the kind. Returns whether there are any."""
         own = list(islice((event for event in events if event.kind == self.kind), _SAMPLE))
         self._fields |= fields_of(self.kind, own)
         for names in REQUIRED.get(self.kind, ()):
@@ -54,25 +55,25 @@ class _Expected:
         return bool(own)
 
     def make(self, keys: Sequence[EventKey], code_of: Callable[[EventKey], int]) -> None:
-        """Make the shape of the events there have been, which had these ``keys`` if they were of the kind."""
+        """Make the schema of the events sampled so far; ``keys`` are those of all kinds."""
         own = [key for key in keys if key.kind == self.kind]
         if not own:  # they were forgotten just now
             return
         needed = max(self._complete, key=self._complete.__getitem__, default=())
-        self.shape = InferredSchema.of(self.kind, self._fields, needed, own, code_of)
+        self.schema = InferredSchema.of(self.kind, self._fields, needed, own, code_of)
         self._enough = max(2 * self._enough, _A_NAME * len(own))
-        self.shaped = self.unshaped = 0
+        self.matched = self.unmatched = 0
 
 
 class KeyDictionary:
-    """Codes of the combinations of kind, service, step, class, fail point and outcome that have occurred.
+    """Codes of the keys (kind, service, step, class, fail point, outcome) that have occurred.
 
-    Codes hold for one ``generation``, and only `begin` begins another. ``kind`` is what most events are expected to be
-    of, and ``shape`` what they are expected to be like. What is concluded depends on none of this.
+    Codes hold for one ``generation``, and only `begin` starts another. ``kind`` is the kind that most events are
+    expected to be of, and ``schema`` the one that they are expected to match. Results depend on none of this.
     """
 
     def __init__(self) -> None:
-        """Nothing has occurred."""
+        """Start without keys."""
         self.generation = 0
         self.keys: list[EventKey] = []  # by code
         self._scopes: list[int] = []  # by code
@@ -82,16 +83,16 @@ class KeyDictionary:
         self._counts = Counter[str]()  # events of the batch, by kind
         self._codes: dict[EventKey, int] = {}
         self._texts: dict[object, object] = {}
-        self._sampled = False  # whether any of the batch were looked at for their fields
+        self._sampled = False  # whether events of this batch were sampled for their fields
 
     @property
-    def shape(self) -> InferredSchema | None:
-        """Shape that most events are expected to have; None while that is not known."""
-        return self._own.shape
+    def schema(self) -> InferredSchema | None:
+        """Schema that most events are expected to match; None while there is none."""
+        return self._own.schema
 
     @property
     def scopes(self) -> IdArray:
-        """What each key contributes to the identity of its events, by code."""
+        """Part of the identity of events that their key makes up, by code."""
         if len(self._scope_column) != len(self._scopes):
             self._scope_column = np.array(self._scopes, np.uint64)
         return self._scope_column
@@ -103,7 +104,7 @@ class KeyDictionary:
         return self._expected[self.kind]
 
     def begin(self) -> None:
-        """A new batch begins, and no code of an earlier one is in use: forget them if there are too many."""
+        """Begin a new batch, with no code of an earlier one in use: forget the keys if there are too many."""
         if len(self.keys) >= _MOST:
             self.generation += 1
             self.keys.clear()
@@ -112,7 +113,7 @@ class KeyDictionary:
             self._codes.clear()
             self._texts.clear()
             for expected in self._expected.values():
-                expected.shape = None
+                expected.schema = None
         if self._counts.total():
             self.kind = _prevailing(self._counts)
             self._counts.clear()
@@ -121,18 +122,18 @@ class KeyDictionary:
             self.expect()
 
     def expect(self) -> None:
-        """Expect the shape of the events there have been."""
+        """Make the schema of the prevailing kind from the events so far."""
         self._own.make(self.keys, self._code)
 
-    def note(self, shaped: int, others: Counter[str]) -> None:
-        """So many events had the shape, and so many of each kind had not."""
+    def note(self, matched: int, others: Counter[str]) -> None:
+        """Count the events that matched the schema, and by kind the ``others``."""
         self._counts.update(others)
-        self._counts[self.kind] += shaped
-        self._own.shaped += shaped
-        self._own.unshaped += others[self.kind]
+        self._counts[self.kind] += matched
+        self._own.matched += matched
+        self._own.unmatched += others[self.kind]
 
     def codes_of(self, events: Sequence[Interaction]) -> list[int]:
-        """Code of each event, of which none has the shape."""
+        """Code of each event, none of which matched the schema."""
         keys = list(map(_key, events))
         found = list(map(self._codes.get, keys))  # type: ignore[arg-type]  # tuples equal to keys
         if not self._sampled:
@@ -144,7 +145,7 @@ class KeyDictionary:
     def _code(self, key: EventKey) -> int:
         code = self._codes.get(key)
         if code is None:
-            # The same text is the same object in all keys: most of what a look-up reads is then in the cache.
+            # Share equal texts between keys: most of what a look-up reads is then in the CPU's cache.
             key = EventKey(*map(self._texts.setdefault, key, key))  # type: ignore[arg-type]
             code = self._codes[key] = len(self.keys)
             self.keys.append(key)
@@ -153,7 +154,7 @@ class KeyDictionary:
 
 
 def _prevailing(counts: Counter[str]) -> str:
-    """The kind of most events: interactions if they are half of all, else the most frequent of the other kinds."""
+    """The prevailing kind: interactions if they are half of all events, else the most frequent other kind."""
     if 2 * counts[_INTERACTION] >= counts.total():
         return _INTERACTION
     return max((kind for kind in counts if kind != _INTERACTION), key=counts.__getitem__)

@@ -1,16 +1,17 @@
-"""Rekeying: records of topics that are not keyed by service, made into records that are.
+"""Rekeying: turns records of topics that are not keyed by service into records that are.
 
-An event in the wire format, CloudEvents included, passes byte for byte under its service. A topic that the standards
-map is mapped here, once, so that what is rekeyed always has the wire format; records that the mapping drops end here.
-Values that the mapping could not read are told in their places, to be counted where the event is.
-So do the monitor's own control records, which speak of the log that they stand in.
+An event in the wire format, CloudEvents included, passes byte for byte under its service. A topic with a mapping is
+mapped here, once, so that rekeyed events always have the wire format. A value that the mapping could not read is
+replaced by the reason, to be counted where the event is. Two kinds of records end here: those that the mapping drops,
+and the monitor's own control records, which apply only to the log that they are in.
 
-A record that is no event passes too, under the name of its source partition: whoever monitors the rekeyed topic
-rejects it there, as this module did here, and writes the one dead letter that there is of it. Two kinds pass changed,
-for otherwise they could not pass, or would be taken for what they are not:
+A record that is no event passes too, under the name of its source partition: the monitor of the rekeyed topic rejects
+it as this module does, and writes its only dead letter. Two kinds of these pass changed, because unchanged they could
+not pass, or would be accepted as events:
 
-- a value above `LARGEST` is cut down to what is still too large for an event; the header `SIZE` has its true size;
-- a record that does not fit its topic's mapping but happens to read as the wire format gets `UNMAPPED` in front.
+- a value above `LARGEST` is cut to a size that is still too large for an event; the header `SIZE` has its true size;
+- a record that does not fit its topic's mapping but happens to be an event in the wire format gets the prefix
+  `UNMAPPED`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import msgspec
 import orjson
 
 from streams.decoding.batch import Batch, record_digest
-from streams.decoding.decode import Rejection, decode_values
+from streams.decoding.decode import decode_values
 from streams.events.cloud_event import wrap
 from streams.events.event import MAX_BYTES, Event, Interaction
 from streams.events.rejections import Reason, Unreadable
@@ -31,29 +32,30 @@ from streams.events.wire_format import UNREADABLE
 from streams.mappings.mapping import Mapper
 from streams.mappings.paths import Path
 
-#: Header of every rekeyed record: `TOPIC/PARTITION/OFFSET` of the record that it was made from.
+#: Header of every rekeyed record: `TOPIC/PARTITION/OFFSET` of its source record.
 SOURCE: Final = "slm-source"
-#: Header of records that are no events: the reason, as found by the mapping of the topic that they come from.
+#: Header of records that are no events: the reason, as found here with the mapping of their topic.
 REASON: Final = "slm-reason"
-#: Header of records that were cut: bytes that the value had.
+#: Header of records that were cut: size of the whole value in bytes.
 SIZE: Final = "slm-size"
 
-#: Longest value that passes whole, in bytes; far above what an event may have, and far below what a topic takes.
+#: Largest value that passes whole, in bytes: far above the largest event, and far below Kafka's limit for records.
 LARGEST: Final = 4 * MAX_BYTES
-#: What no JSON begins with.
+#: Prefix that makes any value invalid JSON.
 UNMAPPED: Final = b"unmapped: "
+_FIELDS: Final = tuple((one.name, one.encode_name, one.default) for one in msgspec.structs.fields(Event))
 
 
 class Rekeyed(NamedTuple):
-    """A record as it goes to the rekeyed topic.
+    """A record for the rekeyed topic.
 
     Args:
         offset: of the source record.
         timestamp_ms: of the source record; `NO_TIMESTAMP` where it has none.
         key: the service, or the source partition of a record that is no event.
-        value: as it is monitored.
-        reason: why it is no event; None: it is one.
-        size: bytes of a value that was cut; None: it was not.
+        value: of the rekeyed record.
+        reason: why it is no event; None for an event.
+        size: of a value that was cut, in bytes; None for a whole value.
     """
 
     offset: int
@@ -75,7 +77,7 @@ class Rekeyed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rekeying:
-    """What became of a batch: its records in log order, how many were dropped on purpose, and how many mapped."""
+    """A rekeyed batch: its records in log order, and how many were dropped on purpose and given to a mapping."""
 
     records: Sequence[Rekeyed]
     dropped: int
@@ -83,27 +85,27 @@ class Rekeying:
 
     @property
     def rejected(self) -> int:
-        """How many of the records are no events."""
+        """Number of records that are no events."""
         return sum(record.reason is not None for record in self.records)
 
 
 def place_of(topic: str, partition: int) -> str:
-    """A source partition as keys and headers have it; no topic has a slash in its name."""
+    """Name of a source partition in keys and headers; no topic has a slash in its name."""
     return f"{topic}/{partition}"
 
 
 def origin_of(header: bytes) -> tuple[str, int] | None:
-    """Source partition, as `place_of` names it, and offset in a `SOURCE` header; None where it holds neither."""
+    """Source partition (as of `place_of`) and offset in a `SOURCE` header; None for a header of another form."""
     place, _, offset = header.decode("utf-8", "replace").rpartition("/")
     return (place, int(offset)) if offset.isascii() and offset.isdecimal() else None
 
 
 def rekey(batch: Batch, mapper: Mapper | None = None, sought: set[Path] | None = None) -> Rekeying:
-    """Make ``batch`` into records for the rekeyed topic; nothing that a record contains raises.
+    """Turn ``batch`` into records for the rekeyed topic; nothing that a record contains raises.
 
     Args:
         batch: records of one source partition.
-        mapper: of the topic, where the standards have one.
+        mapper: of the topic, where the standards map it.
         sought: paths of the mapping; those that any record has are removed.
     """
     decoding = decode_values(batch.values, mapper, sought=sought)
@@ -124,26 +126,19 @@ def rekey(batch: Batch, mapper: Mapper | None = None, sought: set[Path] | None =
 
 
 def _rejected(raw: bytes | None, *, mapped: bool) -> tuple[bytes | None, int | None]:
-    """Value for a record that is no event, which must not be one downstream either; its size, if it was cut."""
+    """Value for a record that is no event, such that it is none downstream either, and its size if it was cut."""
     if raw is not None and len(raw) > LARGEST:
         return raw[: MAX_BYTES + 1], len(raw)
-    if mapped and not _rejections(raw):
+    if mapped and not decode_values([raw]).rejected:
         return UNMAPPED + (raw or b""), None
     return raw, None
 
 
-def _rejections(raw: bytes | None) -> list[Rejection]:
-    return decode_values([raw]).rejected
-
-
-_FIELDS: Final = tuple((one.name, one.encode_name, one.default) for one in msgspec.structs.fields(Event))
-
-
 def encode(event: Interaction, left_out: Mapping[str, Unreadable] | None = None, source: str = "") -> bytes:
-    """``event`` in the wire format; fields that have their default are left out.
+    """``event`` in the wire format; fields with their default value are left out.
 
-    What was ``left_out`` of it is told in its place, so that it is counted by whoever reads the event. One that was
-    mapped from a CloudEvent stays one, for its ``source`` is part of what tells it from others.
+    A value that was ``left_out`` is replaced by its reason, so that the reader of the event counts it. An event that
+    was mapped from a CloudEvent stays one, because its ``source`` is part of its identity.
     """
     values = ((name, getattr(event, field, default), default) for field, name, default in _FIELDS)
     document = {name: value for name, value, default in values if value is not default and value != default}
@@ -152,10 +147,10 @@ def encode(event: Interaction, left_out: Mapping[str, Unreadable] | None = None,
 
 
 class Baseline(NamedTuple):
-    """What is known for good of a source partition in the rekeyed topic.
+    """How far a source partition is certainly in the rekeyed topic.
 
-    Everything before ``offset`` is there. What comes from ``offset`` on may be there or not, and lies, in each
-    partition of the rekeyed topic, at or behind its number in ``ends``.
+    All records before ``offset`` are there. Records from ``offset`` on may be there; if so, they lie at or behind the
+    offset in ``ends``, which has one for each partition of the rekeyed topic.
     """
 
     offset: int
@@ -164,9 +159,9 @@ class Baseline(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RekeyMark:
-    """What is kept beside the offset up to which a source partition has been rekeyed.
+    """Metadata of the committed offset up to which a source partition has been rekeyed.
 
-    ``timestamp_ms`` and ``digest`` tell whether the source still has the last record that was rekeyed.
+    ``timestamp_ms`` and ``digest`` serve to check that the source still holds the record that was rekeyed last.
     """
 
     timestamp_ms: int
@@ -179,13 +174,13 @@ class RekeyMark:
         return cls(int(batch.timestamps[-1]), record_digest(batch.values[-1]), baseline)
 
     def to_text(self) -> str:
-        """As metadata of a committed offset."""
+        """The mark as text."""
         offset, ends = self.baseline
         return f"slm1 {self.timestamp_ms} {self.digest} {offset} {','.join(map(str, ends))}"
 
     @classmethod
     def from_text(cls, text: str) -> Self | None:
-        """Mark in the metadata of a committed offset; None where somebody else has committed it."""
+        """The mark in ``text``; None for metadata that another program committed."""
         match text.split(" "):
             case ["slm1", timestamp, digest, offset, ends]:
                 return cls(int(timestamp), digest, Baseline(int(offset), tuple(map(int, ends.split(",")))))

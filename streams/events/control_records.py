@@ -1,8 +1,8 @@
 """Control records: the monitor appends them to the source topics, so that a replay meets the same history.
 
 A *tick* carries no time: its own record timestamp shows that time has passed in an idle partition. A *standards* record
-names standards by the digest under which the control topic has them; they hold from the next slice end that no event has
-reached yet.
+names standards by the digest under which the control topic has them; they hold from the next slice end that no event
+has reached yet.
 """
 
 from __future__ import annotations

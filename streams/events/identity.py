@@ -1,7 +1,7 @@
 """Identity of events: two with the same id at the same time, in the same scope, are one event that was sent twice.
 
 The scope is made of service, kind and step, the case and its transition, and the source of a CloudEvent. Id, time and
-scope are hashed to 64 bits by their texts. So nothing else decides what counts as a duplicate: not batches, decoders, or
+scope are hashed to 64 bits by their texts. Nothing else decides what counts as a duplicate: not batches, decoders, or
 which services share a partition.
 """
 

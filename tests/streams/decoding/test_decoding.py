@@ -164,7 +164,7 @@ _CASES = st.lists(_PAIRS, max_size=2).map(
 
 def test_there_are_cases_of_the_shape_of_cases() -> None:
     raw = f'{{"time":5,{CASE},"service":"hotline"}}'.encode()
-    assert len(decode_values([raw] * 3, shape=SHAPE_OF_CASES, various=True).shaped) == 3
+    assert len(decode_values([raw] * 3, schema=SHAPE_OF_CASES, various=True).matched) == 3
 
 
 @pytest.mark.parametrize(
@@ -210,12 +210,12 @@ def test_there_are_cases_of_the_shape_of_cases() -> None:
 def test_what_is_refused_together_is_told_as_if_each_were_alone(
     shape: InferredSchema | None, raws: list[bytes | None]
 ) -> None:
-    decoding = decode_values(raws, shape=shape, first=7)
+    decoding = decode_values(raws, schema=shape, first=7)
     rejected = {one.position - 7: (one.reason, one.detail) for one in decoding.rejected}
     events = dict(zip((decoding.positions - 7).tolist(), decoding.events, strict=True))
     assert list(events) == sorted(events)
     assert [position for position, _ in decoding.controls] == sorted(position for position, _ in decoding.controls)
-    shaped = (decoding.shaped_positions - 7).tolist()
+    shaped = (decoding.matched_positions - 7).tolist()
     assert len(rejected) == len(decoding.rejected)
     assert len(rejected) + len(events) + len(shaped) + decoding.ignored == len(raws)
     for position, raw in enumerate(raws):

@@ -36,10 +36,10 @@ LINES: Final = st.lists(
 
 
 def decoded(values: Sequence[bytes]) -> tuple[object, ...]:
-    decoding = decode_values(values, shape=SHAPE, first=3)
+    decoding = decode_values(values, schema=SHAPE, first=3)
     return (
-        decoding.shaped,
-        decoding.shaped_positions.tolist(),
+        decoding.matched,
+        decoding.matched_positions.tolist(),
         decoding.events,
         decoding.positions.tolist(),
         decoding.rejected,
@@ -81,6 +81,6 @@ def test_a_line_may_be_as_long_as_an_event(filled: int) -> None:
 
 def test_events_are_taken_in_one_go() -> None:
     """Else the tests above compare a thing with itself."""
-    with mock.patch("streams.decoding.decode._Pass") as one_by_one:
-        assert len(decode_values(Lines.of(ASK + b"\n" + ASK), shape=SHAPE).shaped) == 2
+    with mock.patch("streams.decoding.decode.FastPass") as one_by_one:
+        assert len(decode_values(Lines.of(ASK + b"\n" + ASK), schema=SHAPE).matched) == 2
     one_by_one.assert_not_called()

@@ -41,15 +41,15 @@ def test_a_log_of_one_kind_gets_the_shape_of_that_kind_with_its_third_batch(kind
     read(names, **{kind: 100})
     read(names, **{kind: 100})
     names.begin()
-    assert names.shape is not None
-    assert names.shape.kind == kind
+    assert names.schema is not None
+    assert names.schema.kind == kind
 
 
 def test_probes_get_none() -> None:
     names = KeyDictionary()
     for _ in range(3):
         read(names, probe=100)
-    assert (names.kind, names.shape) == ("probe", None)
+    assert (names.kind, names.schema) == ("probe", None)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_kinds_that_take_turns_each_keep_their_shape() -> None:
     for kind in ("interaction", "case") * 3:
         read(names, **{kind: 100})
         names.begin()
-        made.append(names.shape)
+        made.append(names.schema)
     assert {shape.kind for shape in made if shape} == {"interaction", "case"}
     assert len({*map(id, made)}) == 2
 
@@ -87,7 +87,7 @@ def test_an_event_without_what_the_shape_needs_is_read_like_any_other() -> None:
     for _ in range(3):
         read(names, feedback=100)
     names.begin()
-    assert names.shape is not None
+    assert names.schema is not None
     expected = b'{"time":1,"service":"hotline","kind":"feedback","expected":5}'
     content = read_batch([expected] * 100, names)
     assert (len(content.observations), len(content.rejected)) == (100, 0)
@@ -105,8 +105,8 @@ def test_a_shape_needs_what_most_events_are_complete_by() -> None:
         names.begin()
         read_batch(log, names)
     names.begin()
-    assert names.shape is not None
-    shaped = decode_values(log, shape=names.shape, various=True).shaped
+    assert names.schema is not None
+    shaped = decode_values(log, schema=names.schema, various=True).matched
     assert len(shaped) == len(log) - 20
 
 
@@ -118,7 +118,7 @@ def test_events_without_what_the_shape_needs_are_left_to_a_wider_decoder(absent:
     names.begin()
     other = f'{{"time":1,"service":"hotline","kind":"feedback","expected":5{absent}}}'.encode()
     with mock.patch("streams.decoding.decode._take") as careful:
-        decode_values([other] * MANY, shape=names.shape, various=True)
+        decode_values([other] * MANY, schema=names.schema, various=True)
     careful.assert_not_called()
 
 
@@ -127,10 +127,10 @@ def test_a_batch_of_nothing_but_ticks_changes_no_expectation() -> None:
     for _ in range(3):
         read(names, case=100)
     names.begin()
-    shape = names.shape
+    shape = names.schema
     read_batch([b'{"kind":"control","type":"tick"}'], names)
     names.begin()
-    assert (names.kind, names.shape) == ("case", shape)
+    assert (names.kind, names.schema) == ("case", shape)
     assert shape is not None
 
 
@@ -141,8 +141,8 @@ def test_events_that_always_stand_behind_others_get_a_shape_too() -> None:
         names.begin()
         read_batch([texts[0]] * 300 + [texts[1]] * MANY, names)
     names.begin()
-    assert names.shape is not None
-    assert names.shape.kind == "case"
+    assert names.schema is not None
+    assert names.schema.kind == "case"
 
 
 def test_when_names_are_forgotten_shapes_are_made_anew_from_what_comes() -> None:
@@ -152,8 +152,8 @@ def test_when_names_are_forgotten_shapes_are_made_anew_from_what_comes() -> None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("streams.decoding.key_dictionary._MOST", 1)
         names.begin()
-    assert names.shape is None
+    assert names.schema is None
     for _ in range(6):
         read(names, case=100)
     names.begin()
-    assert names.shape is not None
+    assert names.schema is not None
