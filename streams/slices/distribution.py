@@ -19,29 +19,31 @@ from streams.slices.sparse_table import SATURATED, IntArray, SparseTable, total
 
 #: Upper bound of every bucket in microseconds; bucket 0 holds zero alone.
 BOUNDS: Final[IntArray] = np.array((0, *BOUNDS_US), np.int64)
-#: Longest duration that a bucket holds is above 400 days, which is also the longest that is accepted.
+#: Longest duration that is accepted: 400 days. The last bucket reaches beyond it.
 LONGEST_US: Final = 400 * 86_400 * 1_000_000
 
 
-def _leading_of_floats() -> tuple[int, IntArray]:
-    """Least leading bits of a duration, and by them, from there on, the first bucket that one may lie in."""
+#: Of the 52 fraction bits of a float, those dropped: the 7 kept leave at most one bound between two leading parts.
+_DROPPED_BITS: Final = 52 - 7
+
+
+def _first_buckets() -> tuple[int, IntArray]:
+    """Smallest leading bits of a duration as a float, and from there on the first bucket for each leading bits."""
     least = int(np.array(1.0).view(np.int64)) >> _DROPPED_BITS
     most = int(np.array(float(LONGEST_US)).view(np.int64)) >> _DROPPED_BITS
     lowest = (np.arange(least, most + 1) << _DROPPED_BITS).view(np.float64)
     first = np.searchsorted(BOUNDS, np.ceil(lowest), side="left")
-    first[0] = 0  # where zero is sought too
+    first[0] = 0  # zero is looked up here too
     return least, first
 
 
-#: Of the 52 bits behind a float's exponent as many stay as there are to be less than one bound between two.
-_DROPPED_BITS: Final = 52 - 7
-_LEAST, _FIRST_BUCKETS = _leading_of_floats()
+_LEAST, _FIRST_BUCKETS = _first_buckets()
 
 
 def buckets_of(durations_us: IntArray) -> IntArray:
     """Bucket number of each duration (integer microseconds in [0, `LONGEST_US`])."""
-    # A number's leading bits say between which bounds it may lie, and there is one at most; to look there takes a
-    # third of the time of a search. Up to 400 days in microseconds are exact as floats.
+    # The leading bits of a float leave two buckets at most, and comparing with one bound decides. This takes a third of
+    # the time of a binary search. Durations up to 400 days in microseconds are exact as floats.
     leading = durations_us.astype(np.float64).view(np.int64) >> _DROPPED_BITS
     found: IntArray = _FIRST_BUCKETS[np.maximum(leading - _LEAST, 0)]
     found += durations_us > BOUNDS[found]
@@ -50,9 +52,9 @@ def buckets_of(durations_us: IntArray) -> IntArray:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """Durations in integer microseconds. Without any, ``min_us`` and ``max_us`` are 0 and mean nothing.
+    """Durations in integer microseconds. If there are none, ``min_us`` and ``max_us`` are 0 and mean nothing.
 
-    ``buckets`` maps bucket numbers to counts, one column. ``sum_us`` equal to `SATURATED` has overflowed.
+    ``buckets`` maps bucket numbers to counts, in one column. A ``sum_us`` of `SATURATED` has overflowed.
     """
 
     count: int = 0
@@ -79,10 +81,10 @@ class Distribution:
         return self.sum_us / self.count if self.count else None
 
     def quantile(self, q: Fraction | float) -> int | None:
-        """Duration that a share ``q`` stays within (nearest rank ⌈q·count⌉); None without data.
+        """Duration in microseconds that a share ``q`` stays within (nearest rank ⌈q·count⌉); None without data.
 
-        It is at most 1.1 % and half a microsecond off. A float stands for the decimal that it is written as: 0.9 is
-        nine tenths, not the binary number above it. Raises `ValueError` for a ``q`` outside [0, 1].
+        The error is at most 1.1 % and half a microsecond. A float stands for its shortest decimal: 0.9 is nine tenths,
+        not the binary number nearest to it. Raises `ValueError` for a ``q`` outside [0, 1].
         """
         if not 0 <= q <= 1:
             message = f"a quantile lies in [0, 1], not at {q}"
@@ -92,13 +94,13 @@ class Distribution:
         return self.quantiles([Fraction(str(float(q))) if isinstance(q, float) else q])[0]
 
     def quantiles(self, shares: Iterable[Fraction]) -> list[int]:
-        """The `quantile` of each of ``shares``, which lie in [0, 1]; there must be a duration."""
+        """The `quantile` of each of ``shares``, which lie in [0, 1]; the distribution must not be empty."""
         ranks = [max(1, -(-share.numerator * self.count // share.denominator)) for share in shares]
         places = np.searchsorted(np.cumsum(self.buckets.values[:, 0]), ranks, side="left")
         return [min(max(_representative(one), self.min_us), self.max_us) for one in self.buckets.keys[places].tolist()]
 
     def counts_at_most(self, bounds_us: Sequence[int]) -> list[int]:
-        """How many lie in buckets whose upper bound is at most each of these: exact if that is a bucket's bound."""
+        """Number of durations in buckets up to each of ``bounds_us``: exact if that is the bound of a bucket."""
         lasts = np.searchsorted(BOUNDS, bounds_us, side="right")
         within = np.searchsorted(self.buckets.keys, lasts, side="left")
         sums = np.zeros(len(self.buckets) + 1, np.int64)
@@ -109,7 +111,7 @@ class Distribution:
 
 @functools.cache
 def _representative(bucket: int) -> int:
-    """Harmonic mean of a bucket's smallest and largest duration, the same relative error towards both; rounded."""
+    """Harmonic mean of a bucket's smallest and largest duration, rounded: the relative error to both is the same."""
     if bucket == 0:
         return 0
     lowest, highest = int(BOUNDS[bucket - 1]) + 1, int(BOUNDS[bucket])

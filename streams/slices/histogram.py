@@ -1,7 +1,7 @@
-"""Bounds of the exposed histogram: one list for a deployment, on the fine bucket grid, so that counts are exact.
+"""Bounds of the exposed histogram: one list per deployment, on the fine bucket grid, so that counts are exact.
 
-Prometheus interpolates within a bucket and adds up the buckets of all workers by their bounds. Bounds that are a factor
-apart leave its quantiles off by up to that factor, and workers with different bounds leave them meaningless.
+Prometheus interpolates within a bucket, so its quantiles are off by up to the factor between two bounds. It adds up the
+buckets of all workers by their bounds, so workers with different bounds would make its quantiles meaningless.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from typing import Final
 
 from streams.slices.bucket_bounds import BOUNDS_US, FIRST_INDEX
 
-#: Each bound is a series of every step.
+#: Most bounds: each is a series of every step.
 MOST_BOUNDS: Final = 30
 #: Longest duration that is accepted: 400 days.
 LONGEST_SECONDS: Final = 400 * 86_400
 _MICROSECONDS: Final = 1_000_000
 
-#: Thirty-seconds of a power of two of a second: 2^(9/16), or 1.48 times, apart from 44 ms to 756 s, and a few beyond.
+#: i of the bounds 2^(i/32) seconds: from 44 ms to 756 s each 2^(9/16), or 1.48 times, the one before; a few beyond.
 _DEFAULT_INDICES: Final = (-320, -224, *range(-144, 307, 18), 416, 576)
-#: The bounds where a deployment sets none, in microseconds: from a millisecond to three days. `+Inf` follows them.
+#: Default bounds in microseconds, from a millisecond to three days. The exposition adds `+Inf`.
 DEFAULT_BOUNDS_US: Final[tuple[int, ...]] = tuple(BOUNDS_US[index - FIRST_INDEX] for index in _DEFAULT_INDICES)
 
 
 def on_the_grid(bounds: Sequence[Decimal]) -> tuple[int, ...]:
-    """``bounds``, in seconds, each moved up to the next bound of the fine grid; in microseconds.
+    """``bounds`` in seconds, each moved up to the next bound of the fine grid, in microseconds.
 
     Raises:
-        ValueError: there is none or too many, one is not measured, or they do not ascend; it says what to write.
+        ValueError: there are none or too many, one is out of range, or they do not ascend; it says what to write.
     """
     if not 0 < len(bounds) <= MOST_BOUNDS:
         message = f"these are {len(bounds)} bounds; write 1 to {MOST_BOUNDS}, for each is a series of every step"

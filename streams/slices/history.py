@@ -1,8 +1,8 @@
-"""Closed slices of one partition: kept fine while they are young, added up as they age.
+"""Closed slices of one partition: kept fine while they are recent, added up into coarser ones as they age.
 
-10 s → 5 min → 1 h → 1 day, hours and days local to the standards' time zone. A coarse slice is rolled up whole, once,
-when it has reached the age at which the finer ones are no longer needed. A window that begins at an age where slices
-are coarse begins at a boundary of those.
+10 s → 5 min → 1 h → 1 day; hours and days are local to the standards' time zone. A coarse slice is made once, whole,
+when it is so old that the finer ones are not needed any more. A window that reaches back to where slices are coarse
+begins at a boundary of those.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ from streams.slices.slice import LENGTH_MS, Counts, Distributions, slice_start
 
 HOUR_MS: Final = 3_600_000
 FIVE_MINUTES_MS: Final = 300_000
+#: Closed slices are kept for 400 days: the longest calendar period and some days more.
+RETENTION_MS: Final = 400 * DAY_MS
+#: Later than any event time.
+NEVER: Final = 1 << 62
 
 
 class SliceUnit(enum.IntEnum):
@@ -32,14 +36,14 @@ class SliceUnit(enum.IntEnum):
 
 
 class Grid:
-    """Boundaries of slices of every unit in one time zone. Each unit's slices are tiled by the next finer one's."""
+    """Boundaries of the slices of every unit in one time zone. The slices of a unit tile those of the next coarser."""
 
     def __init__(self, zone: str) -> None:
         """Take hours and days from ``zone``."""
         self.local = LocalTime(zone)
 
     def bounds(self, unit: SliceUnit, time_ms: int) -> tuple[int, int]:
-        """Start and end of the slice of ``unit`` that ``time_ms`` lies in."""
+        """Start and end of the slice of ``unit`` that contains ``time_ms``, in milliseconds since 1970."""
         if unit is SliceUnit.SLICE:
             start = slice_start(time_ms)
             return start, start + LENGTH_MS
@@ -53,21 +57,19 @@ class Grid:
 
 
 class Level(NamedTuple):
-    """Slices of ``unit`` are kept until they are older than ``keep_ms``; then they make up one of the next level."""
+    """Slices of ``unit`` are kept up to the age ``keep_ms`` (milliseconds), then added up into the next level."""
 
     unit: SliceUnit
     keep_ms: int
 
 
-#: Later than any event time.
-NEVER: Final = 1 << 62
 COUNT_LEVELS: Final = (
     Level(SliceUnit.SLICE, HOUR_MS),
     Level(SliceUnit.FIVE_MINUTES, DAY_MS),
     Level(SliceUnit.HOUR, 8 * DAY_MS),
     Level(SliceUnit.DAY, NEVER),
 )
-#: Distributions take more room: older than two days they are kept per day.
+#: Levels of distributions. They take more memory, so that days replace hours after two days already.
 DISTRIBUTION_LEVELS: Final = (
     Level(SliceUnit.SLICE, HOUR_MS),
     Level(SliceUnit.FIVE_MINUTES, DAY_MS),
@@ -77,7 +79,7 @@ DISTRIBUTION_LEVELS: Final = (
 
 
 class Place(NamedTuple):
-    """Where a closed slice belongs: its unit, and its start in milliseconds since 1970."""
+    """Place of a closed slice in the history: its unit, and its start in milliseconds since 1970."""
 
     unit: SliceUnit
     start_ms: int
@@ -100,7 +102,7 @@ _end: Final = attrgetter("end_ms")
 
 
 class History(Generic[Content]):
-    """Closed slices in the order of time, those of a level all older than those of the next finer one."""
+    """Closed slices in order of time. Those of a level are all older than those of the next finer level."""
 
     def __init__(
         self,
@@ -109,32 +111,32 @@ class History(Generic[Content]):
         add_each: Callable[[Sequence[Sequence[Content]]], list[Content]],
         retention_ms: int,
     ) -> None:
-        """Keep slices by ``levels`` for ``retention_ms``; ``add_each`` makes coarse slices' contents of finer ones'."""
+        """Keep slices by ``levels`` for ``retention_ms``; ``add_each`` adds up each group of contents into one."""
         self.levels = levels
         self.grid = grid
-        self.forgotten_ms = -NEVER  # everything that ended by then is forgotten
+        self.forgotten_ms = -NEVER  # slices that ended by then are forgotten
         self._add_each: Callable[[Sequence[Sequence[Content]]], list[Content]] = add_each
         self.retention_ms = retention_ms
         self._kept: list[list[Kept[Content]]] = [[] for _ in levels]
         self._due: list[int] = [NEVER for _ in levels]
         self._unsaved: dict[Place, Kept[Content]] = {}
         self._gone: set[Place] = set()  # saved, and no longer kept
-        self.forgotten: list[Content] = []  # what is past retention, until somebody takes it
+        self.forgotten: list[Content] = []  # contents past retention, until the caller takes them
 
     def append(self, start_ms: int, content: Content) -> None:
-        """Take a finest slice that has just closed; slices come in the order of time."""
+        """Keep a slice of the finest unit that has just closed; slices come in order of time."""
         self._keep(0, [Kept(start_ms, start_ms + LENGTH_MS, content.packed())])
         if len(self._kept[0]) == 1:
             self._set_due(0)
 
     def changes(self) -> tuple[dict[Place, Kept[Content]], set[Place]]:
-        """What is kept and was not told of before, by place, and which places that were are empty now."""
+        """Slices that are new since the last call, by place, and the places reported then that are empty now."""
         unsaved, gone = self._unsaved, self._gone
         self._unsaved, self._gone = {}, set()
         return unsaved, gone
 
     def restore(self, kept: Mapping[Place, Kept[Content]], forgotten_ms: int) -> None:
-        """Keep what was saved, in place of everything; nothing of it counts as changed."""
+        """Replace everything by the saved slices ``kept``; none of them counts as changed."""
         self.forgotten_ms = forgotten_ms
         for number, level in enumerate(self.levels):
             of_level = (one for place, one in kept.items() if place.unit == level.unit)
@@ -142,19 +144,19 @@ class History(Generic[Content]):
         self._set_all_due()
 
     def change_grid(self, grid: Grid) -> None:
-        """Go on with other boundaries; what is kept stays as it is."""
+        """Use other boundaries from now on; kept slices stay as they are."""
         self.grid = grid
         self._set_all_due()
 
     @property
     def contents(self) -> list[Content]:
-        """What all slices hold, coarsest first."""
+        """Contents of all slices, those of the coarsest level first."""
         return [one.content for kept in reversed(self._kept) for one in kept]
 
     def roll_up(self, now_ms: int) -> None:
-        """Add up what has become old enough at event time ``now_ms``, and forget what is past retention.
+        """Add up slices that are old enough at event time ``now_ms``, and forget those past retention.
 
-        When that is done changes no sum over any window.
+        No sum over a window depends on when this is called.
         """
         for number in range(len(self.levels) - 1):
             if self._due[number] <= now_ms:
@@ -167,7 +169,7 @@ class History(Generic[Content]):
             self._drop(len(self._kept) - 1, past)
 
     def start_of(self, window: Window, now_ms: int) -> int:
-        """Where ``window`` begins at ``now_ms``: ⌊now − length⌋ at the length that slices have at that age."""
+        """Start of ``window`` at ``now_ms``: now − length, rounded down to a boundary of the slices of that age."""
         if window.period is not None:
             return self.grid.local.period(window.period, now_ms - 1)[0]
         reach = window.rolling_ms or 0
@@ -184,7 +186,7 @@ class History(Generic[Content]):
         return self.grid.bounds(self.unit_at(reach), first.start_ms)[1] + reach
 
     def unit_at(self, age_ms: int) -> SliceUnit:
-        """Length of the slices that are ``age_ms`` old."""
+        """Unit of the slices that are ``age_ms`` old."""
         return next(level.unit for level in self.levels if age_ms <= level.keep_ms)
 
     def between(self, start_ms: int, end_ms: int) -> Iterator[Kept[Content]]:
@@ -206,7 +208,7 @@ class History(Generic[Content]):
 
     @property
     def slices(self) -> int:
-        """How many slices are kept, of all units."""
+        """Number of slices kept, of all units."""
         return sum(map(len, self._kept))
 
     def _keep(self, number: int, more: Sequence[Kept[Content]]) -> None:
@@ -215,7 +217,7 @@ class History(Generic[Content]):
         self._unsaved.update((Place(unit, one.start_ms), one) for one in more)
 
     def _drop(self, number: int, count: int) -> None:
-        """Forget the oldest ``count`` of a level."""
+        """Remove the oldest ``count`` slices of a level."""
         unit = self.levels[number].unit
         for one in self._kept[number][:count]:
             place = Place(unit, one.start_ms)
@@ -236,9 +238,9 @@ class History(Generic[Content]):
             self._due[number] = NEVER
 
     def _roll(self, number: int, now_ms: int) -> None:
-        """Join what is due at ``now_ms`` of level ``number`` into slices of the next."""
+        """Add up the slices of level ``number`` that are due at ``now_ms`` into slices of the next level."""
         kept, groups = self._kept[number], list(self._due_groups(number, now_ms))
-        if not groups:  # boundaries have moved since it was worked out when they are due
+        if not groups:  # boundaries have moved since the due time was set
             self._set_due(number)
             return
         contents = self._add_each([[one.content for one in kept[first:after]] for _, _, first, after in groups])
@@ -250,7 +252,7 @@ class History(Generic[Content]):
             self._set_due(number + 1)
 
     def _due_groups(self, number: int, now_ms: int) -> Iterator[tuple[int, int, int, int]]:
-        """Start and end of each coarser slice that is due, and which positions of level ``number`` make it up."""
+        """Start and end of each coarser slice that is due, and the positions in level ``number`` it is from."""
         kept, coarser = self._kept[number], self.levels[number + 1].unit
         limit_ms = now_ms - self.levels[number].keep_ms
         done_ms = self._kept[number + 1][-1].end_ms if self._kept[number + 1] else -NEVER
@@ -260,14 +262,10 @@ class History(Generic[Content]):
             if end > limit_ms:
                 return
             after = bisect_left(kept, end, first, key=_start)
-            # Boundaries move when the time zone changes; slices never overlap.
+            # Boundaries move when the time zone changes; slices must not overlap.
             start, end = max(start, done_ms), max(end, kept[after - 1].end_ms)
             yield start, end, first, after
             first, done_ms = after, end
-
-
-#: Closed slices are kept this long: the longest calendar period, and a little.
-RETENTION_MS: Final = 400 * DAY_MS
 
 
 def histories(grid: Grid, retention_ms: int) -> tuple[History[Counts], History[Distributions]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """Good out of total, two integers with 0 ≤ good ≤ total. A total of 0 is *no data*, never 0 or 1."""
+    """Good out of total, two integers with 0 ≤ good ≤ total. A total of 0 means no data, not a ratio of 0 or 1."""
 
     good: int = 0
     total: int = 0
@@ -19,12 +19,12 @@ class Ratio:
 
     @property
     def value(self) -> float | None:
-        """Share of good, for showing; None without data. Decisions use the integers."""
+        """Share of good for display; None without data. Decisions use the integers."""
         return self.good / self.total if self.total else None
 
 
 class RatioUnit(enum.StrEnum):
-    """What good and total of a ratio are numbers of."""
+    """Unit of good and total."""
 
     EVENTS = "events"
     MILLISECONDS = "milliseconds"

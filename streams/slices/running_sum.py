@@ -1,4 +1,4 @@
-"""Rolling windows and calendar periods: running sums over closed slices that equal the sum over the kept ones."""
+"""Running sums over rolling windows and calendar periods: always equal to the sum over the slices kept in them."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ Content_contra = TypeVar("Content_contra", contravariant=True)
 
 
 class Sums(Protocol[Content_contra]):
-    """What slices can be added to and taken from."""
+    """Totals that the contents of slices are added to and subtracted from."""
 
     @property
     def saturated(self) -> bool:
-        """Whether a sum has overflowed, so that nothing can be taken out again."""
+        """Whether a sum has overflowed, so that subtracting would be wrong."""
 
     def add(self, content: Content_contra, /) -> None:
-        """Take in."""
+        """Add a slice's content."""
 
     def subtract(self, content: Content_contra, /) -> None:
-        """Take out."""
+        """Subtract the content of a slice that was added."""
 
 
 Totals = TypeVar("Totals", bound=Sums)  # type: ignore[type-arg]  # of whatever content the history has
 
 
 class RunningSum(Generic[Content, Totals]):
-    """Totals over the closed slices in [start_ms, end_ms), moved along by adding and taking out what differs."""
+    """Totals over the closed slices in [start_ms, end_ms), moved by adding and subtracting only the difference."""
 
     def __init__(self, history: History[Content], new: Callable[[], Totals]) -> None:
         """Start with an empty interval; ``new`` makes empty totals."""
@@ -40,7 +40,7 @@ class RunningSum(Generic[Content, Totals]):
         self.start_ms = self.end_ms = 0
 
     def move(self, start_ms: int, end_ms: int) -> None:
-        """Cover [start_ms, end_ms) of the history."""
+        """Move the interval to [start_ms, end_ms)."""
         old_start, old_end = self.start_ms, self.end_ms
         self.start_ms, self.end_ms = start_ms, end_ms
         if start_ms >= old_end or end_ms <= old_start or not self._intact(old_start, old_end, start_ms, end_ms):
@@ -53,10 +53,10 @@ class RunningSum(Generic[Content, Totals]):
         self._subtract(end_ms, old_end)
 
     def _intact(self, old_start: int, *others: int) -> bool:
-        """Whether what was added can still be taken out.
+        """Whether all that was added can still be subtracted slice by slice.
 
-        Not if it overflowed, nor if roll-up has joined slices across an end of the old interval, or of the new one
-        whose boundaries another time zone has moved, nor if some of the old interval's slices are forgotten.
+        It cannot after an overflow, where a slice kept now lies across an end of the old or new interval (roll-up
+        joined slices, or another time zone moved boundaries), or where slices of the old interval are forgotten.
         """
         history = self._history
         return (

@@ -1,6 +1,6 @@
-"""Slices: half-open intervals of event time of one source partition, and what was counted in them.
+"""Slices: half-open intervals of event time of one source partition, with everything counted in them.
 
-A slice is open while events may still enter, then immutable. Closed slices are added up into coarser ones.
+A slice is open while events may still enter, then final. Closed slices are added up into coarser ones.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from streams.slices.sparse_table import IntArray, SparseTable, join, split
 
 #: Length of the finest slice, milliseconds.
 LENGTH_MS: Final = 10_000
-#: A bucket's key in a table is its distribution's id and its number: `id << BUCKET_BITS | number`.
+#: The key of a bucket in a table combines the id of its distribution and its number: `id << BUCKET_BITS | number`.
 BUCKET_BITS: Final = 11
 
-#: How rows of weights by cell, and of the columns of `Counts` and `Distributions`, are added.
+#: How each column is combined: of weights by cell and counts by bucket, of the tables of `Counts`, and of summaries.
 WEIGHTS: Final = (np.add,)
 PAIRS: Final = (np.add, np.add)
 SUMMARIES: Final = (np.add, np.add, np.minimum, np.maximum)
@@ -26,14 +26,14 @@ SUMMARIES: Final = (np.add, np.add, np.minimum, np.maximum)
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What ratios and sums gathered: rows (good, total) by ratio id, rows (sum, count) by sum id."""
+    """Ratios and sums of a slice: rows (good, total) by ratio id, rows (sum, count) by sum id."""
 
     ratios: SparseTable = field(default_factory=lambda: SparseTable.empty(2))
     sums: SparseTable = field(default_factory=lambda: SparseTable.empty(2))
 
     @staticmethod
     def add(parts: Sequence[Counts]) -> Counts:
-        """Exact sum of several."""
+        """Exact sum of ``parts``."""
         return Counts.add_each((parts,))[0]
 
     @staticmethod
@@ -49,20 +49,20 @@ class Counts:
         return self.ratios, self.sums
 
     def packed(self) -> Counts:
-        """The same in the narrowest types."""
+        """The same numbers in the narrowest integer types."""
         return Counts(self.ratios.packed(), self.sums.packed())
 
 
 @dataclass(frozen=True, slots=True)
 class Distributions:
-    """What distributions gathered: rows (count, sum, smallest, largest) by id, and counts by bucket key."""
+    """Distributions of a slice: rows (count, sum, smallest, largest) by id, and counts by bucket key."""
 
     summaries: SparseTable = field(default_factory=lambda: SparseTable.empty(4))
     buckets: SparseTable = field(default_factory=lambda: SparseTable.empty(1))
 
     @staticmethod
     def add(parts: Sequence[Distributions]) -> Distributions:
-        """Exact sum of several; smallest and largest by minimum and maximum."""
+        """Exact sum of ``parts``; smallest and largest by minimum and maximum."""
         return Distributions.add_each((parts,))[0]
 
     @staticmethod
@@ -78,7 +78,7 @@ class Distributions:
         return self.summaries, self.buckets
 
     def packed(self) -> Distributions:
-        """The same in the narrowest types."""
+        """The same numbers in the narrowest integer types."""
         return Distributions(self.summaries.packed(), self.buckets.packed())
 
 
@@ -93,18 +93,18 @@ class Slice:
 
 
 def _combine_each(groups: Sequence[Sequence[SparseTable]], how: Sequence[np.ufunc]) -> list[SparseTable]:
-    """Each group's tables brought together, all groups in one pass over their rows."""
+    """Tables of each group combined into one, all groups in one pass over their rows."""
     width = 1 + max((int(table.keys[-1]) for tables in groups for table in tables if len(table)), default=0)
     return split(join(groups, width, how), width, len(groups))
 
 
 def slice_start(time_ms: int) -> int:
-    """Start of the slice that ``time_ms`` lies in."""
+    """Start of the slice that contains ``time_ms``."""
     return time_ms - time_ms % LENGTH_MS
 
 
 def slice_starts(times_ms: IntArray) -> IntArray:
-    """Starts of the slices that ``times_ms`` lie in."""
+    """Starts of the slices that contain ``times_ms``."""
     starts: IntArray = times_ms - times_ms % LENGTH_MS
     return starts
 

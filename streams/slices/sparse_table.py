@@ -1,7 +1,7 @@
-"""Sorted sparse columns of exact integers: what every slice is made of.
+"""Sparse tables of exact integers, sorted by key: slices are made of them.
 
-A table maps integer keys to rows of integers. Adding tables is exact, associative and commutative, so neither batch
-size nor order nor the number of workers can change a sum. Sums of the non-negative numbers held here saturate at
+A table maps integer keys to rows of integers. Adding tables is exact, associative and commutative, so that neither
+batch size nor order nor the number of workers can change a sum. All numbers are non-negative, and sums stop at
 `SATURATED`, which is associative too: an overflow shows instead of wrapping round.
 """
 
@@ -21,8 +21,18 @@ IntArray = npt.NDArray[np.int64]
 SATURATED: Final = int(np.iinfo(np.int64).max)
 
 _ADD: Final = np.add
+#: By operation, the number that changes no other number of a table.
+_NEUTRAL: Final[dict[np.ufunc, int]] = {np.add: 0, np.minimum: SATURATED, np.maximum: 0}
+#: Largest number that arrays are narrowed for, and most numbers for which narrowing saves less than an array's header.
 _NARROWABLE: Final = int(np.iinfo(np.uint32).max)
-_FEW: Final = 32  # an array's own header outweighs so many numbers
+_FEW: Final = 32
+#: Up to this many possible keys per row, adding into an array over all possible keys is faster than sorting.
+_DENSE: Final = 2
+#: From this many keys on, a radix sort by digits of 16 bits is faster than comparing keys.
+_MANY: Final = 1_024
+_DIGIT: Final = 16
+#: Keys with more digits are compared, since each digit takes another pass.
+_MOST_DIGITS: Final = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +63,7 @@ class SparseTable:
     __hash__ = None  # type: ignore[assignment]  # arrays can change
 
     def packed(self) -> SparseTable:
-        """The same rows in arrays of their own, of the narrowest types that pay; for slices that rest in memory."""
+        """The same rows in arrays of their own and in narrow types where that saves memory; for closed slices."""
         return SparseTable(_narrow(self.keys), _narrow(self.values))
 
     @property
@@ -68,7 +78,7 @@ def _narrow(array: IntArray) -> IntArray:
     largest = int(array.max())
     if largest > _NARROWABLE:  # uint64 and int64 meet in float64, which is not exact
         return array.astype(np.int64)
-    # Typed as int64 for its readers: numpy widens the narrow type whenever it meets an int64.
+    # Declared as int64 to readers: numpy widens the narrow type in every operation with an int64.
     return array.astype(np.min_scalar_type(largest))
 
 
@@ -78,64 +88,51 @@ def total(tables: Sequence[SparseTable], columns: int) -> SparseTable:
 
 
 def combine(tables: Sequence[SparseTable], how: Sequence[np.ufunc]) -> SparseTable:
-    """Rows of ``tables`` brought together by key, each column by its own operation (add, minimum, maximum)."""
+    """Rows of ``tables`` combined by key, each column by its own operation (add, minimum, maximum)."""
     return join((tables,), 0, how)
 
 
 def join(groups: Sequence[Sequence[SparseTable]], width: int, how: Sequence[np.ufunc]) -> SparseTable:
-    """Many groups of tables in one go: the rows of group g, combined as by `combine`, under the keys g · width + key.
+    """Combine each of many groups of tables in one go: the rows of group g get the keys g · width + key.
 
-    All keys must be less than ``width`` where there are several groups. `split` takes the groups apart again.
+    With several groups all keys must be less than ``width``. `split` separates the groups again.
     """
-    filled = [(place, table) for place, group_ in enumerate(groups) for table in group_ if len(table)]
+    filled = [(number, table) for number, tables in enumerate(groups) for table in tables if len(table)]
     if not filled:
         return SparseTable.empty(len(how))
     keys = np.concatenate([table.keys for _, table in filled]).astype(np.int64, copy=False)
     values = np.concatenate([table.values for _, table in filled]).astype(np.int64, copy=False)
     if len(groups) > 1:
-        places = np.array([place for place, _ in filled], np.int64)
-        keys = keys + np.repeat(places * width, [len(table) for _, table in filled])
+        numbers = np.array([number for number, _ in filled], np.int64)
+        keys = keys + np.repeat(numbers * width, [len(table) for _, table in filled])
     if len(filled) == 1:
         return SparseTable(keys, values)
     return gather(keys, values, how)
 
 
-#: Up to so many possible keys a row, adding to a place for each of them is faster than sorting.
-_DENSE: Final = 2
-#: What leaves every number that a table holds as it is.
-_NEUTRAL: Final[dict[np.ufunc, int]] = {np.add: 0, np.minimum: SATURATED, np.maximum: 0}
-
-
 def gather(keys: IntArray, values: IntArray, how: Sequence[np.ufunc]) -> SparseTable:
-    """Table of non-negative ``keys`` in any order that may repeat, the rows of each combined as by `combine`."""
+    """Table of non-negative ``keys`` in any order; rows of equal keys are combined as by `combine`."""
     if not len(keys):
         return SparseTable.empty(len(how))
-    places = int(keys.max()) + 1
+    possible = int(keys.max()) + 1
     columns = list(zip(values.T, how, strict=True))
-    if places > _DENSE * len(keys) or not all(_sums_fit(column) for column, way in columns if way is _ADD):
+    if possible > _DENSE * len(keys) or not all(_sums_fit(column) for column, way in columns if way is _ADD):
         order = sorting(keys)
-        return group(keys[order], values.take(order, axis=0), how)  # whole rows: several times as fast as an index
+        return group(keys[order], values.take(order, axis=0), how)  # several times as fast as values[order]
     found = np.flatnonzero(np.bincount(keys))
     gathered = np.empty((len(found), len(how)), np.int64)
     for number, (column, way) in enumerate(columns):
-        dense = np.full(places, _NEUTRAL[way])
+        dense = np.full(possible, _NEUTRAL[way])
         way.at(dense, keys, column)
         gathered[:, number] = dense[found]
     return SparseTable(found, gathered)
 
 
-#: From so many keys on, counting digits of 16 bits is faster than comparing.
-_MANY: Final = 1_024
-_DIGIT: Final = 16
-#: Keys of more digits are compared: each digit is another pass over them.
-_MOST_DIGITS: Final = 3
-
-
 def sorting(keys: IntArray) -> IntArray:
-    """The order in which non-negative ``keys`` are sorted; equal ones stay as they are."""
+    """Indices that sort non-negative ``keys``; equal ones keep their order."""
     if len(keys) < _MANY or (largest := int(keys.max())) >> (_MOST_DIGITS * _DIGIT):
         return np.argsort(keys, kind="stable")
-    order = np.argsort(keys.astype(np.uint16), kind="stable")  # numpy counts where there are 16 bits
+    order = np.argsort(keys.astype(np.uint16), kind="stable")  # numpy sorts 16 bits by counting
     for shift in range(_DIGIT, largest.bit_length(), _DIGIT):
         digits = (keys >> shift).astype(np.uint16)
         order = order[np.argsort(digits[order], kind="stable")]
@@ -143,15 +140,15 @@ def sorting(keys: IntArray) -> IntArray:
 
 
 def split(joined: SparseTable, width: int, count: int) -> list[SparseTable]:
-    """The ``count`` tables that were joined under keys of ``width``; they share the memory of ``joined``."""
-    places = np.arange(count + 1) * width
-    ends = np.searchsorted(joined.keys, places).tolist()
-    own = joined.keys - np.repeat(places[:-1], np.diff(ends))
+    """The ``count`` tables that `join` made under keys of ``width``; they share the values of ``joined``."""
+    starts = np.arange(count + 1) * width
+    ends = np.searchsorted(joined.keys, starts).tolist()
+    own = joined.keys - np.repeat(starts[:-1], np.diff(ends))
     return [SparseTable(own[a:b], joined.values[a:b]) for a, b in pairwise(ends)]
 
 
 def group(keys: IntArray, values: IntArray, how: Sequence[np.ufunc]) -> SparseTable:
-    """Table of already sorted ``keys`` that may repeat, each run reduced column by column with ``how``."""
+    """Table of sorted ``keys`` that may repeat: each run of equal keys is reduced column by column with ``how``."""
     if not len(keys):
         return SparseTable.empty(len(how))
     starts = run_starts(keys)
@@ -162,21 +159,21 @@ def group(keys: IntArray, values: IntArray, how: Sequence[np.ufunc]) -> SparseTa
 
 
 def run_starts(keys: IntArray) -> IntArray:
-    """Positions at which a new value begins in sorted, non-empty ``keys``."""
+    """Positions at which runs of equal values begin in sorted, non-empty ``keys``."""
     begins = np.ones(len(keys), np.bool_)
     np.not_equal(keys[1:], keys[:-1], out=begins[1:])
     return np.flatnonzero(begins)
 
 
 def run_ends(starts: IntArray, length: int) -> IntArray:
-    """Where the runs end that begin at ``starts``, of which there is at least one, in a column of ``length``."""
+    """Ends of the runs that begin at ``starts``, at least one, in a column of ``length``."""
     ends = np.empty_like(starts)
     ends[:-1], ends[-1] = starts[1:], length
     return ends
 
 
 def reduce_runs(operation: np.ufunc, column: IntArray, starts: IntArray) -> IntArray:
-    """Each run of ``column``, of which one begins at each of ``starts``, reduced by ``operation``; sums saturate."""
+    """Runs of ``column`` that begin at ``starts``, each reduced by ``operation``; sums saturate."""
     if operation is _ADD and not _sums_fit(column):
         return _saturating_sums(column, starts)
     reduced: IntArray = operation.reduceat(column, starts)
@@ -184,7 +181,7 @@ def reduce_runs(operation: np.ufunc, column: IntArray, starts: IntArray) -> IntA
 
 
 def _sums_fit(column: IntArray) -> bool:
-    """Whether no sum over any part of ``column`` can overflow."""
+    """Whether no sum over a part of ``column`` can overflow."""
     return int(column.max()) * len(column) <= SATURATED
 
 

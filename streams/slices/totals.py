@@ -1,4 +1,4 @@
-"""Totals over an interval of event time: sums by series id that slices are added to, and taken from again."""
+"""Totals over an interval of event time: sums by series id that slices are added to and subtracted from."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NOTHING: Final = Distribution()
 
 
 class BucketSlots:
-    """Dense places for the buckets in use, shared by all totals of a partition: bucket key → slot, append only."""
+    """Dense numbers (slots) of the bucket keys in use, shared by all totals of a partition; append only."""
 
     def __init__(self) -> None:
         """No bucket is in use."""
@@ -30,7 +30,7 @@ class BucketSlots:
         return len(self._keys)
 
     def of(self, keys: IntArray) -> IntArray:
-        """Slot of each of the sorted, unique ``keys``; those never seen get new ones."""
+        """Slot of each of the sorted, unique ``keys``; new keys get new slots."""
         places = np.searchsorted(self._keys, keys)
         known = places < len(self._keys)
         known[known] = self._keys[places[known]] == keys[known]
@@ -51,15 +51,15 @@ class BucketSlots:
 
 
 class Dense:
-    """Rows of integers by dense id, growing as ids appear.
+    """Rows of integers by dense id; it grows as ids appear.
 
-    Once ``saturated``, nothing can be taken away exactly any more.
+    Once ``saturated``, subtracting would be wrong.
     """
 
     __slots__ = ("rows", "saturated")
 
     def __init__(self, columns: int) -> None:
-        """No row is needed yet; each starts at zero."""
+        """Start without rows; each starts at zero."""
         self.rows = np.zeros((0, columns), np.int64)
         self.saturated = False
 
@@ -74,18 +74,18 @@ class Dense:
             self.rows[ids] = sums
 
     def subtract(self, ids: IntArray, values: IntArray) -> None:
-        """Take away what was added before."""
+        """Subtract ``values`` that were added before."""
         if len(ids):
             self.rows[ids] -= values
 
     def row(self, number: int) -> tuple[int, ...]:
-        """One row; zeros where nothing was ever added."""
+        """One row; zeros where nothing was added."""
         if number >= len(self.rows):
             return (0,) * self.rows.shape[1]
         return tuple(self.rows[number].tolist())
 
     def rows_of(self, ids: IntArray) -> IntArray:
-        """The rows ``ids``; zeros where nothing was ever added."""
+        """The rows ``ids``; zeros where nothing was added."""
         found = np.zeros((len(ids), self.rows.shape[1]), np.int64)
         held = ids < len(self.rows)
         found[held] = self.rows[ids[held]]
@@ -104,7 +104,7 @@ class Dense:
 
 
 class RatioTotals:
-    """Sums of ratios alone, as decisions need them."""
+    """Sums of ratios alone: decisions need no more."""
 
     def __init__(self) -> None:
         """Start at zero."""
@@ -112,15 +112,15 @@ class RatioTotals:
 
     @property
     def saturated(self) -> bool:
-        """Whether a sum has overflowed, so that nothing can be taken out again."""
+        """Whether a sum has overflowed, so that subtracting would be wrong."""
         return self.ratios.saturated
 
     def add(self, counts: Counts) -> None:
-        """Take in a slice's counts."""
+        """Add a slice's counts."""
         self.ratios.add(counts.ratios.keys, counts.ratios.values)
 
     def subtract(self, counts: Counts) -> None:
-        """Take out the counts of a slice that was added."""
+        """Subtract the counts of a slice that was added."""
         self.ratios.subtract(counts.ratios.keys, counts.ratios.values)
 
     def ratio(self, number: int) -> Ratio:
@@ -138,16 +138,16 @@ class CountTotals(RatioTotals):
 
     @property
     def saturated(self) -> bool:
-        """Whether a sum has overflowed, so that nothing can be taken out again."""
+        """Whether a sum has overflowed, so that subtracting would be wrong."""
         return self.ratios.saturated or self.sums.saturated
 
     def add(self, counts: Counts) -> None:
-        """Take in a slice's counts."""
+        """Add a slice's counts."""
         super().add(counts)
         self.sums.add(counts.sums.keys, counts.sums.values)
 
     def subtract(self, counts: Counts) -> None:
-        """Take out the counts of a slice that was added."""
+        """Subtract the counts of a slice that was added."""
         super().subtract(counts)
         self.sums.subtract(counts.sums.keys, counts.sums.values)
 
@@ -159,7 +159,7 @@ class CountTotals(RatioTotals):
 
 
 class DistributionTotals:
-    """Sums of distributions. Extremes cannot be taken out again: `Extremes` keeps those."""
+    """Sums of distributions without extremes, which cannot be subtracted: `Extremes` has those."""
 
     def __init__(self, slots: BucketSlots) -> None:
         """Start at zero; ``slots`` are shared with the partition's other totals."""
@@ -169,21 +169,21 @@ class DistributionTotals:
 
     @property
     def saturated(self) -> bool:
-        """Whether a sum has overflowed, so that nothing can be taken out again."""
+        """Whether a sum has overflowed, so that subtracting would be wrong."""
         return self.summaries.saturated
 
     def add(self, distributions: Distributions) -> None:
-        """Take in a slice's distributions."""
+        """Add a slice's distributions."""
         self.summaries.add(distributions.summaries.keys, distributions.summaries.values[:, :2])
         self.buckets.add(self._slots.of(distributions.buckets.keys), distributions.buckets.values)
 
     def subtract(self, distributions: Distributions) -> None:
-        """Take out the distributions of a slice that was added."""
+        """Subtract the distributions of a slice that was added."""
         self.summaries.subtract(distributions.summaries.keys, distributions.summaries.values[:, :2])
         self.buckets.subtract(self._slots.of(distributions.buckets.keys), distributions.buckets.values)
 
     def distributions(self, ids: IntArray, extremes: Extremes) -> Iterator[Distribution]:
-        """The distribution series ``ids``, with their ``extremes`` over the same interval."""
+        """Distributions of the series ``ids``, with their ``extremes`` over the same interval."""
         keys, slots = self._slots.in_use()
         held = slots < len(self.buckets.rows)
         keys, counts = keys[held], self.buckets.rows[slots[held]]
@@ -204,14 +204,14 @@ class DistributionTotals:
 
 
 class Extremes:
-    """Smallest and largest duration by distribution id."""
+    """Smallest and largest duration by distribution id, in microseconds."""
 
     def __init__(self) -> None:
         """Nothing seen."""
         self._rows = np.empty((0, 2), np.int64)
 
     def add(self, distributions: Distributions) -> None:
-        """Take in a slice's distributions."""
+        """Add a slice's distributions."""
         keys, values = distributions.summaries.keys, distributions.summaries.values
         if not len(keys):
             return
