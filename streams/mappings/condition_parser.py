@@ -1,4 +1,4 @@
-r"""The grammar of paths and conditions: text in, `conditions` out. Nothing is ever evaluated as Python.
+r"""The parser of paths and conditions: from text to `conditions`. Nothing is ever evaluated as Python.
 
 condition   = conjunction { "or" conjunction }
 conjunction = negation { "and" negation }
@@ -39,7 +39,7 @@ MAX_DEPTH: Final = 20
 
 
 class Malformed(ValueError):  # noqa: N818 - said of the text
-    """A path or condition that does not follow the grammar. Says what was found, where, and what was expected."""
+    """Raised for a path or condition that does not follow the grammar: what was found, where, and what was expected."""
 
 
 _TOKEN: Final = re.compile(
@@ -51,7 +51,10 @@ _TOKEN: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _BLANK: Final = re.compile(r"\s*")
+#: Characters by what they stand for behind a backslash, beside `u` and four hexadecimal digits.
+_ESCAPES: Final[Mapping[str, str]] = dict(zip("\"'\\/bfnrt", "\"'\\/\b\f\n\r\t", strict=True))
 _LITERALS: Final[Mapping[str, Scalar]] = {"true": True, "false": False, "null": None}
+#: Operators of other languages, with the one that was probably meant.
 _SLIPS: Final[Mapping[str, str]] = {"=": "==", "&": "and", "|": "or", "!": "not", "~": "=="}
 
 
@@ -109,7 +112,7 @@ def _unreadable(text: str, position: int) -> NoReturn:
 
 
 class _Parser:
-    """Recursive descent over the tokens, one method a rule of the grammar."""
+    """Recursive descent over the tokens, one method per rule of the grammar."""
 
     def __init__(self, text: str) -> None:
         self._tokens = _tokens(text)
@@ -228,7 +231,7 @@ class _Parser:
         return token
 
     def _take(self, text: str) -> bool:
-        """Pass over ``text`` if it comes next."""
+        """Skip ``text`` if it is next; return whether it was."""
         token = self._peek()
         found = token.text == text and token.kind in {"mark", "name"}
         self._next += found
@@ -243,12 +246,8 @@ def _number(text: str) -> int | float:
     return float(text) if set(text) & set(".eE") else int(text)
 
 
-#: What a backslash makes of the character behind it, beside `u` and four hexadecimal digits.
-_ESCAPES: Final[Mapping[str, str]] = dict(zip("\"'\\/bfnrt", "\"'\\/\b\f\n\r\t", strict=True))
-
-
 def _unquoted(token: _Token) -> str:
-    """Text between the quotes. Raises `Malformed` for a backslash that stands for nothing."""
+    """Text between the quotes. Raises `Malformed` for an unknown escape or half of a surrogate pair."""
 
     def replaced(match: re.Match[str]) -> str:
         if match["code"]:
@@ -261,7 +260,7 @@ def _unquoted(token: _Token) -> str:
 
     text = re.sub(r"\\(?:u(?P<code>[0-9a-fA-F]{4})|(?P<sign>.))", replaced, token.text[1:-1], flags=re.DOTALL)
     try:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16")  # pairs of codes become the character
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")  # joins surrogate pairs
     except UnicodeDecodeError:
         message = f"the text at character {token.position} has half of a pair of codes; write the character itself"
         raise Malformed(message) from None

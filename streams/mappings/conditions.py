@@ -1,8 +1,8 @@
 """Conditions over JSON documents, as in `status >= 500 and method in ["GET", "HEAD"]`; `condition_parser` reads them.
 
-What a path does not find is null: equal to null alone, and neither smaller nor larger than anything. A number that is
-written as a text counts as a number beside a number: "502" >= 500. Other values of different kinds are never compared
-silently: that raises `Incomparable`.
+A path that finds nothing yields null, which equals only null and is neither smaller nor larger than anything. A text
+that is a number is compared with a number as one: "502" >= 500. Comparing other values of different kinds raises
+`Incomparable`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,22 @@ from streams.mappings.paths import Document, Path, Reader, finder
 Scalar = str | int | float | bool | None
 Predicate = Callable[[Document], bool]
 
+_OPERATORS: Final[Mapping[str, Callable[..., bool]]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+#: Kind of an `Unreadable`, as messages name it.
+_UNREADABLE: Final = "number that cannot be read:"
+#: Kinds whose values are never compared with each other.
+_NOT_COMPARED: Final = frozenset({"list", "object", _UNREADABLE})
+
 
 class Incomparable(ValueError):  # noqa: N818 - said of the values
-    """Two values of different kinds that a condition compares; says which, and of which kind."""
+    """Raised where a condition compares values of different kinds: which values, and of which kinds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +45,7 @@ class Literal:
     value: Scalar
 
     def __str__(self) -> str:
-        """As in JSON."""
+        """As JSON."""
         return json.dumps(self.value, ensure_ascii=False)
 
 
@@ -48,7 +61,7 @@ class Comparison:
     right: Operand
 
     def __str__(self) -> str:
-        """As it may be written."""
+        """As text that parses to the same."""
         return f"{self.left} {self.operator} {self.right}"
 
 
@@ -60,30 +73,30 @@ class Membership:
     options: tuple[Literal, ...] | Path
 
     def __str__(self) -> str:
-        """As it may be written."""
+        """As text that parses to the same."""
         listed = f"[{', '.join(map(str, self.options))}]" if isinstance(self.options, tuple) else self.options
         return f"{self.item} in {listed}"
 
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """A boolean by itself."""
+    """An operand that is a boolean by itself."""
 
     operand: Operand
 
     def __str__(self) -> str:
-        """As it may be written."""
+        """As text that parses to the same."""
         return str(self.operand)
 
 
 @dataclass(frozen=True, slots=True)
 class Negation:
-    """The contrary of the inner condition."""
+    """The negated inner condition."""
 
     inner: Condition
 
     def __str__(self) -> str:
-        """As it may be written."""
+        """As text that parses to the same."""
         if isinstance(self.inner, Membership):
             return str(self.inner).replace(f"{self.inner.item} in ", f"{self.inner.item} not in ", 1)
         return f"not {_inside(self.inner)}"
@@ -91,30 +104,21 @@ class Negation:
 
 @dataclass(frozen=True, slots=True)
 class Combination:
-    """All (`and`) or any (`or`) of the parts, looked at from left to right as far as needed."""
+    """All (`and`) or any (`or`) of the parts, evaluated from left to right as far as needed."""
 
     word: str
     parts: tuple[Condition, ...]
 
     def __str__(self) -> str:
-        """As it may be written."""
+        """As text that parses to the same."""
         return f" {self.word} ".join(map(_inside, self.parts))
 
 
 Condition = Comparison | Membership | Truth | Negation | Combination
 
-_OPERATORS: Final[Mapping[str, Callable[..., bool]]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
-
 
 def reader(operand: Operand) -> Reader:
-    """Function that takes a document to the operand's value; None where a path finds nothing."""
+    """Function from a document to the operand's value; None where a path finds nothing."""
     if isinstance(operand, Literal):
         value = operand.value
         return lambda _document: value
@@ -122,7 +126,7 @@ def reader(operand: Operand) -> Reader:
 
 
 def paths_in(condition: Condition) -> Iterator[Path]:
-    """Every path that ``condition`` looks at, from left to right."""
+    """Every path that ``condition`` reads, from left to right."""
     match condition:
         case Comparison(_, left, right):
             operands: tuple[object, ...] = (left, right)
@@ -141,7 +145,7 @@ def paths_in(condition: Condition) -> Iterator[Path]:
 
 
 def predicate(condition: Condition) -> Predicate:
-    """Function that takes a document to whether the condition holds; it raises `Incomparable`."""
+    """Function from a document to whether the condition holds; it raises `Incomparable`."""
     match condition:
         case Comparison():
             return _comparison(condition)
@@ -160,7 +164,7 @@ def predicate(condition: Condition) -> Predicate:
 
 
 def show(value: object, longest: int = 40) -> str:
-    """``value`` for a message, short."""
+    """``value`` as short text for a message: at most ``longest`` characters, or the size of a list or object."""
     if isinstance(value, dict | list):
         return f"of {len(value)}"
     if isinstance(value, Unreadable):
@@ -183,7 +187,7 @@ def _comparison(condition: Comparison) -> Predicate:
             if pair is None:
                 _refuse((condition.left, one), (condition.right, other))
             return compare(*pair)
-        if kind in _WITHOUT_EQUALS or (kind == "boolean" and not equality):
+        if kind in _NOT_COMPARED or (kind == "boolean" and not equality):
             _refuse((condition.left, one), (condition.right, other))
         return compare(one, other)
 
@@ -210,7 +214,7 @@ def _membership(condition: Membership) -> Predicate:
 
 
 def is_any_of(value: object, options: Sequence[Scalar]) -> bool:
-    """Whether ``value`` equals one of ``options``, as in a condition; values of different kinds do not."""
+    """Whether ``value`` equals one of ``options`` as in a condition; values of different kinds are not equal."""
     kind = _kind(value)
     pairs = ((option, value) if _kind(option) == kind else _numbers(option, value) for option in options)
     return any(pair is not None and pair[0] == pair[1] for pair in pairs)
@@ -230,7 +234,7 @@ def _among(item: object, values: tuple[object, ...] | list[object], condition: M
 
 
 def _numbers(one: object, other: object) -> tuple[float, float] | None:
-    """Both as numbers, where one is a number and the other a text that is one; None otherwise."""
+    """Both values as numbers where one is a number and the other a text of a number; None otherwise."""
     if isinstance(one, str) == isinstance(other, str):
         return None
     numbers = _number(one), _number(other)
@@ -262,11 +266,6 @@ def _kind(value: object) -> str:
     if isinstance(value, Unreadable):
         return _UNREADABLE
     return "null" if value is None else "object"
-
-
-_UNREADABLE: Final = "number that cannot be read:"
-#: Kinds of which no two values are compared.
-_WITHOUT_EQUALS: Final = frozenset({"list", "object", _UNREADABLE})
 
 
 def _refuse(one: tuple[Operand, object], other: tuple[Operand, object]) -> NoReturn:

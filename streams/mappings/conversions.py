@@ -1,6 +1,6 @@
-"""Values that a mapping finds, made into those of the wire format; what cannot be made into one is `Unreadable`.
+"""Conversion of the values that a mapping finds into those of the wire format, or `Unreadable`.
 
-Each function is given the field that is filled and the path of the value, for the line that people read.
+Each function takes the name of the field and the path of the value for its messages.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from streams.events.rejections import Reason, Unreadable, excerpt
 from streams.mappings import numerals
 from streams.mappings.paths import Path
 
-#: Fields that take a time as text too.
+#: Fields whose values may be texts in RFC 3339.
 _INSTANTS: Final = frozenset({"time", "due"})
-#: Fields of which several numbers can be added up to one.
+#: Fields for which several numbers can be added up.
 SUMMABLE: Final = frozenset({"duration", "holds", "value", "of", "amount"})
 
 
 def as_found(name: str, path: Path, value: object) -> object:
-    """``value``, which says where it was found if it cannot be read; the decoder judges the rest."""
+    """``value`` unchanged, but an `Unreadable` gets field and path; the decoder checks everything else."""
     if isinstance(value, Unreadable):
         return Unreadable(value.reason, f"{name}: {path}: {value.detail}")
     return value
 
 
 def as_text(name: str, path: Path, value: object) -> object:
-    """Numbers, as in customer numbers and status codes, become text."""
+    """``value``; numbers, as in customer numbers and status codes, become text."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return as_found(name, path, value)
     return numerals.name_of(value) or _too_large(name, path)
 
 
 def quantity(name: str, path: Path, places: int | None, value: object) -> object:
-    """Number of field ``name``, ``places`` decimal places smaller than it is found; None: no unit is given.
+    """Number in ``value`` divided by 10^``places``; ``places`` is None where the mapping gives no unit.
 
-    Numbers that were written as text count too; a text that is none may still be a time.
+    Texts of numbers count as numbers. Without a unit, other texts are left to the decoder where the field is a time.
     """
     if type(value) is float or type(value) is int:
         try:
@@ -53,7 +53,7 @@ def quantity(name: str, path: Path, places: int | None, value: object) -> object
 
 
 def _no_number(name: str, path: Path, places: int | None, value: object) -> object:
-    """Say what is wrong with a value that is no number."""
+    """Why ``value`` is no number, and what to write instead."""
     if isinstance(value, Unreadable):
         return as_found(name, path, value)
     hint = "write a plain one, as in 0.012"
@@ -65,7 +65,7 @@ def _no_number(name: str, path: Path, places: int | None, value: object) -> obje
 
 
 def summed(name: str, path: Path, places: int | None, value: object) -> object:
-    """Sum of the numbers in ``value``, a list or a text with several; otherwise as `quantity`."""
+    """Sum of the numbers in ``value``, a list or a text with several; a single value as by `quantity`."""
     parts = numerals.several(value)
     if len(parts) == 1 and not isinstance(value, list):
         return quantity(name, path, places, value)
@@ -85,7 +85,7 @@ def summed(name: str, path: Path, places: int | None, value: object) -> object:
 
 
 def _in_seconds(name: str, path: Path, places: int | None, number: Decimal) -> float | Unreadable:
-    """Correctly rounded quotient."""
+    """``number`` divided by 10^``places``, correctly rounded."""
     found = numerals.shifted(number, places or 0)
     return found if math.isfinite(found) else _too_large(name, path)
 

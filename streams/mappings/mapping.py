@@ -1,8 +1,8 @@
-"""Other people's topics: their JSON documents mapped, field by field, to the wire format of `streams.events.event`.
+"""Mappings from JSON documents of other forms, field by field, to the wire format of `streams.events.event`.
 
-A mapping is compiled once. What it yields goes to the same strict decoder as every event, so that a mapping cannot let
-anything in that the wire format refuses; only mapped fields are handed on. A field whose rule can make nothing of what
-it finds is `Unreadable`: whether the event counts without it is for the decoder to say.
+A mapping is compiled once. Its output goes through the same strict decoder as every event, so that a mapping cannot
+admit anything that the wire format refuses; only mapped fields are passed on. A field whose rule cannot convert the
+value that it finds is `Unreadable`: the decoder decides whether the event counts without it.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from streams.mappings.conditions import (
 from streams.mappings.conversions import as_found, as_text, quantity, summed
 from streams.mappings.paths import Document, Path
 
-#: Fields of the wire format that a mapping may fill, and those that it has to.
+#: Fields of the wire format that a mapping may fill, and those that it must.
 FIELDS: Final = KNOWN_FIELDS
 REQUIRED: Final = ("service", "time")
-#: Fields that hold times or durations, which other people count in other units.
+#: Fields with times or durations, for which a mapping may name the unit.
 TIMED: Final = frozenset({"time", "due", "duration", "holds"})
 
 _TYPES: Final[Mapping[str, object]] = {item.encode_name: item.type for item in msgspec.structs.fields(Event)}
 
 
 class TimeUnit(enum.StrEnum):
-    """Unit of a time or a duration in the other people's document."""
+    """Unit of a time or a duration in the user's documents."""
 
     SECONDS = "s"
     MILLISECONDS = "ms"
@@ -61,23 +61,23 @@ PLACES: Final[Mapping[TimeUnit | None, int | None]] = {
 
 
 class Listing(enum.StrEnum):
-    """What becomes of several numbers at one path."""
+    """How several numbers at one path become one."""
 
     SUM = "sum"
 
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """Always ``value``."""
+    """Rule: always ``value``."""
 
     value: Scalar
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What ``path`` finds, converted from ``unit`` to seconds; ``otherwise`` where it finds nothing.
+    """Rule: the value at ``path``, converted from ``unit`` to seconds; ``otherwise`` where there is none.
 
-    Values that are among ``absent`` stand for nothing.
+    Values among ``absent`` count as none.
     """
 
     path: Path
@@ -88,9 +88,9 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Summed:
-    """Sum of the numbers that ``path`` finds, in a list or in one text, converted from ``unit`` to seconds.
+    """Rule: the sum of the numbers at ``path``, in a list or in one text, converted from ``unit`` to seconds.
 
-    ``otherwise`` where it finds nothing, or a value that is among ``absent``. A single number is its own sum.
+    ``otherwise`` where there is no value, or one among ``absent``. A single number is its own sum.
     """
 
     path: Path
@@ -101,10 +101,10 @@ class Summed:
 
 @dataclass(frozen=True, slots=True)
 class LookupTable:
-    """What ``table`` has for the value that ``path`` finds; ``otherwise`` where it finds nothing.
+    """Rule: the entry of ``table`` for the value at ``path``; ``otherwise`` where there is no value.
 
-    Keys are texts: a number or boolean is looked up as JSON writes it, a whole number without a fraction. A value that
-    the table does not have takes ``otherwise`` too, or makes the field unreadable where the table is ``exhaustive``.
+    Keys are texts: a number or boolean is looked up as JSON writes it, a whole number without a fraction. A value
+    without an entry gives ``otherwise`` too, or makes the field unreadable where the table is ``exhaustive``.
     """
 
     path: Path
@@ -115,7 +115,7 @@ class LookupTable:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The value beside the first condition that holds; ``otherwise`` where none does."""
+    """Rule: the value of the first branch whose condition holds; ``otherwise`` where none does."""
 
     branches: tuple[tuple[Condition, Scalar], ...]
     otherwise: Scalar = None
@@ -126,14 +126,14 @@ Rule = Constant | Taken | Summed | LookupTable | Choice
 
 @dataclass(frozen=True, slots=True)
 class MappingSpec:
-    """A mapping as written: a rule for each field of the wire format, and which records are no events at all."""
+    """A mapping as written: rules by field of the wire format, and conditions under which a record is dropped."""
 
     rules: Mapping[str, Rule]
     drop_when: tuple[Condition, ...] = field(default=())
 
 
 class Mapper:
-    """A compiled mapping. Holds no state; safe to share. ``paths`` are all that it looks at, each once, in order."""
+    """A compiled mapping, without state and safe to share. ``paths`` are all that it reads, each once, in order."""
 
     def __init__(self, spec: MappingSpec) -> None:
         """Compile ``spec``; `compile_mapping` is the way in."""
@@ -143,13 +143,13 @@ class Mapper:
         self._readers = {path: reader(path) for path in self.paths}
 
     def map(self, document: Document, sought: set[Path] | None = None) -> dict[str, object] | None:
-        """Document of the wire format, or None for a record that is dropped on purpose.
+        """Document of the wire format, or None for a record that the mapping drops.
 
-        Fields without a value are left out; those of which the mapping can make nothing are `Unreadable`. Every path
-        that ``document`` has is removed from ``sought``, whether or not the record is dropped.
+        Fields without a value are left out; values that cannot be converted are `Unreadable`. Every path that
+        ``document`` has is removed from ``sought``, whether or not the record is dropped.
 
         Raises:
-            BadEvent: it cannot be said whether the record is to be dropped (unmapped).
+            BadEvent: a condition of `drop_when` compares values of different kinds (unmapped).
         """
         if sought:
             self._look_for(sought, document)
@@ -162,7 +162,7 @@ class Mapper:
         return {name: value for name, value in found if value is not None}
 
     def in_order(self, paths: Iterable[Path]) -> tuple[Path, ...]:
-        """Those of ``paths`` that the mapping looks at, in the order of `paths`."""
+        """Those of ``paths`` that the mapping reads, in the order of `self.paths`."""
         wanted = frozenset(paths)
         return tuple(path for path in self.paths if path in wanted)
 
@@ -171,21 +171,21 @@ class Mapper:
         sought.difference_update(found)
 
 
-def found_by_none(told: Iterable[tuple[str, Collection[str]]]) -> dict[str, list[str]]:
-    """By topic, the paths that none of those who read it has found; each tells a topic and what it has not found."""
+def found_by_none(reports: Iterable[tuple[str, Collection[str]]]) -> dict[str, list[str]]:
+    """By topic, the paths that none of its readers found; a report is a topic and the paths that one did not find."""
     missing: dict[str, list[str]] = {}
-    for topic, paths in told:
+    for topic, paths in reports:
         missing[topic] = [path for path in missing.get(topic, paths) if path in paths]
     return {topic: paths for topic, paths in sorted(missing.items()) if paths}
 
 
 def compile_mapping(spec: MappingSpec) -> Mapper:
-    """Make a `Mapper`. Every look at the specification happens here, none when a record is mapped."""
+    """Compile ``spec``: it is read here only, not while records are mapped."""
     return Mapper(spec)
 
 
 def accepts(name: str, value: object) -> bool:
-    """Whether field ``name`` takes ``value``; null is no value and always fits."""
+    """Whether field ``name`` accepts ``value``; null means no value and is always accepted."""
     if value is None:
         return True
     if options := choices(name):
@@ -198,7 +198,7 @@ def accepts(name: str, value: object) -> bool:
 
 
 def wanted(name: str) -> str:
-    """What field ``name`` takes, for messages."""
+    """Values that field ``name`` accepts, as text for messages."""
     if options := choices(name):
         return f"one of {', '.join(options)}"
     if name in {"time", "due"}:
@@ -210,19 +210,19 @@ def wanted(name: str) -> str:
 
 @functools.cache
 def choices(name: str) -> tuple[str, ...]:
-    """Every value of field ``name`` where only a few are allowed; the monitor's own kind is not for mappings."""
+    """The values of field ``name`` where it is an enumeration, else none; a mapping cannot make control records."""
     hints = get_type_hints(Event)[name if name != "class" else "class_"]
     literal = next((part for part in (hints, *get_args(hints)) if get_origin(part) is Literal), None)
     return tuple(value for value in get_args(literal) if value != "control")
 
 
 def is_numeric(name: str) -> bool:
-    """Whether field ``name`` takes a number."""
+    """Whether field ``name`` accepts a number."""
     return accepts(name, 1)
 
 
 def paths_of(rule: Rule) -> Iterator[Path]:
-    """Every path that ``rule`` looks at, in the order in which it is written."""
+    """Every path that ``rule`` reads, in the order in which they are written."""
     match rule:
         case Taken(path) | Summed(path) | LookupTable(path):
             yield path
@@ -269,7 +269,7 @@ def _reading(
 
 
 def _converter(name: str, path: Path, unit: TimeUnit | None) -> Callable[[object], object]:
-    """Function that takes what is found at ``path`` to the value of field ``name``."""
+    """Function from the value found at ``path`` to the value of field ``name``."""
     if is_numeric(name):
         places = PLACES[unit]
         return lambda value: quantity(name, path, places, value)
@@ -294,7 +294,7 @@ def _looked_up(name: str, rule: LookupTable) -> Callable[[object], object]:
 
 
 def key_of(value: object) -> str | None:
-    """How a value is looked up in a table; lists and objects are in none."""
+    """Key under which ``value`` is looked up in a table; None for lists and objects, which no table has."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):

@@ -1,7 +1,7 @@
-"""Numbers as other people write them: in texts, several in one text, and in places where names are wanted.
+"""Numbers in the users' documents: in texts, several in one text, and in place of names.
 
-A text is a number here only if a person would read the same number in it: ASCII digits, no separators of thousands, no
-decimal comma, neither NaN nor hexadecimal digits.
+A text is a number only if people read the same number in it: ASCII digits, no thousands separators, no decimal comma,
+neither NaN nor hexadecimal digits.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ from collections.abc import Sequence
 from decimal import Context, Decimal
 from typing import Final
 
-#: Longest text that is looked at as a number; no float needs more characters.
+#: Longest text that may be a number, in characters; no float needs more.
 _LONGEST: Final = 400
 _PLAIN: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
-#: What stands between the numbers in a text: nginx has commas between servers, and colons between groups of them.
+#: Separators of numbers in a text: nginx writes commas between servers, and colons between groups of them.
 _BETWEEN: Final = re.compile(r",[ \t]+|[ \t]+:[ \t]+")
-#: Adds up what floats and texts hold, from 1e-999 to 1e999, without rounding.
+#: Adds numbers from 1e-999 to 1e999, the range of the texts accepted, without rounding.
 _EXACT: Final = Context(prec=3_000)
-#: Whole numbers are written out up to here, as browsers do it, and integers, which lose nothing, a little further.
+#: Whole floats are written without an exponent up to here, as JavaScript does, and exact integers a little further.
 _WRITTEN_OUT: Final = 1e21
 _WRITTEN_OUT_EXACTLY: Final = 10**40
 
 
 def plain_number(text: str) -> int | float | None:
-    """Number that ``text`` is if it is a plain decimal, as in "502" or "-0.25"; None otherwise.
+    """Number in ``text`` if it is a plain decimal, as in "502" or "-0.25"; None otherwise.
 
-    It is the one that JSON has without the quotes, but leading zeros change nothing.
+    It is the number that JSON would read without the quotes; leading zeros are allowed.
     """
     if len(text) > _LONGEST or not _PLAIN.fullmatch(text):
         return None
@@ -35,9 +35,9 @@ def plain_number(text: str) -> int | float | None:
 
 
 def decimal_of(value: object) -> Decimal | None:
-    """Exact number that ``value`` is: a JSON number, or a text that is one, blanks around it allowed; None otherwise.
+    """Exact number in ``value``: a JSON number, or a text of one with or without blanks around it; None otherwise.
 
-    A float is the shortest decimal that stands for it, which is what was written.
+    A float becomes its shortest decimal, which is what the producer wrote.
     """
     if isinstance(value, str):
         text = value.strip()
@@ -64,14 +64,14 @@ def total(numbers: Sequence[Decimal]) -> Decimal:
 
 
 def shifted(number: Decimal, places: int) -> float:
-    """``number`` with the decimal point ``places`` further to the left, correctly rounded; it may be infinite."""
+    """``number`` divided by 10^``places``, correctly rounded; it may be infinite."""
     return float(number.scaleb(-places, _EXACT))
 
 
 def name_of(number: float) -> str | None:
-    """``number`` where it is to be a name, as JSON writes it, but a whole one without a fraction: 200.0 is "200".
+    """``number`` as a name: as JSON writes it, but whole numbers without a fraction: 200.0 is "200".
 
-    Where that were very long it has an exponent. None for an integer that is larger than every float.
+    Very large numbers have an exponent. None for an integer that is larger than every float.
     """
     if isinstance(number, float):
         whole = number.is_integer() and abs(number) < _WRITTEN_OUT

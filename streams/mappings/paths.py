@@ -14,29 +14,29 @@ from typing import Final
 Document = Mapping[str, object]
 Reader = Callable[[Document], object]
 
-#: Names that stand bare in a path, and words that do not.
+#: Names that a path may have without quotes, and words that need quotes.
 NAME: Final = re.compile(r"(?:[^\W\d]|[@$])[\w@$-]*")
 WORDS: Final = frozenset({"and", "or", "not", "in", "true", "false", "null"})
-#: So many names of a path may be one key.
+#: Most names of a path that are tried as one key.
 _MOST_JOINED: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """Where to look: names of members and indexes of lists, from the document's root."""
+    """A path: names of members and indexes of lists, from the document's root."""
 
     steps: tuple[str | int, ...]
 
     def __str__(self) -> str:
-        """As it is written."""
+        """As text that parses to the same."""
         return "".join(_written(step) for step in self.steps).removeprefix(".")
 
 
 def finder(path: Path) -> Reader:
-    """Function that takes a document to the value at ``path``; None where there is none.
+    """Function from a document to the value at ``path``; None where there is none.
 
-    Each name is a key of its own if that leads to a value. Otherwise names with dots between them may be one key: of
-    several ways, the one with the shorter key wins where they part.
+    Each name is tried as a key of its own first. If that finds no value, names with dots between them are tried as one
+    key; of several such ways, the one with the shorter key wins where they part.
     """
     steps = path.steps
     if len(steps) == 1 and isinstance(steps[0], str):
@@ -62,7 +62,7 @@ def _walk(document: object, steps: tuple[str | int, ...]) -> object:
     return document
 
 
-#: For each step the keys that may begin there, from short to long: one for each number of names that are joined.
+#: For each step the keys that may begin there, from short to long: one per number of names joined.
 _Ways = Sequence[Sequence[str | int]]
 
 
@@ -71,7 +71,7 @@ def _ways(steps: tuple[str | int, ...]) -> _Ways:
 
 
 def _keys(steps: tuple[str | int, ...]) -> list[str | int]:
-    """The first step; where it is a name, that name joined with one more of those behind it, two more, and so on."""
+    """The first step; if it is a name, then also that name joined with the next one, the next two, and so on."""
     if isinstance(steps[0], int):
         return [steps[0]]
     names: list[str] = []
@@ -83,7 +83,7 @@ def _keys(steps: tuple[str | int, ...]) -> list[str | int]:
 
 
 def _search(document: object, ways: _Ways, start: int) -> object:
-    """Value where the keys from ``start`` on lead. Every part of a document is reached once at most."""
+    """Value that the keys from ``start`` on lead to. Reaches every part of a document at most once."""
     if start == len(ways):
         return document
     for count, key in enumerate(ways[start], 1):
