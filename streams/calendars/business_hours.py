@@ -1,4 +1,4 @@
-"""The business clock: it runs while the office is open."""
+"""Business hours: a clock that runs while the office is open."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Calendar:
     """A business clock: it runs while the office is open.
 
     ``weekly`` holds, from Monday, each day's opening hours as minutes of the local clock, sorted; an end past 1440 is
-    reached after midnight. A shift belongs to the day on which it begins: a holiday cancels the shifts that begin on
-    it, and what began the evening before runs to its end. ``workdays`` (make-up working days, 调休) are open whatever
-    the weekday and even within holidays, with the weekday's own hours or, where it has none, those of the week's first
-    working day. Time counts as it elapses: a night shift is an hour shorter or longer when the clocks change.
+    after midnight. A shift belongs to the day on which it begins: a holiday cancels the shifts that begin on it, but
+    not the one that began the evening before. ``workdays`` (make-up working days, 调休) are open on any weekday and
+    even within holidays, with the weekday's own hours or, if it has none, those of the week's first working day.
+    Elapsed time counts: a night shift is an hour shorter or longer when the clocks change.
     """
 
     zone: str
@@ -40,13 +40,13 @@ class Calendar:
         local_time(self.zone)
 
     def worked_ms(self, start_ms: int, end_ms: int) -> int:
-        """Milliseconds that the clock runs within [``start_ms``, ``end_ms``); 0 where that is empty."""
+        """Milliseconds that the clock runs within [``start_ms``, ``end_ms``); 0 for an empty interval."""
         return sum(min(closes, end_ms) - opens for opens, closes in self._open_from(start_ms, end_ms))
 
     def add(self, start_ms: int, worked_ms: int) -> int:
         """First instant at which the clock has run ``worked_ms`` since ``start_ms``: the deadline.
 
-        What is filled exactly at closing time is due at closing time, not at the next opening.
+        If the time is used up exactly at closing time, that is the deadline, not the next opening.
         """
         if worked_ms <= 0:
             return start_ms
@@ -61,11 +61,10 @@ class Calendar:
         return self.worked_ms(t_ms, t_ms + 1) == 1
 
     def _open_from(self, start_ms: int, end_ms: int | None) -> Iterator[Interval]:
-        """Open intervals that begin before ``end_ms``, in order, apart, each cut at ``start_ms``."""
+        """Open intervals from ``start_ms`` on that begin before ``end_ms``, in order and without overlap."""
         covered = start_ms
-        day = (
-            self._local.local_date(start_ms) - 2 * _DAY
-        )  # yesterday's night shift; one day more where clocks turn back
+        # Yesterday's night shift may still run; one day more where clocks turn back.
+        day = self._local.local_date(start_ms) - 2 * _DAY
         while end_ms is None or self._local.start_of(day) < end_ms:
             for opens, closes in self._shifts(day):
                 begins = max(opens, covered)

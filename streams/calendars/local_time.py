@@ -1,10 +1,10 @@
 """Local time: days, hours and calendar periods of a time zone.
 
-Instants are integer milliseconds since 1970; intervals are half-open. One rule carries everything: a local clock
-reading stands for the *first instant at which the clock shows it or a later one*. So days tile time without gap or
-overlap, in zones that skip midnight (or, as Apia in 2011, a whole day) as in those that see an hour twice.
+Instants are integer milliseconds since 1970; intervals are half-open. Everything follows from one rule: a reading of
+the local clock stands for the *first instant at which the clock shows it or a later one*. So days tile time without gap
+or overlap, in zones that skip midnight (or, as Apia in 2011, a whole day) and in zones that repeat an hour.
 
-Zones come from the tzdata wheel alone: `zoneinfo` by itself prefers the system's, which differs between machines.
+Zones come from the tzdata wheel alone: `zoneinfo` by itself prefers the system's data, which differs between machines.
 """
 
 from __future__ import annotations
@@ -29,19 +29,21 @@ Interval = tuple[int, int]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 _MS: Final = timedelta(milliseconds=1)
 _DAY: Final = timedelta(days=1)
+#: Days from the first day of a period that always lead into the next period, and never beyond it.
+_STRIDE: Final = {Period.DAY: 1, Period.WEEK: 7, Period.MONTH: 31, Period.QUARTER: 92, Period.YEAR: 366}
 #: Entries kept per zone and kind of look-up: eleven years of days.
 _CACHED: Final = 4_096
 
 
 @lru_cache(maxsize=1)
 def zone_names() -> frozenset[str]:
-    """Every time zone there is, by its name in the tz database."""
+    """Names of all time zones of the tz database."""
     return frozenset((files("tzdata") / "zones").read_text(encoding="utf-8").split())
 
 
 @lru_cache(maxsize=256)
 def zone(name: str) -> ZoneInfo:
-    """Time zone ``name`` from the tzdata wheel. Raises `LookupError` for names that the tz database does not have."""
+    """Time zone ``name`` from the tzdata wheel. Raises `LookupError` for an unknown one."""
     if name not in zone_names():
         message = f"{name!r} is no time zone of the tz database {TZDATA_VERSION}"
         raise LookupError(message)
@@ -50,7 +52,7 @@ def zone(name: str) -> ZoneInfo:
 
 
 class LocalTime:
-    """Days, hours and periods of one time zone. Look-ups are cached: every roll-up asks for them."""
+    """Days, hours and periods of one time zone. Look-ups are cached, because every roll-up needs them."""
 
     def __init__(self, zone_name: str) -> None:
         """Read the zone. Raises `LookupError` for an unknown one."""
@@ -68,7 +70,7 @@ class LocalTime:
         raise AssertionError(message)
 
     def hour(self, t_ms: int) -> Interval:
-        """Hour slice that contains ``t_ms``: steps of 3,600 s elapsed since the day began, the last cut at its end."""
+        """Hour slice that contains ``t_ms``: hours elapsed since the local day began, the last cut at the day's end."""
         start, end = self.day(t_ms)
         begun = t_ms - (t_ms - start) % HOUR_MS
         return begun, min(begun + HOUR_MS, end)
@@ -98,7 +100,7 @@ class LocalTime:
         return self.instant(datetime(day.year, day.month, day.day))  # noqa: DTZ001 - a reading of the local clock
 
     def _end_of_gap(self, wall: datetime, late: int) -> int:
-        """Instant at which the clock jumps over ``wall``; at most ``late``."""
+        """Instant at which the clock skips ``wall``; at most ``late``."""
         early = _to_ms(wall - self._offset(wall.replace(fold=1)))
         while late - early > 1:
             middle = (early + late) // 2
@@ -145,10 +147,6 @@ def first_day(kind: Period, day: date) -> date:
             return day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)
         case Period.YEAR:
             return day.replace(month=1, day=1)
-
-
-#: Days that surely reach from the first day of a period into the next one, and not beyond it.
-_STRIDE: Final = {Period.DAY: 1, Period.WEEK: 7, Period.MONTH: 31, Period.QUARTER: 92, Period.YEAR: 366}
 
 
 def following(kind: Period, first: date) -> date:

@@ -1,4 +1,4 @@
-"""Windows and calendar periods: the stretches of event time that figures cover."""
+"""Windows and calendar periods: the intervals of event time that figures cover."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ DAY_MS: Final = 86_400_000
 
 
 class Period(enum.StrEnum):
-    """A calendar period, local to the standards' time zone."""
+    """A calendar period in the time zone of the standards."""
 
     DAY = "day"
     WEEK = "week"
@@ -19,9 +19,12 @@ class Period(enum.StrEnum):
     YEAR = "year"
 
 
+_LONGEST_DAYS: Final = {Period.DAY: 1, Period.WEEK: 7, Period.MONTH: 31, Period.QUARTER: 92, Period.YEAR: 366}
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The event time that a figure covers: the last ``rolling_ms``, or the calendar ``period`` up to now."""
+    """Event time that a figure covers: the last ``rolling_ms``, or the calendar ``period`` so far. One is set."""
 
     name: str
     rolling_ms: int | None = None
@@ -29,14 +32,11 @@ class Window:
 
     @property
     def longest_ms(self) -> int:
-        """The longest that it can be, give or take the shift of a clock."""
+        """Longest possible length in milliseconds, without the hour that a change of the clocks may add."""
         return (self.rolling_ms or 0) if self.period is None else _LONGEST_DAYS[self.period] * DAY_MS
 
 
-_LONGEST_DAYS: Final = {Period.DAY: 1, Period.WEEK: 7, Period.MONTH: 31, Period.QUARTER: 92, Period.YEAR: 366}
-
-
-#: Exposed for every service and step, beside the windows that objectives use.
+#: Windows exposed for every service and step, beside those of objectives.
 STANDARD_WINDOWS: Final = (
     Window("5m", rolling_ms=300_000),
     Window("1h", rolling_ms=3_600_000),
