@@ -1,10 +1,9 @@
-"""Every metric, label and unit. Exposition, dashboards, rules and documentation import this; nobody repeats it.
+"""Every metric, label and unit, written once: exposition, dashboards, rules and documentation import them from here.
 
-Base units, `_total`, `_ratio`, `_seconds`, as Prometheus asks; labels `service`, `step` and at most one more each.
-
-What is counted about services, objectives and source partitions follows from the log: it survives restarts, and only
-the current owner of a partition shows it, once its figures are complete. What is counted about transactions, recovery,
-ticks and folding begins with the process.
+Names follow Prometheus: base units, `_total`, `_ratio`, `_seconds`; labels are `service`, `step` and at most one more.
+Metrics of services, objectives and source partitions are functions of the log: they survive restarts, and only the
+current owner of a partition exposes them, once its figures are complete. Metrics of transactions, recovery, ticks and
+folding start at zero with the process. Values are never computed here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a metric is: its name, type, labels and help, and what OpenMetrics derives from them."""
+"""The definition of a metric: name, type, labels and help, and the names that OpenMetrics derives from them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import enum
 from dataclasses import dataclass
 from typing import Final
 
-#: The units that are used, each the base unit of what it measures. Timestamps are seconds since 1970.
+#: Base units in use. Timestamps are seconds since 1970.
 UNITS: Final = ("seconds", "ratio")
 
 
 class Type(enum.StrEnum):
-    """The types of the Prometheus exposition formats that are used."""
+    """Metric types of the Prometheus exposition formats in use."""
 
     COUNTER = "counter"
     GAUGE = "gauge"
@@ -34,10 +34,10 @@ class Metric:
 
     @property
     def family(self) -> str:
-        """Name of the metric family in OpenMetrics: the name without the suffix that its type prescribes."""
+        """Name of the metric family in OpenMetrics: the name without the suffix of its type."""
         return self.name.removesuffix(_SUFFIXES.get(self.type, ""))
 
     @property
     def unit(self) -> str:
-        """Base unit that ends the family's name; empty where it counts things."""
+        """Base unit at the end of the family's name; empty for counts."""
         return next((unit for unit in UNITS if self.family.endswith(f"_{unit}")), "")

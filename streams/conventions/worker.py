@@ -1,4 +1,4 @@
-"""Metrics of saved state, recovery, standards, and the worker itself."""
+"""Metrics of saved state, recovery, standards and the worker."""
 
 from __future__ import annotations
 
