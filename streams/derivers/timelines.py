@@ -1,7 +1,7 @@
-"""Timelines: from probes at moments to milliseconds observed and milliseconds up.
+"""Timelines: from probes at instants to milliseconds observed and milliseconds up.
 
-A probe holds until the next one of the same source (its `class`), or for as long as it says. Where sources overlap,
-down wins. Time that no probe holds for is unobserved and counts nowhere.
+A probe holds until the next probe of the same source (its `class`), or until its own `holds` ends. Where sources
+overlap, down wins. Time for which no probe holds is unobserved and counts neither as up nor as down.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-#: How long a probe holds that does not say, milliseconds.
+#: How long a probe without `holds` holds, in milliseconds.
 DEFAULT_HOLD_MS: Final = 60_000
-#: Later than anything holds, milliseconds since 1970.
+#: Later than any probe holds, in milliseconds since 1970.
 _THE_END: Final = 1 << 62
+_time: Final = attrgetter("time_ms")
 
 
 class Probe(NamedTuple):
-    """One probe as a transition; sorts by time, then by offset."""
+    """One probe; sorts by time, then by offset."""
 
     time_ms: int
     offset: int
@@ -32,11 +33,8 @@ class Probe(NamedTuple):
     holds_ms: int
 
 
-_time: Final = attrgetter("time_ms")
-
-
 class ProbedTime(NamedTuple):
-    """Milliseconds of one slice that one step of a service was observed as up, and as down."""
+    """Milliseconds of one slice for which one step of a service was observed as up and as down."""
 
     service: str
     step: str
@@ -46,7 +44,7 @@ class ProbedTime(NamedTuple):
 
 @dataclass(slots=True)
 class _Holding:
-    """What one source last said, and until when it holds."""
+    """The last probe of one source: its result, and until when it holds."""
 
     until_ms: int
     up: bool
@@ -54,14 +52,14 @@ class _Holding:
 
 @dataclass(slots=True)
 class _Timeline:
-    """The sources of one step that hold, and how far it has been accounted for."""
+    """The timeline of one step: the sources whose probes hold, and up to when time is accounted for."""
 
     at_ms: int
     up_ms: int = 0  # so far in the slice
     down_ms: int = 0
     sources: dict[str, _Holding] = field(default_factory=dict)
-    down: int = 0  # how many sources say so
-    expiries: list[tuple[int, str]] = field(default_factory=list)  # a heap; of replaced probes too
+    down: int = 0  # number of sources that hold as down
+    expiries: list[tuple[int, str]] = field(default_factory=list)  # a heap; those of replaced probes stay in it
 
     def pass_to(self, time_ms: int) -> None:
         """Account for the time up to ``time_ms``."""
@@ -74,19 +72,19 @@ class _Timeline:
         self._account(time_ms)
 
     def hear(self, probe: Probe) -> None:
-        """Let ``probe`` hold from now on, in place of what its source said before."""
+        """Let ``probe`` hold from now on, in place of the last one of its source."""
         self._silence(probe.source)
         if probe.holds_ms:
             self.hold(probe.source, probe.time_ms + probe.holds_ms, up=probe.up)
 
     def hold(self, source: str, until_ms: int, *, up: bool) -> None:
-        """Let what a silent ``source`` says hold until ``until_ms``."""
+        """Let a ``source`` without a holding probe hold as ``up`` or down until ``until_ms``."""
         self.sources[source] = _Holding(until_ms, up)
         self.down += not up
         heappush(self.expiries, (until_ms, source))
 
     def observed(self) -> tuple[int, int]:
-        """Milliseconds up and down since this was last asked."""
+        """Milliseconds up and down since the last call."""
         found = self.up_ms, self.down_ms
         self.up_ms = self.down_ms = 0
         return found
@@ -105,7 +103,7 @@ class _Timeline:
 
 
 class Held(NamedTuple):
-    """What one source last said of a step, and until when it holds. Sorts by service, step, source."""
+    """The probe of one source that holds for a step, and until when. Sorts by service, step, source."""
 
     service: str
     step: str
@@ -115,35 +113,36 @@ class Held(NamedTuple):
 
 
 class Timelines:
-    """The timelines of one source partition that still hold."""
+    """The timelines of one source partition for which probes hold."""
 
     def __init__(self) -> None:
-        """None holds."""
+        """Start without probes."""
         self._holding: dict[tuple[str, str], _Timeline] = {}
         self._passed_ms = 0
 
     @property
     def next_start_ms(self) -> int | None:
-        """Start of the next slice in which something holds without a further probe; None: nothing holds."""
+        """Start of the next slice in which a probe holds without a further one; None: none holds."""
         return self._passed_ms if self._holding else None
 
     def held(self) -> tuple[int, list[Held]]:
-        """Up to when everything is accounted for, and what holds then."""
+        """Up to when time is accounted for, and the probes that hold then."""
         of_steps = self._holding.items()
         held = [Held(*key, source, h.until_ms, h.up) for key, t in of_steps for source, h in t.sources.items()]
         return self._passed_ms, sorted(held)
 
     def restore(self, passed_ms: int, held: Iterable[Held]) -> None:
-        """Go on from what `held` gave."""
+        """Restore what `held` returned."""
         self._passed_ms = passed_ms
         for one in held:
             timeline = self._holding.setdefault((one.service, one.step), _Timeline(passed_ms))
             timeline.hold(one.source, one.until_ms, up=one.up)
 
     def pass_slice(self, start_ms: int, end_ms: int, probes: Iterable[Probe]) -> list[ProbedTime]:
-        """Apply the slice's ``probes`` in the order of time and offset, and account for the slice [start, end).
+        """Apply the slice's ``probes`` in order of time and offset, and account for the slice [start, end).
 
-        Slices come in the order of time, none left out while `next_start_ms` asks for it.
+        Slices come in order of time; while `next_start_ms` is not None, the slice that starts there must not be
+        skipped.
         """
         for probe in sorted(probes):
             timeline = self._holding.setdefault((probe.service, probe.step), _Timeline(start_ms))
@@ -157,19 +156,25 @@ class Timelines:
         return observed
 
     def look_ahead(self, probes: Iterable[Probe], borders: Sequence[int]) -> list[list[ProbedTime]]:
-        """What would be observed if no further probe came, and those that hold did so to the end of what they claim.
+        """What would be observed if no further probe came and all probes held for as long as they claim.
 
-        ``probes`` are those of slices that have not been passed. Event time is cut at ``borders``, which ascend:
-        first comes what would be observed up to the first of them, last what would be from the last on. Nothing
-        changes here. It takes time by probes, whatever they claim: the way does not lead over slices.
+        Works on a copy; nothing changes here. Its time grows with the number of probes, not with how long they hold,
+        because it does not go slice by slice.
+
+        Args:
+            probes: of slices that have not been passed.
+            borders: ascending event times at which the result is cut.
+
+        Returns:
+            One list for each interval between ``borders``, before the first and after the last of them included.
         """
         ahead = Timelines()
         ahead.restore(*self.held())
         ordered = sorted(probes)
         ends = [max(border, self._passed_ms) for border in borders]
-        places = [bisect_left(ordered, end_ms, key=_time) for end_ms in ends]
+        cuts = [bisect_left(ordered, end_ms, key=_time) for end_ms in ends]
         intervals = pairwise((self._passed_ms, *ends, _THE_END))
-        parts = pairwise((0, *places, len(ordered)))
+        parts = pairwise((0, *cuts, len(ordered)))
         return [
             ahead.pass_slice(start_ms, end_ms, ordered[first:after])
             for (start_ms, end_ms), (first, after) in zip(intervals, parts, strict=True)
