@@ -1,4 +1,5 @@
-"""The simulated service floor: a contact centre, a hotel and a payments API, as they would report what they do.
+"""The simulated service floor of the demo: the events of a contact centre, a hotel and a payments API.
 
-Pure: the same seed, start and rate give the same events, on every machine and every version of Python.
+The entry is `events` in `floor`. Pure: the same seed, start and rate give the same events on every machine and version
+of Python. No clock, no sending, no knowledge of the rest of `streams`.
 """

@@ -1,4 +1,4 @@
-"""What producers get wrong: a few records that are no events, lack something or come too late, to show what becomes."""
+"""Mistakes of producers: records that are no events, lack a field or come too late, to show how each is handled."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _HOUR: Final = 3_600
 
 @dataclass(frozen=True, slots=True)
 class Blunder:
-    """One bad record: the service that its producer belongs to, and its bytes, given an event time (seconds)."""
+    """One bad record: the service of its producer, and its bytes as a function of event time (seconds since 1970)."""
 
     service: str
     record: Callable[[float], bytes]

@@ -1,7 +1,7 @@
-"""Chance that repeats: numbers that look random and are a function of a seed and a name.
+"""Reproducible random numbers, as a function of a seed and a name.
 
-Python's own generators promise the same numbers for one version only. SplitMix64 is a few lines and stays as it is.
-Source: Steele, Lea and Flood, Fast splittable pseudorandom number generators, OOPSLA 2014.
+Python's own generators promise the same numbers only within one version; SplitMix64 takes a few lines and never
+changes. Source: Steele, Lea and Flood, Fast splittable pseudorandom number generators, OOPSLA 2014.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _NORMAL: Final = NormalDist()
 
 
 class Chance:
-    """One sequence of numbers. Sequences of different names have nothing to do with one another."""
+    """One sequence of random numbers. Sequences of different names are independent."""
 
     def __init__(self, seed: int, name: str) -> None:
         self._state = int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:8])
@@ -42,11 +42,11 @@ class Chance:
         return -mean * math.log(self.uniform())
 
     def duration(self, median: float, spread: float) -> float:
-        """How long service takes: log-normal with ``median``; ``spread`` is the standard deviation of its logarithm."""
+        """Service time: log-normal with ``median``; ``spread`` is the standard deviation of its logarithm."""
         return median * math.exp(spread * _NORMAL.inv_cdf(self.uniform()))
 
     def pick(self, weights: Mapping[str, float]) -> str:
-        """One of the keys, each as likely as its weight says."""
+        """One of the keys, with probabilities in proportion to their weights."""
         left = self.uniform() * sum(weights.values())
         for name, weight in weights.items():
             left -= weight

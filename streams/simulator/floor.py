@@ -1,4 +1,4 @@
-"""All that the floor reports, in the order in which it happens."""
+"""All events of the floor, in order of time."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from streams.simulator.blunders import BLUNDERS
 from streams.simulator.chance import Chance
 from streams.simulator.trades import STEPS, WATCHES, FloorProbe, FloorStep, ServedCustomer
 
-#: Events a second in calm times.
+#: Events per second in calm times.
 DEFAULT_RATE: Final = 200.0
-#: Of all events, so many are followed by a record that is none, and so many come twice.
+#: Shares of all events: bad records added to them, and events that are sent twice.
 _BLUNDERS: Final = 0.004
 _REPEATED: Final = 0.002
 
 
 @dataclass(frozen=True, slots=True)
 class Emission:
-    """One record: when it is sent (milliseconds since 1970), its key, its value."""
+    """One record: when it is sent (milliseconds since 1970), key and value."""
 
     at_ms: int
     key: bytes
@@ -31,7 +31,7 @@ class Emission:
 
 
 def events(seed: int, start_ms: int, rate: float = DEFAULT_RATE) -> Iterator[Emission]:
-    """Everything from ``start_ms`` on, without end, in order of time; ``rate`` events a second in calm times."""
+    """Records from ``start_ms`` on, without end, in order of time; ``rate`` is events per second in calm times."""
     sources = [
         *(_interactions(step, Chance(seed, f"{step.service}/{step.name}"), start_ms, rate, seed) for step in STEPS),
         *(_probes(watch, start_ms) for watch in WATCHES),

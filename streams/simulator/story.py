@@ -1,6 +1,6 @@
-"""What happens on the floor: a lunchtime rush and an outage, early in every cycle.
+"""The story of the floor: a lunchtime rush and an outage, early in every cycle.
 
-A minute of watching therefore shows both, and how the floor recovers. Times are seconds since the start.
+So one minute shows both, and how the floor recovers. Times are seconds since the start.
 """
 
 from __future__ import annotations
@@ -8,20 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-#: The story begins anew so often.
+#: Length of a cycle in seconds, after which the story repeats.
 CYCLE: Final = 150.0
 
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """Something that comes, holds on and goes, once a cycle. ``ramp`` is how long it takes to come, and to go."""
+    """An episode that comes and goes once per cycle. ``ramp`` is the time that it takes to rise, and to fall."""
 
     begin: float
     end: float
     ramp: float
 
     def strength(self, at: float) -> float:
-        """From 0, nothing of it, to 1, all of it."""
+        """Strength from 0 (none) to 1 (full)."""
         moment = at % CYCLE
         rising, falling = (moment - self.begin) / self.ramp, (self.end - moment) / self.ramp
         return max(0.0, min(1.0, rising, falling))

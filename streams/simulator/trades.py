@@ -1,7 +1,7 @@
-"""The three services: how often each step is taken, how long it takes, and where it fails.
+"""The three services: how often each step happens, how long it takes, and where it fails.
 
-Each step is generated at its finishing times. The departures of a steady queue with servers enough are a Poisson
-process as its arrivals are (M/G/∞), so no queue needs to be followed.
+Each step is generated at its finishing times. With servers enough, departures of a steady queue are a Poisson process
+as its arrivals are (M/G/∞), so that no queue needs to be simulated.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Final
 from streams.simulator.chance import Chance
 from streams.simulator.story import OUTAGE, RUSH
 
-#: At the height of the rush so many more callers come, and each waits so many times as long.
+#: Factors at the height of the rush: of calls, and of waiting times.
 _RUSH_CALLS: Final = 2.0
 _RUSH_WAIT: Final = 5.0
-#: During the outage this share of requests fails, and what succeeds takes so many times as long.
+#: During the outage: share of requests that fail, and factor of response times.
 _OUTAGE_FAILURES: Final = 0.55
 _OUTAGE_DELAY: Final = 8.0
 
@@ -32,10 +32,10 @@ class ServedCustomer:
 
 @dataclass(frozen=True, slots=True)
 class FloorStep:
-    """One step of a service. ``share`` is its part of all events in calm times, ``peak`` the most it grows by.
+    """One step of a service. ``share`` is its share of all events in calm times.
 
-    ``report`` tells how somebody was served, ``load`` how many times as often it happens as in
-    calm times; both at a moment in seconds since the start.
+    ``report`` gives how a customer was served, ``load`` the factor by which the step happens more often than in calm
+    times, both at a time in seconds since the start; ``peak`` is the largest ``load``.
     """
 
     service: str
@@ -72,7 +72,7 @@ def _check_in(chance: Chance, _: float) -> ServedCustomer:
 
 
 def _make_room(chance: Chance, _: float) -> ServedCustomer:
-    """Rooms get ready late while linen is short: served, but slowly, and the fail point says why."""
+    """Some rooms wait for linen: served, but late, with a fail point that says why."""
     if chance.happens(0.12):
         return ServedCustomer(chance.duration(3_600, 0.2), failure_point="linen-late")
     return _served(chance, 1_500, 0.25, {"minibar-forgotten": 0.01})
@@ -99,7 +99,7 @@ def _request(chance: Chance, at: float, median: float, failure_point: str) -> Se
 
 
 def _served(chance: Chance, median: float, spread: float, failing: Mapping[str, float]) -> ServedCustomer:
-    """Served in about ``median`` seconds, unless one of the fail points is hit, each with its probability."""
+    """Served in about ``median`` seconds, or failed at one of ``failing``, each with its probability."""
     duration = chance.duration(median, spread)
     if chance.happens(sum(failing.values())):
         return ServedCustomer(duration, "failed", chance.pick(failing))
@@ -119,7 +119,7 @@ STEPS: Final[tuple[FloorStep, ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class FloorProbe:
-    """A probe that looks every ``every`` seconds whether a service is up; each look holds until the next."""
+    """A probe that checks every ``every`` seconds whether a service is up; each result holds until the next."""
 
     service: str
     every: float
