@@ -1,4 +1,4 @@
-"""How a mapping fares with documents: which paths are found, which conditions hold, what tables have no entry for."""
+"""How a mapping fits documents: which paths are found, which conditions hold, which values tables have no entry for."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from streams.mappings.paths import Document, Path
 from streams.sampling.sample import ConditionUse, MissingKey, PathUse, TableUse
 from streams.sampling.spelling import KnownPaths
 
-#: Where a condition is about the record as a whole.
+#: In place of a field, for conditions about the whole record.
 DROP_WHEN: Final = "drop_when"
-#: Missing keys that are told apart, and those that are told of.
+#: Most missing keys that are counted separately, and most that are reported.
 _MOST_KEYS: Final = 1_000
 _SHOWN_KEYS: Final = 5
 
 
 class MappingUse:
-    """Counts what the parts of one mapping meet with.
+    """Counts, for each path, condition and table of one mapping, how it fits the documents.
 
-    Paths, and conditions by which records are dropped, are looked at in all documents; what fills fields in those that
-    are not dropped.
+    Paths, and conditions that drop records, are evaluated on all documents; conditions and tables that fill fields only
+    on those that are not dropped.
     """
 
     def __init__(self, spec: MappingSpec) -> None:
-        """Nothing has been looked at."""
+        """Start without documents."""
         self._known = KnownPaths()
         self._documents = self._kept = 0
         self._paths = [_PathCount(path, tuple(fields)) for path, fields in _fields_by_path(spec).items()]
@@ -38,7 +38,7 @@ class MappingUse:
         self._tables = [_TableCount(name, rule) for name, rule in rules if isinstance(rule, LookupTable)]
 
     def add(self, document: Document, *, dropped: bool) -> None:
-        """Look at one more document, which was ``dropped`` or not."""
+        """Count one more document; ``dropped`` is whether the mapping drops it."""
         self._documents += 1
         self._known.add(document)
         for path in self._paths:
@@ -53,13 +53,13 @@ class MappingUse:
                 table.add(document)
 
     def paths(self) -> tuple[PathUse, ...]:
-        """Every path that the mapping looks at, in order."""
+        """Use of every path that the mapping reads, in order."""
         return tuple(
             PathUse(str(one.path), one.fields, one.found, self._documents, self._meant(one)) for one in self._paths
         )
 
     def conditions(self) -> tuple[ConditionUse, ...]:
-        """Every condition: those that drop records first."""
+        """Use of every condition, those that drop records first."""
         return tuple(
             ConditionUse(one.name, str(one.condition), one.held, one.incomparable, of)
             for of, counts in ((self._documents, self._drops), (self._kept, self._conditions))
@@ -67,7 +67,7 @@ class MappingUse:
         )
 
     def tables(self) -> tuple[TableUse, ...]:
-        """Every table."""
+        """Use of every table."""
         return tuple(one.use(self._kept) for one in self._tables)
 
     def _meant(self, one: _PathCount) -> str | None:
@@ -76,14 +76,14 @@ class MappingUse:
 
 
 def _fields_by_path(spec: MappingSpec) -> dict[Path, dict[str, None]]:
-    """Every path with the fields whose rules look at it, each once."""
+    """Every path with the fields whose rules read it, each once."""
     found: dict[Path, dict[str, None]] = {}
-    for path, name in _looked_at(spec):
+    for path, name in _reads(spec):
         found.setdefault(path, {})[name] = None
     return found
 
 
-def _looked_at(spec: MappingSpec) -> Iterator[tuple[Path, str]]:
+def _reads(spec: MappingSpec) -> Iterator[tuple[Path, str]]:
     for name, rule in sorted(spec.rules.items()):
         yield from ((path, name) for path in paths_of(rule))
     for condition in spec.drop_when:
@@ -91,7 +91,7 @@ def _looked_at(spec: MappingSpec) -> Iterator[tuple[Path, str]]:
 
 
 class _PathCount:
-    """How often a path is found."""
+    """Counts the documents that have a path."""
 
     def __init__(self, path: Path, fields: tuple[str, ...]) -> None:
         self.path, self.fields = path, fields
@@ -103,7 +103,7 @@ class _PathCount:
 
 
 class _ConditionCount:
-    """How often a condition holds, by itself."""
+    """Counts the documents for which a condition by itself holds, or compares values of different kinds."""
 
     def __init__(self, name: str, condition: Condition) -> None:
         self.name, self.condition = name, condition
@@ -118,7 +118,7 @@ class _ConditionCount:
 
 
 class _TableCount:
-    """How often a table is looked at, and what it has no entry for."""
+    """Counts the look-ups in a table, and the values that it has no entry for."""
 
     def __init__(self, name: str, rule: LookupTable) -> None:
         self._name, self._rule = name, rule

@@ -1,4 +1,7 @@
-"""What a sample of a log says of the way it is read: the report of `sampler`, and of `slm check --sample`."""
+"""The report on a sample of a log, made by `sampler` and written by `slm check --sample`.
+
+The docstrings of these classes are published: they are the descriptions in `check.v1.schema.json`.
+"""
 
 from __future__ import annotations
 

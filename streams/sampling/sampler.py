@@ -1,7 +1,6 @@
-"""A sample of a log, looked at record by record: the events that it becomes, what it does not, and how a mapping fares.
+"""A sample of a log, decoded record by record: its events, its rejected records, and how a mapping fits it.
 
-It says of each record what decoding says of it. What depends on the records around it, as being late or repeated, is
-not part of a sample.
+The result for each record is that of decoding. Lateness and duplicates depend on other records and are not judged.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from streams.sampling.mapping_use import MappingUse
 from streams.sampling.sample import LeftOut, RefusedRecords, Sample, SampleEvent, UnknownField
 from streams.sampling.spelling import meant_field
 
-#: Events that are shown, and unknown fields that are told apart.
+#: Events that are reported, and most unknown fields that are counted separately.
 SHOWN: Final = 5
 _MOST_FIELDS: Final = 1_000
 
@@ -32,10 +31,10 @@ _FIELDS: Final = tuple((one.name, one.encode_name, one.default) for one in msgsp
 
 
 class Sampler:
-    """Takes the records of a sample one by one. ``spec`` is the mapping of its topic; None: the wire format."""
+    """Decodes the records of a sample one by one. ``spec`` is the mapping of its topic; None: the wire format."""
 
     def __init__(self, spec: MappingSpec | None) -> None:
-        """Nothing has been looked at."""
+        """Start without records."""
         self._mapper = compile_mapping(spec) if spec is not None else None
         self._use = MappingUse(spec) if spec is not None else None
         self._records = self._accepted = self._ignored = 0
@@ -43,10 +42,10 @@ class Sampler:
         self._refused: dict[Reason, RefusedRecords] = {}
         self._left_out: dict[tuple[str, Reason], LeftOut] = {}
         self._unknown: dict[str, int] = {}
-        self._known: set[str] = set()  # fields of the wire format that there were
+        self._known: set[str] = set()  # fields of the wire format that records have
 
     def add(self, line: int, raw: bytes) -> None:
-        """Look at the record that stands in ``line``."""
+        """Decode the record in ``line`` of the log."""
         self._records += 1
         try:
             document = parse_document(raw)
@@ -66,7 +65,7 @@ class Sampler:
             self._events.append(SampleEvent(line, shown(event)))
 
     def sample(self, log: str, topic: str) -> Sample:
-        """Report on what there was in ``log``, read as ``topic``."""
+        """Report on the records so far of ``log``, read as ``topic``."""
         use = self._use
         paths = use.paths() if use else ()
         return Sample(
@@ -128,7 +127,7 @@ class Sampler:
         self._left_out[key] = msgspec.structs.replace(first, events=first.events + 1)
 
     def _meant(self, name: str) -> str | None:
-        """Field that ``name`` probably means; none that the records have beside it."""
+        """Field that ``name`` probably means, unless records have that field too."""
         meant = meant_field(name)
         return None if meant in self._known else meant
 
@@ -142,17 +141,17 @@ class Sampler:
 
 
 def shown(event: Interaction) -> dict[str, Any]:
-    """``event`` in the wire format, times for people to read; fields that have their default are left out."""
-    values = ((field, name, getattr(event, field, default), default) for field, name, default in _FIELDS)
+    """``event`` in the wire format, with times as texts; fields with their default value are left out."""
+    values = ((name, getattr(event, field, default), default) for field, name, default in _FIELDS)
     return {
         name: _instant(value) if name in {"time", "due"} else value
-        for _, name, value, default in values
+        for name, value, default in values
         if value is not default and value != default
     }
 
 
 def _instant(time: float | datetime) -> str | float:
-    """RFC 3339 in UTC, to the microsecond; a number where no calendar has it."""
+    """RFC 3339 in UTC, to the microsecond; unchanged where the calendar does not reach."""
     try:
         moment = time.astimezone(UTC) if isinstance(time, datetime) else _EPOCH + timedelta(seconds=time)
     except (OverflowError, ValueError):
@@ -161,7 +160,7 @@ def _instant(time: float | datetime) -> str | float:
 
 
 def _require_time(event: Interaction) -> None:
-    """Raise `BadEvent` where the time of ``event`` is not believed, as when a log is read."""
+    """Raise `BadEvent` where the time of ``event`` is out of the accepted range, as when a log is read."""
     time = event.time
     seconds = time.timestamp() if isinstance(time, datetime) else time
     if not 0 <= round(min(max(seconds, -1.0), LATEST_MS / 1_000) * 1_000) < LATEST_MS:

@@ -1,4 +1,4 @@
-"""What was probably meant: fields of the wire format, and paths into documents, by what the documents do have."""
+"""Suggestions for misspelt names: of fields of the wire format, and of paths, by the paths that documents have."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from streams.events.event import KNOWN_FIELDS
 from streams.mappings.paths import NAME, WORDS, Document, Path
 from streams.standards.problems.problems import closest
 
-#: Paths that are remembered, and documents that are looked at for them; elements of a list.
+#: Most paths that are remembered, most documents and elements of a list that are searched for them.
 _MOST_PATHS: Final = 1_000
 _MOST_DOCUMENTS: Final = 1_000
 _MOST_ELEMENTS: Final = 3
-#: How deep, which is deeper than any path that a person writes.
+#: Deepest path: deeper than any that people write.
 _DEEPEST: Final = 16
-#: What others call the fields of the wire format.
+#: Common names of other formats for fields of the wire format, without case and punctuation.
 _SYNONYMS: Final[Mapping[str, str]] = {
     "ts": "time",
     "timestamp": "time",
@@ -43,22 +43,22 @@ _ODD: Final = re.compile(r"[\W_]+")
 
 
 def meant_field(name: str) -> str | None:
-    """Field of the wire format that ``name`` probably means; None where none is like it."""
+    """Field of the wire format that ``name`` probably means; None where none is similar."""
     by_letters = {_letters(field): field for field in KNOWN_FIELDS}
     letters = _letters(name)
     return by_letters.get(letters) or _SYNONYMS.get(letters) or closest(name, KNOWN_FIELDS, cutoff=0.7)
 
 
 class KnownPaths:
-    """Paths of the values that documents have, as many as are worth comparing with."""
+    """Paths of the values in documents, up to a bounded number."""
 
     def __init__(self) -> None:
-        """Know of none."""
+        """Start without paths."""
         self._paths: set[Path] = set()
         self._documents = 0
 
     def add(self, document: Document) -> None:
-        """Look at one more document."""
+        """Remember the paths of one more document."""
         if self._documents < _MOST_DOCUMENTS:
             self._documents += 1
             for path in _leaves(document, ()):
@@ -67,9 +67,9 @@ class KnownPaths:
                 self._paths.add(path)
 
     def meant(self, path: Path) -> Path | None:
-        """Return the path that ``path`` probably means; None where none is like it.
+        """Return the path that ``path`` probably means; None where none is similar.
 
-        It has the same letters, or the same last name elsewhere, or a similar one.
+        First choice are paths with the same letters, then the same last name elsewhere, then similar ones.
         """
         letters, ending = _path_letters(path), _letters(str(path.steps[-1]))
         alike = [each for each in self._paths if _path_letters(each) == letters]
@@ -100,7 +100,7 @@ def _leaves(value: object, steps: tuple[str | int, ...]) -> Iterator[Path]:
 
 
 def _names(key: str) -> list[str]:
-    """Names that a key with dots is found by, if all of them are names."""
+    """The names that a key with dots is found by, if all its parts are plain names; else the key."""
     parts = key.split(".")
     return parts if all(NAME.fullmatch(part) and part not in WORDS for part in parts) else [key]
 
