@@ -19,7 +19,7 @@ from streams.decoding.json_lines import Lines
 from streams.events.cloud_event import source_of
 from streams.events.control_records import is_own
 from streams.events.event import KNOWN_FIELDS, MAX_BYTES, ControlRecord, Interaction, Kind, may_lack, require_complete
-from streams.events.rejections import BadEvent, Reason, Unreadable, classify_all, culprit
+from streams.events.rejections import BadEvent, Reason, Unreadable, classify_all, refused_field
 from streams.events.wire_format import Decoded, control_of, decode_counting, from_document, parse_document
 from streams.mappings.mapping import Mapper
 from streams.mappings.paths import Path
@@ -160,7 +160,7 @@ def _settled(
     Returns False, with nothing done, where more than the refused value is wrong with them.
     """
     shifted = [decoding.first + position for position in positions]
-    name = culprit(refusal)
+    name = refused_field(refusal)
     if not may_lack(name, None):
         decoding.rejected += map(Rejection, shifted, *zip(*classify_all(refusal, documents), strict=True))
         return True

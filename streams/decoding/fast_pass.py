@@ -31,8 +31,8 @@ _LACKING: Final = {f"Object missing required field `{name}`" for name in ("time"
 class FastPass:
     """Runs the narrowest decoder over records, and looks closer only at those that it refuses.
 
-    `list.extend` keeps what an iterator yielded before it raised, and the iterator goes on behind the culprit. So the
-    loop takes one turn per refused record, and no Python statement for the others.
+    `list.extend` keeps what an iterator yielded before it raised, and the iterator goes on behind the refused record.
+    So the loop takes one turn per refused record, and no Python statement for the others.
 
     Args:
         values: the records.

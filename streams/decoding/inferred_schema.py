@@ -34,7 +34,7 @@ _CodeOf = Callable[[EventKey], int]
 _ALWAYS: Final = frozenset({"time", "kind", "service", "outcome"})
 #: Fields of the key, whose values are names that recur; without the kind, which a schema fixes.
 _NAMES: Final = ("service", "step", "class_", "failure_point", "outcome")
-#: Up to so many combinations of names are looked up in an array, more in a dictionary.
+#: Up to this many combinations of names are looked up in an array, more in a dictionary.
 _MOST_IN_TABLE: Final = 1 << 18
 #: Most names of one field: a decoder for this many takes a fifth of a second to make.
 _MOST_NAMES: Final = 20_000

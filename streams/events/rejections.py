@@ -134,7 +134,7 @@ def classify_all(message: str, documents: Iterable[Mapping[str, object]]) -> lis
 
 def _read(message: str) -> tuple[Reason, str, str, str]:
     """Reason, field, text and remedy of ``message``."""
-    field = culprit(message)
+    field = refused_field(message)
     said = message.rpartition(" - at `$.")[0] if field else message
     text = f"{field}: {said}" if field else said
     line = text[:_LONGEST_MESSAGE]  # some messages repeat what was found, however long
@@ -148,7 +148,7 @@ def _read(message: str) -> tuple[Reason, str, str, str]:
 _read_cached: Final = lru_cache(maxsize=256)(_read)
 
 
-def culprit(message: str) -> str:
+def refused_field(message: str) -> str:
     """The field that the decoder's ``message`` is about; "" where it is about the event as a whole."""
     return message.rpartition(" - at `$.")[2].rstrip("`") if " - at `$." in message else ""
 

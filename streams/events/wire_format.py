@@ -31,9 +31,9 @@ from streams.events.rejections import (
     Reason,
     Unreadable,
     classify,
-    culprit,
     explain_malformed,
     json_with_constants,
+    refused_field,
 )
 
 #: A rekeyed event has this in place of a value that its topic's mapping could not read: an object with the reason.
@@ -150,7 +150,7 @@ def _without_unreadable(document: Mapping[str, object], refusal: str, unknown: i
     """Event in ``document``, which a decoder refused with the message ``refusal``, without its unreadable values."""
     left, found = dict(document), dict[str, Unreadable]()
     while True:
-        field = culprit(refusal)
+        field = refused_field(refusal)
         bad = _why(refusal, left)
         if not may_lack(field, left.get("kind")):
             raise BadEvent(bad.reason, bad.detail)
@@ -168,7 +168,7 @@ def _without_unreadable(document: Mapping[str, object], refusal: str, unknown: i
 
 def _why(refusal: str, document: Mapping[str, object]) -> Unreadable:
     """Why a decoder refused ``document`` with ``refusal``; a mapping, here or before rekeying, may have found it."""
-    value = document.get(culprit(refusal))
+    value = document.get(refused_field(refusal))
     if isinstance(value, Unreadable):
         return value
     bad = classify(refusal, document)

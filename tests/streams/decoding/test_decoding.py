@@ -118,7 +118,7 @@ class Codes(list[EventKey]):
         return len(self) - 1
 
 
-SHAPE = InferredSchema.of(
+SCHEMA = InferredSchema.of(
     "interaction",
     ("time", "step", "class_", "customer", "id", "duration", "case"),
     (),
@@ -127,7 +127,7 @@ SHAPE = InferredSchema.of(
 )
 
 #: Of cases, which cannot do without a case and a transition.
-SHAPE_OF_CASES = InferredSchema.of(
+SCHEMA_OF_CASES = InferredSchema.of(
     "case",
     ("time", "step", "customer", "id", "duration", "case", "transition"),
     ("case", "transition"),
@@ -135,7 +135,7 @@ SHAPE_OF_CASES = InferredSchema.of(
     Codes().code_of,
 )
 
-#: A case as `SHAPE_OF_CASES` has it, to be made worse.
+#: A case as `SCHEMA_OF_CASES` has it, to be made worse.
 CASE = '"kind":"case","case":"k","transition":"opened"'
 #: Fields as they stand in a text, so that one can be there twice, or under a name with an escape.
 _PAIRS = st.tuples(
@@ -162,13 +162,13 @@ _CASES = st.lists(_PAIRS, max_size=2).map(
 )
 
 
-def test_there_are_cases_of_the_shape_of_cases() -> None:
+def test_there_are_cases_of_the_schema_of_cases() -> None:
     raw = f'{{"time":5,{CASE},"service":"hotline"}}'.encode()
-    assert len(decode_values([raw] * 3, schema=SHAPE_OF_CASES, various=True).matched) == 3
+    assert len(decode_values([raw] * 3, schema=SCHEMA_OF_CASES, various=True).matched) == 3
 
 
 @pytest.mark.parametrize(
-    "shape", [SHAPE, SHAPE_OF_CASES, None], ids=["with a shape", "with a shape of cases", "without"]
+    "schema", [SCHEMA, SCHEMA_OF_CASES, None], ids=["with a schema", "with a schema of cases", "without"]
 )
 @settings(max_examples=400)
 @given(
@@ -208,23 +208,23 @@ def test_there_are_cases_of_the_shape_of_cases() -> None:
 @example([b'{"time":"?","service":"hotline"} 5'])
 @example([b'{"duration":"?","specversion":"1.0","time":5}', b'{"duration":"?","service":"a","time":5}'])
 def test_what_is_refused_together_is_told_as_if_each_were_alone(
-    shape: InferredSchema | None, raws: list[bytes | None]
+    schema: InferredSchema | None, raws: list[bytes | None]
 ) -> None:
-    decoding = decode_values(raws, schema=shape, first=7)
+    decoding = decode_values(raws, schema=schema, first=7)
     rejected = {one.position - 7: (one.reason, one.detail) for one in decoding.rejected}
     events = dict(zip((decoding.positions - 7).tolist(), decoding.events, strict=True))
     assert list(events) == sorted(events)
     assert [position for position, _ in decoding.controls] == sorted(position for position, _ in decoding.controls)
-    shaped = (decoding.matched_positions - 7).tolist()
+    matched = (decoding.matched_positions - 7).tolist()
     assert len(rejected) == len(decoding.rejected)
-    assert len(rejected) + len(events) + len(shaped) + decoding.ignored == len(raws)
+    assert len(rejected) + len(events) + len(matched) + decoding.ignored == len(raws)
     for position, raw in enumerate(raws):
         alone = carefully(raw)
         if position in rejected:
             assert rejected[position] == alone
         elif position in events:
             assert _plain(events[position]) == alone[0]
-        elif position in shaped:
+        elif position in matched:
             assert len(alone) == 2
             assert not isinstance(alone[0], Reason)
         else:

@@ -71,12 +71,13 @@ def key_of(event: Interaction) -> EventKey:
     return EventKey(*(getattr(event, name) for name in EventKey._fields))
 
 
-def shape_of(events: Sequence[Interaction], codes: Codes) -> InferredSchema:
+def schema_of(events: Sequence[Interaction], codes: Codes) -> InferredSchema:
     kind = events[0].kind
     needed = next(n for n in REQUIRED.get(kind, ((),)) if all(present(events[0], name) for name in n))
-    shape = InferredSchema.of(kind, fields_of(kind, events), needed, [key_of(event) for event in events], codes.code_of)
-    assert shape is not None
-    return shape
+    keys = [key_of(event) for event in events]
+    schema = InferredSchema.of(kind, fields_of(kind, events), needed, keys, codes.code_of)
+    assert schema is not None
+    return schema
 
 
 def accepted(told: Sequence[dict[str, Any]]) -> list[tuple[bytes, Interaction]]:
@@ -91,7 +92,7 @@ def accepted(told: Sequence[dict[str, Any]]) -> list[tuple[bytes, Interaction]]:
 @pytest.mark.parametrize("most", [1 << 18, 0], ids=["looked up in a table", "looked up in a dictionary"])
 @pytest.mark.parametrize("kind", _OF_KINDS)
 @given(data=st.data())
-def test_what_a_shape_takes_it_takes_as_the_general_decoder_does(kind: str, most: int, data: st.DataObject) -> None:
+def test_what_a_schema_takes_it_takes_as_the_general_decoder_does(kind: str, most: int, data: st.DataObject) -> None:
     seen, told = data.draw(_events(kind)), data.draw(_events(kind))
     known = accepted(seen)
     if not known:
@@ -99,17 +100,17 @@ def test_what_a_shape_takes_it_takes_as_the_general_decoder_does(kind: str, most
     codes = Codes()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inferred_schema, "_MOST_IN_TABLE", most)
-        shape = shape_of([event for _, event in known], codes)
+        schema = schema_of([event for _, event in known], codes)
     taken, events = [], []
     for raw in (json.dumps(one).encode() for one in (*seen, *told)):
         try:
-            taken.append(shape.decode(raw))
+            taken.append(schema.decode(raw))
         except msgspec.ValidationError:
             continue
         events.append(decode(raw))
-    if not taken:  # fields that are written as null are absent, and then none of the shape
+    if not taken:  # fields that are written as null are absent, and then none of the schema
         return
-    columns = shape.columns(taken)
+    columns = schema.columns(taken)
     assert [codes[code] for code in columns.codes.tolist()] == [key_of(event) for event in events]
     assert columns.times.tolist() == floats([event.time for event in events]).tolist()
     assert repr(columns.durations.tolist()) == repr(floats([event.duration for event in events]).tolist())
@@ -126,19 +127,19 @@ _COMPLETE: Final[dict[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("kind", _COMPLETE)
-def test_what_a_kind_cannot_do_without_no_event_of_its_shape_lacks(kind: str) -> None:
+def test_what_a_kind_cannot_do_without_no_event_of_its_schema_lacks(kind: str) -> None:
     usual = {"time": 1, "service": "hotline", "step": "ask"} | _COMPLETE[kind]
-    shape = shape_of([decode(json.dumps(usual).encode())], Codes())
-    shape.decode(json.dumps(usual).encode())
+    schema = schema_of([decode(json.dumps(usual).encode())], Codes())
+    schema.decode(json.dumps(usual).encode())
     for name in _COMPLETE[kind].keys() - {"duration"}:
         for lacking in ({k: v for k, v in usual.items() if k != name}, usual | {name: None}):
             if (name, usual[name], lacking.get(name, "")) == ("passed", None, None):  # null says: not applicable
                 continue
             with pytest.raises(msgspec.ValidationError):
-                shape.decode(json.dumps(lacking).encode())
+                schema.decode(json.dumps(lacking).encode())
 
 
-def test_probes_have_no_shape_since_more_is_needed_of_them_than_columns() -> None:
+def test_probes_have_no_schema_since_more_is_needed_of_them_than_columns() -> None:
     probe = decode(b'{"time":1,"service":"a","kind":"probe","up":true}')
     assert InferredSchema.of("probe", fields_of("probe", [probe]), ("up",), [key_of(probe)], Codes().code_of) is None
 
@@ -158,24 +159,24 @@ def test_probes_have_no_shape_since_more_is_needed_of_them_than_columns() -> Non
     ],
     ids=str,
 )
-def test_what_is_of_another_shape_is_refused(strange: dict[str, Any]) -> None:
+def test_what_is_of_another_schema_is_refused(strange: dict[str, Any]) -> None:
     usual = {"time": 1, "service": "hotline", "step": "ask", "duration": 1}
-    shape = shape_of([decode(json.dumps(usual).encode())], Codes())
-    shape.decode(json.dumps(usual).encode())
+    schema = schema_of([decode(json.dumps(usual).encode())], Codes())
+    schema.decode(json.dumps(usual).encode())
     with pytest.raises(msgspec.ValidationError):
-        shape.decode(json.dumps(usual | strange).encode())
+        schema.decode(json.dumps(usual | strange).encode())
 
 
-def test_there_is_no_shape_of_nothing() -> None:
+def test_there_is_no_schema_of_nothing() -> None:
     assert InferredSchema.of("interaction", ["duration"], (), [], Codes().code_of) is None
 
 
-def test_there_is_no_shape_of_more_names_than_a_decoder_is_made_for() -> None:
+def test_there_is_no_schema_of_more_names_than_a_decoder_is_made_for() -> None:
     keys = [EventKey("interaction", str(n), None, None, None, "ok") for n in range(20_000)]
     assert InferredSchema.of("interaction", [], (), keys, Codes().code_of) is None
 
 
-def test_there_is_no_shape_where_combinations_cannot_be_told_apart_any_more() -> None:
+def test_there_is_no_schema_where_combinations_cannot_be_told_apart_any_more() -> None:
     names = map(str, range(1 << 14))
     keys = [EventKey("interaction", name, name, name, name, "ok") for name in names]
     assert InferredSchema.of("interaction", ["step", "class_", "failure_point"], (), keys, Codes().code_of) is None

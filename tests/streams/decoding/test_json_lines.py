@@ -17,7 +17,7 @@ from streams.events.event import MAX_BYTES
 from streams.events.key import EventKey
 
 ASK: Final = b'{"time":5,"service":"hotline","step":"ask"}'
-SHAPE: Final = InferredSchema.of(
+SCHEMA: Final = InferredSchema.of(
     "interaction", ("time", "step"), (), [EventKey("interaction", "hotline", "ask", None, None, "ok")], lambda _: 0
 )
 
@@ -36,7 +36,7 @@ LINES: Final = st.lists(
 
 
 def decoded(values: Sequence[bytes]) -> tuple[object, ...]:
-    decoding = decode_values(values, schema=SHAPE, first=3)
+    decoding = decode_values(values, schema=SCHEMA, first=3)
     return (
         decoding.matched,
         decoding.matched_positions.tolist(),
@@ -82,5 +82,5 @@ def test_a_line_may_be_as_long_as_an_event(filled: int) -> None:
 def test_events_are_taken_in_one_go() -> None:
     """Else the tests above compare a thing with itself."""
     with mock.patch("streams.decoding.decode.FastPass") as one_by_one:
-        assert len(decode_values(Lines.of(ASK + b"\n" + ASK), schema=SHAPE).matched) == 2
+        assert len(decode_values(Lines.of(ASK + b"\n" + ASK), schema=SCHEMA).matched) == 2
     one_by_one.assert_not_called()

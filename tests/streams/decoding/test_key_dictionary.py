@@ -12,7 +12,7 @@ from streams.decoding.columns import read_batch
 from streams.decoding.decode import decode_values
 from streams.decoding.key_dictionary import KeyDictionary
 
-#: Enough of them that a shape is worth making.
+#: Enough of them that a schema is worth making.
 MANY: Final = 5_000
 OF_KIND: Final[dict[str, dict[str, Any]]] = {
     "interaction": {"duration": 1},
@@ -36,7 +36,7 @@ def read(names: KeyDictionary, *, events: int = MANY, **share: int) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(OF_KIND.keys() - {"probe"}))
-def test_a_log_of_one_kind_gets_the_shape_of_that_kind_with_its_third_batch(kind: str) -> None:
+def test_a_log_of_one_kind_gets_the_schema_of_that_kind_with_its_third_batch(kind: str) -> None:
     names = KeyDictionary()
     read(names, **{kind: 100})
     read(names, **{kind: 100})
@@ -68,7 +68,7 @@ def test_most_events_are_expected_to_be(share: dict[str, int], kind: str) -> Non
     assert names.kind == kind
 
 
-def test_kinds_that_take_turns_each_keep_their_shape() -> None:
+def test_kinds_that_take_turns_each_keep_their_schema() -> None:
     names = KeyDictionary()
     for kind in ("interaction", "case") * 3:
         read(names, **{kind: 100})
@@ -78,11 +78,11 @@ def test_kinds_that_take_turns_each_keep_their_shape() -> None:
         read(names, **{kind: 100})
         names.begin()
         made.append(names.schema)
-    assert {shape.kind for shape in made if shape} == {"interaction", "case"}
+    assert {schema.kind for schema in made if schema} == {"interaction", "case"}
     assert len({*map(id, made)}) == 2
 
 
-def test_an_event_without_what_the_shape_needs_is_read_like_any_other() -> None:
+def test_an_event_without_what_the_schema_needs_is_read_like_any_other() -> None:
     names = KeyDictionary()
     for _ in range(3):
         read(names, feedback=100)
@@ -96,7 +96,7 @@ def test_an_event_without_what_the_shape_needs_is_read_like_any_other() -> None:
     assert (len(content.observations), {str(one.reason) for one in content.rejected}) == (0, {"missing-field"})
 
 
-def test_a_shape_needs_what_most_events_are_complete_by() -> None:
+def test_a_schema_needs_what_most_events_are_complete_by() -> None:
     names = KeyDictionary()
     few = b'{"time":1,"service":"hotline","kind":"measure","indicator":"calls","value":3,"amount":null}'
     most = b'{"time":1,"service":"hotline","kind":"measure","indicator":"calls","value":null,"amount":3}'
@@ -106,12 +106,12 @@ def test_a_shape_needs_what_most_events_are_complete_by() -> None:
         read_batch(log, names)
     names.begin()
     assert names.schema is not None
-    shaped = decode_values(log, schema=names.schema, various=True).matched
-    assert len(shaped) == len(log) - 20
+    matched = decode_values(log, schema=names.schema, various=True).matched
+    assert len(matched) == len(log) - 20
 
 
 @pytest.mark.parametrize("absent", ["", ',"score":null'], ids=["absent", "null"])
-def test_events_without_what_the_shape_needs_are_left_to_a_wider_decoder(absent: str) -> None:
+def test_events_without_what_the_schema_needs_are_left_to_a_wider_decoder(absent: str) -> None:
     names = KeyDictionary()
     for _ in range(3):
         read(names, feedback=100)
@@ -127,14 +127,14 @@ def test_a_batch_of_nothing_but_ticks_changes_no_expectation() -> None:
     for _ in range(3):
         read(names, case=100)
     names.begin()
-    shape = names.schema
+    schema = names.schema
     read_batch([b'{"kind":"control","type":"tick"}'], names)
     names.begin()
-    assert (names.kind, names.schema) == ("case", shape)
-    assert shape is not None
+    assert (names.kind, names.schema) == ("case", schema)
+    assert schema is not None
 
 
-def test_events_that_always_stand_behind_others_get_a_shape_too() -> None:
+def test_events_that_always_stand_behind_others_get_a_schema_too() -> None:
     names = KeyDictionary()
     texts = [json.dumps({"time": 1, "service": "hotline"} | OF_KIND[kind]).encode() for kind in ("interaction", "case")]
     for _ in range(4):
@@ -145,7 +145,7 @@ def test_events_that_always_stand_behind_others_get_a_shape_too() -> None:
     assert names.schema.kind == "case"
 
 
-def test_when_names_are_forgotten_shapes_are_made_anew_from_what_comes() -> None:
+def test_when_names_are_forgotten_schemas_are_made_anew_from_what_comes() -> None:
     names = KeyDictionary()
     for _ in range(3):
         read(names, case=100)
