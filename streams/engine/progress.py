@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from operator import attrgetter
@@ -50,6 +50,10 @@ class Example(NamedTuple):
     detail: str
 
 
+#: Partition number in a sum of several partitions' progress.
+NO_PARTITION: Final = -1
+
+
 @dataclass(slots=True)
 class Progress:
     """How far a partition has been read, and what became of its records. Times in milliseconds since 1970."""
@@ -73,6 +77,38 @@ class Progress:
     watermark_ms: int | None = None
     open_slices: int = 0
     unguarded: bool = False  # records without timestamps: no guard against clocks that run fast
+
+    def __add__(self, other: Progress) -> Progress:
+        """The counters of both, as those of no partition in particular. Commutative and associative.
+
+        ``newest_ms`` is the later one, ``watermark_ms`` the earlier one: up to there both are final. What only means
+        something within one partition is left out: its name and number, ``next_offset``, and ``examples``, which name
+        records by their offsets.
+        """
+        return Progress(
+            source="",
+            partition=NO_PARTITION,
+            records=self.records + other.records,
+            accepted=self.accepted + other.accepted,
+            duplicates=self.duplicates + other.duplicates,
+            ignored=self.ignored + other.ignored,
+            rejected=self.rejected + other.rejected,
+            overflowed=self.overflowed + other.overflowed,
+            unknown_fields=self.unknown_fields + other.unknown_fields,
+            readable=self.readable + other.readable,
+            unreadable=self.unreadable + other.unreadable,
+            mapped=self.mapped + other.mapped,
+            found=self.found | other.found,
+            newest_ms=max(_known(self.newest_ms, other.newest_ms), default=None),
+            watermark_ms=min(_known(self.watermark_ms, other.watermark_ms), default=None),
+            open_slices=self.open_slices + other.open_slices,
+            unguarded=self.unguarded or other.unguarded,
+        )
+
+    @classmethod
+    def total(cls, progresses: Iterable[Progress]) -> Progress:
+        """The sum of any number of partitions' progress; without any, one that has read nothing."""
+        return sum(progresses, cls("", NO_PARTITION))
 
     def note(self, batch: Batch, content: Content, rejected: Sequence[Rejection]) -> None:
         """Count the records of a batch that is not empty; those that were accepted are counted apart."""
@@ -179,6 +215,10 @@ class SavedPoint:
     def last(self) -> LastRecord:
         """The record itself."""
         return LastRecord(self.offset, self.timestamp_ms, self.digest)
+
+
+def _known(*times_ms: int | None) -> list[int]:
+    return [time_ms for time_ms in times_ms if time_ms is not None]
 
 
 _reason: Final[Callable[[Rejection], Reason]] = attrgetter("reason")
