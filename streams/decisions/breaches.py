@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -50,6 +50,14 @@ class Decision:
     start_ms: int
     standards: str
     cause: Cause | None = None
+
+
+class OpenBreach(NamedTuple):
+    """An objective in breach, and since when (ms since 1970)."""
+
+    service: str
+    objective: str
+    since_ms: int
 
 
 class _Judged:
@@ -117,38 +125,43 @@ class Decisions:
                 judged.append((ratios[service.name, objective.name], service.name, objective))
         self._judged = tuple(_Judged(window, objectives, history) for window, objectives in by_window.values())
 
-    def resume(self, breached_since: Mapping[tuple[str, str], int], now_ms: int) -> None:
+    def snapshot(self) -> tuple[OpenBreach, ...]:
+        """The open breaches, by service and objective."""
+        return tuple(OpenBreach(*key, since_ms) for key, since_ms in sorted(self.breached_since.items()))
+
+    def restore(self, saved: Iterable[OpenBreach], now_ms: int) -> None:
         """Go on after ``now_ms``, up to which everything was judged, with the breaches that were open then."""
-        self.breached_since = dict(breached_since)
+        self.breached_since = _since(saved)
         for judged in self._judged:
             start_ms = self._history.start_of(judged.window, now_ms)
             judged.leaves_at_ms = self._history.leaves_at(judged.window, start_ms)
-            judged.breached = np.array([key in breached_since for key in judged.keys], np.bool_)
+            judged.breached = np.array([key in self.breached_since for key in judged.keys], np.bool_)
 
     def succeed(self, earlier: Decisions, now_ms: int) -> Iterator[Decision]:
         """Take over from the decisions under earlier standards at the slice end ``now_ms``, and judge everything.
 
         A breach goes on where its objective is still the same; else it is withdrawn.
         """
-        kept = {}
-        for (service, name), since_ms in sorted(earlier.breached_since.items()):
+        kept = []
+        for breach in earlier.snapshot():
+            service, name, since_ms = breach
             if _same(earlier.objective(service, name), self.objective(service, name)):
-                kept[service, name] = since_ms
+                kept.append(breach)
             else:
                 yield self._withdrawn((service, name), since_ms, now_ms)
-        self.resume(kept, now_ms)
+        self.restore(kept, now_ms)
         for judged in self._judged:
             self._move(judged, now_ms, leaving=True)
             yield from self._judge(judged, now_ms)
 
-    def correct(self, told: Mapping[tuple[str, str], int], now_ms: int) -> Iterator[Decision]:
-        """Decisions that lead from the breaches that were ``told`` of, by their beginnings, to those that there are."""
-        found = self.breached_since
-        for key in sorted(told.keys() | found.keys()):
-            if told.get(key) == found.get(key):
+    def correct(self, reported: Iterable[OpenBreach], now_ms: int) -> Iterator[Decision]:
+        """Decisions that lead from the breaches that were ``reported`` to those that are open."""
+        before, found = _since(reported), self.breached_since
+        for key in sorted(before.keys() | found.keys()):
+            if before.get(key) == found.get(key):
                 continue
-            if key in told:
-                yield self._withdrawn(key, told[key], now_ms, Cause.REBUILT)
+            if key in before:
+                yield self._withdrawn(key, before[key], now_ms, Cause.REBUILT)
             if key in found:
                 judged = next(one for one in self._judged if key in one.keys)
                 ratio = judged.running.totals.ratio(int(judged.ids[judged.keys.index(key)]))
@@ -193,6 +206,10 @@ class Decisions:
             change = Change.OPENED if breached else Change.CLOSED
             digest = self._standards.digest
             yield Decision(*key, change, now_ms, ratio, since_ms, judged.running.start_ms, digest)
+
+
+def _since(breaches: Iterable[OpenBreach]) -> dict[tuple[str, str], int]:
+    return {(service, objective): since_ms for service, objective, since_ms in breaches}
 
 
 def _same(earlier: Objective | None, later: Objective | None) -> bool:

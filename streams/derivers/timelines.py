@@ -112,6 +112,13 @@ class Held(NamedTuple):
     up: bool
 
 
+class SavedTimelines(NamedTuple):
+    """Up to when everything is accounted for (ms since 1970), and the probes that hold then, sorted."""
+
+    passed_ms: int
+    held: tuple[Held, ...]
+
+
 class Timelines:
     """The timelines of one source partition for which probes hold."""
 
@@ -125,17 +132,17 @@ class Timelines:
         """Start of the next slice in which a probe holds without a further one; None: none holds."""
         return self._passed_ms if self._holding else None
 
-    def held(self) -> tuple[int, list[Held]]:
-        """Up to when time is accounted for, and the probes that hold then."""
+    def snapshot(self) -> SavedTimelines:
+        """What `restore` needs to go on from here."""
         of_steps = self._holding.items()
         held = [Held(*key, source, h.until_ms, h.up) for key, t in of_steps for source, h in t.sources.items()]
-        return self._passed_ms, sorted(held)
+        return SavedTimelines(self._passed_ms, tuple(sorted(held)))
 
-    def restore(self, passed_ms: int, held: Iterable[Held]) -> None:
-        """Restore what `held` returned."""
-        self._passed_ms = passed_ms
-        for one in held:
-            timeline = self._holding.setdefault((one.service, one.step), _Timeline(passed_ms))
+    def restore(self, saved: SavedTimelines) -> None:
+        """Go on from ``saved``; nothing holds yet."""
+        self._passed_ms = saved.passed_ms
+        for one in saved.held:
+            timeline = self._holding.setdefault((one.service, one.step), _Timeline(saved.passed_ms))
             timeline.hold(one.source, one.until_ms, up=one.up)
 
     def pass_slice(self, start_ms: int, end_ms: int, probes: Iterable[Probe]) -> list[ProbedTime]:
@@ -169,7 +176,7 @@ class Timelines:
             One list for each interval between ``borders``, before the first and after the last of them included.
         """
         ahead = Timelines()
-        ahead.restore(*self.held())
+        ahead.restore(self.snapshot())
         ordered = sorted(probes)
         ends = [max(border, self._passed_ms) for border in borders]
         cuts = [bisect_left(ordered, end_ms, key=_time) for end_ms in ends]

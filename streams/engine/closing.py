@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple, Self
 
 from streams.calendars.periods import DAY_MS
-from streams.decisions.breaches import Decision, Decisions
+from streams.decisions.breaches import Decision, Decisions, OpenBreach
 from streams.derivers.timelines import Timelines
 from streams.engine.eras import Era, Eras
 from streams.engine.open_slices import OpenSlice, contents
@@ -17,8 +17,8 @@ from streams.engine.reader import Reader
 from streams.engine.standards_log import BEGINNING_MS
 from streams.routing.series_catalogue import SeriesCatalogue
 from streams.slices import history
-from streams.slices.history import Grid, histories
-from streams.slices.slice import LENGTH_MS, Counts, Distributions, Slice
+from streams.slices.history import Grid, Kept, Place, histories
+from streams.slices.slice import LENGTH_MS, Counts, Distributions, Slice, slice_start
 from streams.standards.model import Standards
 
 #: Most slices closed in one go. It bounds memory where a probe holds long; results do not depend on it.
@@ -34,6 +34,34 @@ class Advanced:
     slices: tuple[Slice, ...] = ()
     decisions: tuple[Decision, ...] = ()
     notices: tuple[Notice, ...] = ()
+
+    @classmethod
+    def joined(cls, parts: Sequence[Advanced]) -> Self:
+        """The results of several advances, one after the other."""
+        return cls(
+            tuple(one for part in parts for one in part.slices),
+            tuple(one for part in parts for one in part.decisions),
+            tuple(one for part in parts for one in part.notices),
+        )
+
+
+class SavedClosing(NamedTuple):
+    """What is saved of the closing of slices, beside the slices themselves.
+
+    ``forgotten_ms`` is where retention ends, of counts and of distributions.
+    """
+
+    closed_ms: int
+    forgotten_ms: tuple[int, int]
+    breaches: tuple[OpenBreach, ...]
+
+
+class ClosedSlices(NamedTuple):
+    """Closed slices as they were saved, and the sums of those past retention. They are saved slice by slice."""
+
+    counts: Mapping[Place, Kept[Counts]]
+    distributions: Mapping[Place, Kept[Distributions]]
+    beyond: tuple[Counts, Distributions]
 
 
 def distribution_retention_ms(standards: Standards) -> int:
@@ -61,6 +89,25 @@ class Closing:
         self.reader = Reader(eras, catalogue, timelines, self.counts, self.distributions)
         self.closed_ms = 0
         self.final_ms = 0
+
+    def snapshot(self) -> SavedClosing:
+        """What `restore` needs beside the slices, whose changes the histories give."""
+        forgotten_ms = self.counts.forgotten_ms, self.distributions.forgotten_ms
+        return SavedClosing(self.closed_ms, forgotten_ms, self.decisions.snapshot())
+
+    def restore(self, saved: SavedClosing, slices: ClosedSlices, watermark_ms: int | None) -> None:
+        """Go on from ``saved`` and its ``slices``, with everything final that ``watermark_ms`` has passed."""
+        self.closed_ms = saved.closed_ms
+        self.counts.restore(slices.counts, saved.forgotten_ms[0])
+        self.distributions.restore(slices.distributions, saved.forgotten_ms[1])
+        self.beyond = slices.beyond
+        self.reader.restore(
+            Counts.add([self.beyond[0], *self.counts.contents]),
+            Distributions.add([self.beyond[1], *self.distributions.contents]),
+        )
+        if watermark_ms is not None:
+            self.final_ms = slice_start(watermark_ms)
+            self.decisions.restore(saved.breaches, self.final_ms)
 
     def close_to(self, limit_ms: int, slices: list[Slice], decisions: list[Decision]) -> None:
         """Close what ends by ``limit_ms``, and judge what leaves windows until then; add both to the lists."""

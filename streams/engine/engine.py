@@ -8,10 +8,10 @@ saved, `streams.state.saving` begins and follows.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from streams.calendars.periods import Window
-from streams.decisions.breaches import Decision
+from streams.decisions.breaches import Decision, OpenBreach
 from streams.decoding.batch import Batch, LastRecord
 from streams.decoding.columns import Content
 from streams.decoding.dead_letters import DeadLetter, dead_letters
@@ -20,14 +20,14 @@ from streams.derivers.timelines import Timelines
 from streams.engine.admission import Admitted, admit
 from streams.engine.closing import Advanced, Closing
 from streams.engine.decoder import Decoder
-from streams.engine.eras import Era, Eras
+from streams.engine.eras import Era, Eras, bring_objectives
 from streams.engine.progress import Notice, NoticeType, Progress, SavedPoint
 from streams.engine.standards_log import BEGINNING_MS, Named, ProposedStandards, StandardsLog
 from streams.engine.start import Start
 from streams.engine.watermark import TimePolicy, Watermark
 from streams.events import control_records
 from streams.events.event import ControlRecord
-from streams.routing.series_catalogue import Member, SeriesCatalogue
+from streams.routing.series_catalogue import SeriesCatalogue
 from streams.slices.slice import Slice, slice_ceiling, slice_start
 from streams.standards.model import Standards
 from streams.views.levels import Reading
@@ -37,25 +37,28 @@ class Engine:
     """Slices, windows and decisions of one source partition."""
 
     def __init__(
-        self, start: Start, standards_log: StandardsLog | None = None, members: Sequence[Member] | None = None
+        self, start: Start, standards_log: StandardsLog | None = None, catalogue: SeriesCatalogue | None = None
     ) -> None:
         """Start before the first record of a partition.
 
         Args:
             start: with which.
-            standards_log: with what the log has named so far; by default nothing.
-            members: of the catalogue that was saved; None: nothing was.
+            standards_log: what the log has named so far; by default nothing.
+            catalogue: as it was saved; None: begin with the objectives of the first standards.
 
         Raises:
-            KeyError: the members lack an objective.
+            KeyError: the catalogue lacks an objective.
         """
         self.progress = Progress(start.source, start.partition)
         self.saved: SavedPoint | None = None  # what it was restored from
         self.policy = start.policy or TimePolicy()
         self.standards_log = standards_log or StandardsLog.begin(start.source, start.book, start.standards)
         self.decoder = Decoder(self.standards_log, self.progress)
-        self.catalogue = SeriesCatalogue(start.caps, members or ())
-        self.eras = Eras(self._first_era() if members is None else self._saved_eras())
+        if catalogue is None:
+            catalogue = SeriesCatalogue(start.caps)
+            bring_objectives(catalogue, self.standards_log.of(self.standards_log.named[0]))
+        self.catalogue = catalogue
+        self.eras = Eras.of(self.standards_log, self.catalogue, self.decoder.names)
         self.watermark = Watermark(self.policy_of(self.eras.newest.standards))
         self.timelines = Timelines()
         self.closing = Closing(self.eras, self.catalogue, self.timelines)
@@ -65,27 +68,9 @@ class Engine:
         self.first: int | None = None  # offset of the first record ever folded
         self.resume: int | None = None  # where the log is to be read on, while records are folded again
         self.silent_until: int | None = None  # what follows from records up to there has been told before
-        self.told: dict[tuple[str, str], int] = {}  # breaches that this has left open, by their beginnings
+        self.reported: tuple[OpenBreach, ...] = ()  # breaches that these records have left open
         self.last: LastRecord | None = None  # the last record folded
         self.dirty = False  # something became final that is not saved
-
-    def _first_era(self) -> list[Era]:
-        return [
-            Era.follow(
-                None,
-                self.standards_log.of(self.standards_log.named[0]),
-                BEGINNING_MS,
-                self.catalogue,
-                self.decoder.names,
-            )
-        ]
-
-    def _saved_eras(self) -> list[Era]:
-        log = self.standards_log
-        return [
-            Era.begin(log.of(named), named.start_ms, self.catalogue, self.decoder.names, log.replaced_at(named))
-            for named in log.in_use
-        ]
 
     # -- what others ask ------------------------------------------------------------------------------------------
 
@@ -113,11 +98,6 @@ class Engine:
     def restoring(self) -> bool:
         """Whether records are being folded again, so that figures are not complete."""
         return self.resume is not None or self.silent_until is not None
-
-    @property
-    def needs_saving(self) -> bool:
-        """Whether something became final that has not been taken."""
-        return self.dirty and not self.restoring
 
     @property
     def tickable(self) -> bool:
@@ -299,13 +279,13 @@ class Engine:
         self._ahead.clear()
         if not len(batch) or int(batch.offsets[-1]) >= self.silent_until:
             self.silent_until = None
-            self.correct(self.told)
+            self.correct(self.reported)
 
-    def correct(self, told: Mapping[tuple[str, str], int]) -> None:
-        """Tell with the next advance how the breaches that there are differ from those that were ``told`` of."""
+    def correct(self, reported: Iterable[OpenBreach]) -> None:
+        """Decide with the next advance how the open breaches differ from those that were ``reported``."""
         watermark_ms = self.watermark.value_ms
         if watermark_ms is not None:
-            decisions = tuple(self.closing.decisions.correct(told, slice_start(watermark_ms)))
+            decisions = tuple(self.closing.decisions.correct(reported, slice_start(watermark_ms)))
             self._ahead.append(Advanced(decisions=decisions))
             self.dirty = self.dirty or bool(decisions)
 
@@ -316,11 +296,7 @@ class Engine:
         if self.restoring:
             return Advanced()
         ahead, self._ahead = [*self._ahead, self._advance()], []
-        return Advanced(
-            tuple(one for each in ahead for one in each.slices),
-            tuple(one for each in ahead for one in each.decisions),
-            tuple(one for each in ahead for one in each.notices),
-        )
+        return Advanced.joined(ahead)
 
     def _advance(self) -> Advanced:
         slices: list[Slice] = []
@@ -350,3 +326,25 @@ class Engine:
     def mark_saved(self) -> None:
         """Note that everything so far is about to be saved."""
         self.dirty = False
+
+    def snapshot(self) -> SavedPoint:
+        """Where the log is to be read on; the parts save the rest. Something must have been folded."""
+        assert self.last is not None, "nothing was folded"
+        assert self.first is not None, "nothing was folded"
+        reached = max(self.last.offset + 1, self.progress.next_offset or 0)
+        first_open = self.eras.first_offset()
+        resume = reached if first_open is None else first_open
+        offset, timestamp_ms, digest = self.last
+        return SavedPoint(offset, digest, timestamp_ms, reached, resume, self.first, self.first_ms)
+
+    def restore(self, saved: SavedPoint) -> None:
+        """Go on from ``saved``, once the parts are restored: fold what was open again, then what is new."""
+        self.saved, self.last = saved, saved.last
+        self.first, self.first_ms, self.resume = saved.first, saved.first_ms, saved.resume
+        self.progress.next_offset = saved.reached
+        self.progress.watermark_ms = self.watermark.value_ms
+        self.catalogue.go_back(saved.resume)
+
+    def rebuild(self, saved: SavedPoint, reported: tuple[OpenBreach, ...]) -> None:
+        """Fold the log from its first record, and report nothing anew that records up to ``saved`` have led to."""
+        self.saved, self.silent_until, self.reported = saved, saved.offset, reported

@@ -18,6 +18,7 @@ from streams.decoding.columns import Observations
 from streams.decoding.key_dictionary import KeyDictionary
 from streams.derivers.timelines import DEFAULT_HOLD_MS, Probe, Timelines
 from streams.engine.open_slices import OpenSlice, OpenSlices
+from streams.engine.standards_log import StandardsLog
 from streams.events.event import Event, Interaction
 from streams.events.key import EventKey
 from streams.routing.router import Router
@@ -67,12 +68,7 @@ class Era:
 
         Objectives that measure what they did go on, the others begin with the record at hand.
         """
-        for service in standards.services.values():
-            for name, objective in service.objectives.items():
-                before = earlier.services.get(service.name) if earlier else None
-                known = before.objectives.get(name) if before else None
-                if known is None or known.measure != objective.measure:
-                    catalogue.bring(service.name, name, identity(objective.measure))
+        bring_objectives(catalogue, standards, earlier)
         return cls.begin(standards, start_ms, catalogue, names)
 
     def place(self, observations: Observations, offsets: IntArray) -> None:
@@ -108,12 +104,34 @@ class Era:
         self.open.at(slice_start(time_ms)).transitions.append(probe)
 
 
+def bring_objectives(catalogue: SeriesCatalogue, standards: Standards, earlier: Standards | None = None) -> None:
+    """Let those objectives begin with the current record that do not measure what they did under ``earlier``."""
+    for service in standards.services.values():
+        before = earlier.services.get(service.name) if earlier else None
+        for name, objective in service.objectives.items():
+            known = before.objectives.get(name) if before else None
+            if known is None or known.measure != objective.measure:
+                catalogue.bring(service.name, name, identity(objective.measure))
+
+
 class Eras:
     """The era in force, and those that begin later, in the order of time. There is always one in force."""
 
     def __init__(self, eras: Sequence[Era]) -> None:
         """Start with ``eras``, the first of them in force."""
         self._eras = list(eras)
+
+    @classmethod
+    def of(cls, log: StandardsLog, catalogue: SeriesCatalogue, names: KeyDictionary) -> Self:
+        """Eras of the standards that are in use, without open slices.
+
+        Raises:
+            KeyError: the catalogue lacks an objective.
+            StandardsNeeded, StandardsLost: see `StandardsLog.of`.
+        """
+        return cls(
+            [Era.begin(log.of(named), named.start_ms, catalogue, names, log.replaced_at(named)) for named in log.in_use]
+        )
 
     def __iter__(self) -> Iterator[Era]:
         """All eras in the order of time."""

@@ -126,7 +126,7 @@ class Progress:
         self.next_offset = int(batch.offsets[-1]) + 1
         self.unguarded = self.unguarded or bool((batch.timestamps == NO_TIMESTAMP).any())
 
-    def row(self) -> ProgressRow:
+    def snapshot(self) -> ProgressRow:
         """The counters, as they are saved."""
         return ProgressRow(
             records=self.records,
@@ -144,15 +144,15 @@ class Progress:
             unguarded=self.unguarded,
         )
 
-    def restore(self, row: ProgressRow) -> None:
-        """Go on from saved counters."""
+    def restore(self, saved: ProgressRow) -> None:
+        """Go on from ``saved`` counters. What depends on other parts of the engine is left to the engine."""
         for name in _PLAIN:
-            setattr(self, name, getattr(row, name))
-        self.rejected = Counter(row.rejected)
-        self.overflowed = Counter(row.overflowed)
-        self.found = set(row.found)
-        self.readable = Counter(row.readable)
-        self.unreadable = Counter({(name, reason): count for name, reason, count in row.unreadable})
+            setattr(self, name, getattr(saved, name))
+        self.rejected = Counter(saved.rejected)
+        self.overflowed = Counter(saved.overflowed)
+        self.found = set(saved.found)
+        self.readable = Counter(saved.readable)
+        self.unreadable = Counter({(name, reason): count for name, reason, count in saved.unreadable})
 
     @property
     def hardly_readable(self) -> list[str]:
@@ -180,7 +180,7 @@ _PLAIN: Final = (
 )
 
 
-class ProgressRow(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+class ProgressRow(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
     """The counters of `Progress`, as they are saved."""
 
     records: int
@@ -202,14 +202,17 @@ class ProgressRow(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class SavedPoint:
     """The last record that saved state includes, and what it takes to go on from there.
 
-    ``resume`` is the first offset that open slices need, ``first`` the first that was ever folded.
+    ``reached`` is the next offset to fold, ``resume`` the first offset that open slices need, ``first`` the first that
+    was ever folded. ``first_ms`` is the start of the oldest slice that any event entered.
     """
 
     offset: int
     digest: str
     timestamp_ms: int
+    reached: int
     resume: int
     first: int
+    first_ms: int | None
 
     @property
     def last(self) -> LastRecord:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final, NamedTuple, Self
 
 import msgspec
@@ -57,15 +57,22 @@ class Named(msgspec.Struct, forbid_unknown_fields=True, array_like=True, frozen=
     start_ms: int
 
 
+class SavedStandards(NamedTuple):
+    """What is saved of a standards log: all standards that were named, and the number of those in force."""
+
+    named: tuple[Named, ...]
+    current: int = 0
+
+
 class StandardsLog:
     """All standards that a partition was ever judged by, in the order of the log; one of them is in force."""
 
-    def __init__(self, source: str, book: Book, named: Sequence[Named], current: int = 0) -> None:
-        """Start with ``named``, of which number ``current`` is in force."""
+    def __init__(self, source: str, book: Book, saved: SavedStandards) -> None:
+        """Go on from ``saved``, which `snapshot` gave."""
         self._source = source
         self._book = book
-        self.named = list(named)
-        self.current = current
+        self.named = list(saved.named)
+        self.current = saved.current
         self._mappers: dict[str, Mapper | None] = {}
 
     @classmethod
@@ -75,7 +82,11 @@ class StandardsLog:
         def look_up(digest: str) -> Standards | None:
             return standards if digest == standards.digest else book(digest)
 
-        return cls(source, look_up, [Named(-1, standards.digest, 0, BEGINNING_MS)])
+        return cls(source, look_up, SavedStandards((Named(-1, standards.digest, 0, BEGINNING_MS),)))
+
+    def snapshot(self) -> SavedStandards:
+        """What another log needs to go on from here."""
+        return SavedStandards(tuple(self.named), self.current)
 
     @property
     def in_use(self) -> list[Named]:

@@ -6,6 +6,7 @@ lateness. A client clock that runs fast therefore cannot close slices.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -42,6 +43,16 @@ class Limit(NamedTuple):
     max_ahead_ms: int
 
 
+class SavedWatermark(NamedTuple):
+    """What is saved of a watermark; see `Watermark` for the fields."""
+
+    lateness_ms: int
+    limits: tuple[Limit, ...]  # at least one
+    frontier_ms: int | None
+    floor_ms: int
+    newest: NewestEvent | None
+
+
 class Watermark:
     """The watermark of one source partition. It only ever moves forward."""
 
@@ -52,6 +63,22 @@ class Watermark:
         self.floor_ms = LOWEST_MS  # what it had reached when the policy changed
         self.newest: NewestEvent | None = None
         self.limits = [Limit(0, policy.max_ahead_ms)]  # all there ever were, for records that are read again
+
+    def snapshot(self) -> SavedWatermark:
+        """What `restore` needs to go on from here."""
+        limits = tuple(self.limits)
+        return SavedWatermark(self.policy.lateness_ms, limits, self.frontier_ms, self.floor_ms, self.newest)
+
+    def restore(self, saved: SavedWatermark) -> None:
+        """Go on from ``saved``, under the policy that it was saved with."""
+        lateness_ms, limits, self.frontier_ms, self.floor_ms, self.newest = saved
+        self.limits = list(limits)
+        self.policy = TimePolicy(lateness_ms, self.limits[-1].max_ahead_ms)
+
+    def restore_limits(self, limits: Sequence[Limit], offset: int) -> None:
+        """Judge records before ``offset``, which are read again, by the ``limits`` that held for them."""
+        self.limits = list(limits)
+        self.change(self.policy, offset)
 
     @property
     def value_ms(self) -> int | None:

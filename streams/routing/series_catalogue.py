@@ -11,7 +11,7 @@ see `SeriesCatalogue.go_back`.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
@@ -186,10 +186,6 @@ class SeriesCatalogue:
         if since is None:
             raise KeyError(f"{service} / {objective}")
         return self._measures[service, identity, *since]
-
-    def since(self, first: int) -> Sequence[Member]:
-        """Members from number ``first`` on."""
-        return self.members[first:]
 
     def _has_room_for_service(self, day: int) -> bool:
         return self._new_services.room("", day, self.caps.services, self.caps)

@@ -6,17 +6,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from streams.decoding.batch import LastRecord
+from streams.decisions.breaches import OpenBreach
+from streams.derivers.timelines import SavedTimelines
+from streams.engine.closing import ClosedSlices, SavedClosing
 from streams.engine.engine import Engine
 from streams.engine.progress import Notice, NoticeType, SavedPoint
-from streams.engine.standards_log import StandardsLog, StandardsLost
+from streams.engine.standards_log import SavedStandards, StandardsLog, StandardsLost
 from streams.engine.start import Start
-from streams.engine.watermark import Limit, NewestEvent, TimePolicy
-from streams.routing.series_catalogue import Member
-from streams.slices.slice import Counts, Distributions, slice_start
+from streams.engine.watermark import Limit, NewestEvent, SavedWatermark
+from streams.routing.series_catalogue import SeriesCatalogue
 from streams.state.framing import StateRow, assemble
 from streams.state.older_state import Migrated, migrated
 from streams.state.rows import (
@@ -69,38 +70,51 @@ class Restored:
 
 
 def _partition_row(engine: Engine) -> PartitionRow:
-    progress, watermark, last = engine.progress, engine.watermark, engine.last
-    assert last is not None, "nothing was folded"
-    assert engine.first is not None, "nothing was folded"
-    first_open = engine.eras.first_offset()
-    reached = max(last.offset + 1, progress.next_offset or 0)
-    passed_ms, held = engine.timelines.held()
+    point, watermark, closing = engine.snapshot(), engine.watermark.snapshot(), engine.closing.snapshot()
+    timelines, standards = engine.timelines.snapshot(), engine.standards_log.snapshot()
     return PartitionRow(
-        source=progress.source,
-        partition=progress.partition,
-        offset=last.offset,
-        digest=last.digest,
-        timestamp_ms=last.timestamp_ms,
-        reached=reached,
-        resume=reached if first_open is None else first_open,
-        first=engine.first,
-        lateness_ms=watermark.policy.lateness_ms,
-        limits=[(limit.offset, limit.max_ahead_ms) for limit in watermark.limits],
+        source=engine.progress.source,
+        partition=engine.progress.partition,
+        offset=point.offset,
+        digest=point.digest,
+        timestamp_ms=point.timestamp_ms,
+        reached=point.reached,
+        resume=point.resume,
+        first=point.first,
+        lateness_ms=watermark.lateness_ms,
+        limits=list(watermark.limits),
         frontier_ms=watermark.frontier_ms,
         floor_ms=watermark.floor_ms,
         newest=watermark.newest,
-        first_ms=engine.first_ms,
-        closed_ms=engine.closing.closed_ms,
-        forgotten_ms=(engine.closing.counts.forgotten_ms, engine.closing.distributions.forgotten_ms),
-        progress=progress.row(),
-        breaches=[(*key, since_ms) for key, since_ms in sorted(engine.closing.decisions.breached_since.items())],
-        passed_ms=passed_ms,
-        held=held,
-        standards=engine.standards_log.named,
-        current=engine.standards_log.current,
+        first_ms=point.first_ms,
+        closed_ms=closing.closed_ms,
+        forgotten_ms=closing.forgotten_ms,
+        progress=engine.progress.snapshot(),
+        breaches=list(closing.breaches),
+        passed_ms=timelines.passed_ms,
+        held=list(timelines.held),
+        standards=list(standards.named),
+        current=standards.current,
         members=len(engine.catalogue.members),
         format=FORMAT,
     )
+
+
+def _point(row: PartitionRow) -> SavedPoint:
+    return SavedPoint(row.offset, row.digest, row.timestamp_ms, row.reached, row.resume, row.first, row.first_ms)
+
+
+def _watermark(row: PartitionRow) -> SavedWatermark:
+    newest = NewestEvent(*row.newest) if row.newest else None
+    return SavedWatermark(row.lateness_ms, _limits(row), row.frontier_ms, row.floor_ms, newest)
+
+
+def _limits(row: PartitionRow) -> tuple[Limit, ...]:
+    return tuple(Limit(*limit) for limit in row.limits)
+
+
+def _breaches(row: PartitionRow) -> tuple[OpenBreach, ...]:
+    return tuple(OpenBreach(*breach) for breach in row.breaches)
 
 
 def restore(records: Mapping[bytes, bytes], start: Start) -> Restored:
@@ -115,11 +129,10 @@ def restore(records: Mapping[bytes, bytes], start: Start) -> Restored:
     loaded = load(records)
     row = loaded.partition
     _require_own(row, start)
-    log = StandardsLog(start.source, start.book, row.standards, row.current)
+    log = StandardsLog(start.source, start.book, SavedStandards(tuple(row.standards), row.current))
     older = _migrated(loaded, log) if row.format < FORMAT else None
-    engine = _engine(start, log, older.members if older else loaded.members)
-    _restore_slices(engine, loaded)
-    _restore_position(engine, row, older.anew if older else ())
+    engine = _engine(start, log, SeriesCatalogue(start.caps, older.members if older else loaded.members))
+    _restore_parts(engine, loaded, older.anew if older else ())
     writer = RowWriter(loaded.parts)
     _quarantine(engine, writer, records, loaded)
     if older:
@@ -157,12 +170,10 @@ def rebuild(records: Mapping[bytes, bytes], start: Start) -> Restored:
     if row is None:
         raise StateUnusable("the partition row is damaged, so that nobody knows what was told already")
     _require_own(row, start)
-    engine = _engine(start, StandardsLog(start.source, start.book, row.standards[:1]), None)
-    engine.saved = _point(row)
-    engine.silent_until = row.offset
-    engine.told = _breaches(row)
-    engine.watermark.limits = [Limit(*limit) for limit in row.limits]
-    engine.watermark.change(engine.watermark.policy, row.reached)
+    first = SavedStandards(tuple(row.standards[:1]))
+    engine = _engine(start, StandardsLog(start.source, start.book, first), None)
+    engine.watermark.restore_limits(_limits(row), row.reached)
+    engine.rebuild(_point(row), _breaches(row))
     return Restored(engine, Saver(RowWriter(assemble(records).parts, replace=True)))
 
 
@@ -171,53 +182,28 @@ def _require_own(row: PartitionRow, start: Start) -> None:
         raise StateUnusable(f"the partition row is that of {row.source}/{row.partition}")
 
 
-def _engine(start: Start, log: StandardsLog, members: Sequence[Member] | None) -> Engine:
+def _engine(start: Start, log: StandardsLog, catalogue: SeriesCatalogue | None) -> Engine:
     try:
-        return Engine(start, log, members)
+        return Engine(start, log, catalogue)
     except StandardsLost as error:
         raise StateUnusable(str(error)) from None
     except KeyError as error:
         raise StateUnusable(f"the catalogue lacks the objective {error}") from None
 
 
-def _point(row: PartitionRow) -> SavedPoint:
-    return SavedPoint(row.offset, row.digest, row.timestamp_ms, row.resume, row.first)
-
-
-def _restore_slices(engine: Engine, loaded: Loaded) -> None:
+def _restore_parts(engine: Engine, loaded: Loaded, anew: Collection[tuple[str, str]]) -> None:
+    """Hand every part what was saved of it; the objectives ``anew`` begin without a breach."""
     row = loaded.partition
-    engine.closing.counts.restore(loaded.counts, row.forgotten_ms[0])
-    engine.closing.distributions.restore(loaded.distributions, row.forgotten_ms[1])
-    engine.closing.beyond = loaded.beyond
-    engine.closing.reader.restore(
-        Counts.add([engine.closing.beyond[0], *engine.closing.counts.contents]),
-        Distributions.add([engine.closing.beyond[1], *engine.closing.distributions.contents]),
-    )
-
-
-def _breaches(row: PartitionRow) -> dict[tuple[str, str], int]:
-    return {(service, objective): since_ms for service, objective, since_ms in row.breaches}
-
-
-def _restore_position(engine: Engine, row: PartitionRow, anew: Collection[tuple[str, str]]) -> None:
-    watermark = engine.watermark
-    watermark.limits = [Limit(*limit) for limit in row.limits]
-    watermark.policy = TimePolicy(row.lateness_ms, watermark.limits[-1].max_ahead_ms)
-    watermark.frontier_ms, watermark.floor_ms = row.frontier_ms, row.floor_ms
-    watermark.newest = NewestEvent(*row.newest) if row.newest else None
-    engine.timelines.restore(row.passed_ms, row.held)
-    breaches = {key: since_ms for key, since_ms in _breaches(row).items() if key not in anew}
-    if watermark.value_ms is not None:
-        engine.closing.final_ms = slice_start(watermark.value_ms)
-        engine.closing.decisions.resume(breaches, engine.closing.final_ms)
+    breaches = tuple(one for one in _breaches(row) if (one.service, one.objective) not in anew)
+    engine.watermark.restore(_watermark(row))
+    engine.timelines.restore(SavedTimelines(row.passed_ms, tuple(row.held)))
     engine.progress.restore(row.progress)
-    engine.progress.next_offset = row.reached
-    engine.progress.watermark_ms = watermark.value_ms
-    engine.first_ms, engine.closing.closed_ms, engine.first = row.first_ms, row.closed_ms, row.first
-    engine.last = LastRecord(row.offset, row.timestamp_ms, row.digest)
-    engine.saved = _point(row)
-    engine.resume = row.resume
-    engine.catalogue.go_back(row.resume)
+    engine.closing.restore(
+        SavedClosing(row.closed_ms, row.forgotten_ms, breaches),
+        ClosedSlices(loaded.counts, loaded.distributions, loaded.beyond),
+        engine.watermark.value_ms,
+    )
+    engine.restore(_point(row))
 
 
 def _quarantine(engine: Engine, writer: RowWriter, records: Mapping[bytes, bytes], loaded: Loaded) -> None:

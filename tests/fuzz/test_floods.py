@@ -157,5 +157,5 @@ def test_sources_of_probes_stay_within_a_cap() -> None:
     ]
     one.engine.fold(Batch.of("events", 0, [*values, b'{"time":1772439000,"service":"desk"}']))
     one.engine.advance()
-    assert len(one.engine.timelines.held()[1]) == FEW.sources + 1
+    assert len(one.engine.timelines.snapshot().held) == FEW.sources + 1
     assert one.engine.progress.overflowed["source"] == len(values) - FEW.sources

@@ -44,9 +44,9 @@ def looked_ahead(given_probes: list[Probe], passed: int, borders: list[int]) -> 
     for number in range(passed):
         start, end = number * SLICE, (number + 1) * SLICE
         timelines.pass_slice(start, end, [probe for probe in given_probes if start <= probe.time_ms < end])
-    before = timelines.held()
+    before = timelines.snapshot()
     seen = timelines.look_ahead([probe for probe in given_probes if probe.time_ms >= passed * SLICE], borders)
-    assert timelines.held() == before, "looking changes nothing"
+    assert timelines.snapshot() == before, "looking changes nothing"
     return [(sum(o.up_ms for o in part), sum(o.down_ms for o in part)) for part in seen]
 
 
