@@ -1,1 +1,4 @@
-"""Decisions at the end of a slice: breaches open and close."""
+"""Decisions at slice ends: which breaches open and close. Enter at `breaches.Decisions`.
+
+Integers and exact fractions only: floats must never decide.
+"""

@@ -20,25 +20,25 @@ from streams.views.objectives.standing import ObjectiveState, judge
 
 
 class Change(enum.StrEnum):
-    """What a decision does to a breach."""
+    """Effect of a decision on a breach."""
 
     OPENED = "opened"
     CLOSED = "closed"
-    WITHDRAWN = "withdrawn"  # the standards changed and no longer promise it as it was, or it never was one
+    WITHDRAWN = "withdrawn"  # the standards no longer have the objective as it was, or there never was a breach
 
 
 class Cause(enum.StrEnum):
-    """Why a decision was taken that nothing in the log has led to at that time."""
+    """Cause of a decision that does not follow from the log at that time."""
 
-    REBUILT = "rebuilt"  # saved state was wrong, and has been made anew
+    REBUILT = "rebuilt"  # saved state was wrong and was rebuilt
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A breach of one objective opened or closed at a slice end, with the integers that decided it.
+    """A breach of one objective opened, closed or withdrawn at a slice end, with the integers that decided it.
 
-    ``since_ms`` is when the breach opened, ``start_ms`` where the window began that was judged, ``standards`` the
-    digest of those that it was judged by.
+    ``since_ms`` is when the breach opened, ``start_ms`` the start of the window that was judged, both ms since 1970;
+    ``standards`` is the digest of the standards it was judged by.
     """
 
     service: str
@@ -63,13 +63,13 @@ class OpenBreach(NamedTuple):
 class _Judged:
     """The objectives that share a window, and their running sum.
 
-    They are judged all at once: what nothing touched and nothing left is as it was, and to find that out costs no less.
+    All are judged at once: finding out which of them a slice changed would cost as much.
     """
 
     def __init__(
         self, window: Window, objectives: Sequence[tuple[int, str, Objective]], history: History[Counts]
     ) -> None:
-        """Judge ``objectives``: the ratio id, the service and the objective of each."""
+        """Judge ``objectives``, each given as ratio id, service and objective."""
         self.window = window
         self.running = RunningSum(history, RatioTotals)
         self.leaves_at_ms = NEVER
@@ -95,25 +95,25 @@ class _Judged:
         return bool(self._is_judged[keys[keys < len(self._is_judged)]].any())
 
     def changed(self) -> list[int]:
-        """Places of the objectives whose breach opens or closes by what the window holds now. See `judge`."""
+        """Indexes of the objectives whose breach opens or closes by the window's current content. See `judge`."""
         good, total = self.running.totals.ratios.rows_of(self.ids).T
-        if len(total) and int(total.max()) > _MOST_TOTAL:  # in Python's integers, which have room
+        if len(total) and int(total.max()) > _MOST_TOTAL:  # in Python's integers, which do not overflow
             good, total = good.astype(object), total.astype(object)
         missed = good * self._denominators < self._numerators * total
         breached = (total >= self._least) & missed.astype(np.bool_)
         return np.flatnonzero(breached != self.breached).tolist()
 
 
-#: Up to so large a total, times a denominator up to so large, 64 bits have room for the product.
+#: Totals up to `_MOST_TOTAL` times denominators up to `_MOST_FACTOR` fit into 64 bits.
 _MOST_TOTAL: Final = 1 << 42
 _MOST_FACTOR: Final = 1 << 20
 
 
 class Decisions:
-    """The breaches of one source partition. Judges only what a slice touched or what left a window."""
+    """The breaches of one source partition. Judges only where a slice touched an objective or left its window."""
 
     def __init__(self, standards: Standards, ratios: Mapping[tuple[str, str], int], history: History[Counts]) -> None:
-        """Judge every objective of ``standards``; ``ratios`` gives each one's ratio id."""
+        """Judge every objective of ``standards``; ``ratios`` gives the ratio id of each (service, name)."""
         self._standards = standards
         self._history = history
         self.breached_since: dict[tuple[str, str], int] = {}  # by service and objective
@@ -130,7 +130,7 @@ class Decisions:
         return tuple(OpenBreach(*key, since_ms) for key, since_ms in sorted(self.breached_since.items()))
 
     def restore(self, saved: Iterable[OpenBreach], now_ms: int) -> None:
-        """Go on after ``now_ms``, up to which everything was judged, with the breaches that were open then."""
+        """Go on after ``now_ms``, up to which everything was judged, with the breaches open at that time."""
         self.breached_since = _since(saved)
         for judged in self._judged:
             start_ms = self._history.start_of(judged.window, now_ms)
@@ -138,9 +138,9 @@ class Decisions:
             judged.breached = np.array([key in self.breached_since for key in judged.keys], np.bool_)
 
     def succeed(self, earlier: Decisions, now_ms: int) -> Iterator[Decision]:
-        """Take over from the decisions under earlier standards at the slice end ``now_ms``, and judge everything.
+        """Continue from the decisions under ``earlier`` standards at the slice end ``now_ms``, and judge everything.
 
-        A breach goes on where its objective is still the same; else it is withdrawn.
+        A breach stays open where its objective is unchanged; otherwise it is withdrawn.
         """
         kept = []
         for breach in earlier.snapshot():
@@ -172,17 +172,17 @@ class Decisions:
         return Decision(*key, Change.WITHDRAWN, now_ms, Ratio(), since_ms, now_ms, self._standards.digest, cause)
 
     def objective(self, service: str, name: str) -> Objective | None:
-        """The objective ``name`` of ``service``, if there is one."""
+        """The objective ``name`` of ``service``; None if there is none."""
         declared = self._standards.services.get(service)
         return declared.objectives.get(name) if declared else None
 
     def pass_to(self, time_ms: int) -> Iterator[Decision]:
-        """Judge at every slice end up to ``time_ms`` at which a window loses something and no slice is closed."""
+        """Judge at every time up to ``time_ms`` at which a window loses a slice, without a slice being closed."""
         while (due_ms := min((j.leaves_at_ms for j in self._judged), default=NEVER)) <= time_ms:
             yield from self.decide(due_ms, None)
 
     def decide(self, now_ms: int, counts: Counts | None) -> Iterator[Decision]:
-        """Judge at the slice end ``now_ms`` what the slice's ``counts`` touched, and what has left a window."""
+        """Judge at the slice end ``now_ms`` the windows that the slice's ``counts`` touched or that lose a slice."""
         for judged in self._judged:
             leaving = judged.leaves_at_ms <= now_ms
             if leaving or (counts is not None and judged.is_touched_by(counts)):
@@ -192,14 +192,14 @@ class Decisions:
     def _move(self, judged: _Judged, now_ms: int, *, leaving: bool) -> None:
         start_ms = self._history.start_of(judged.window, now_ms)
         judged.running.move(start_ms, now_ms)
-        if leaving or judged.leaves_at_ms == NEVER:  # otherwise its oldest slice is still the same
+        if leaving or judged.leaves_at_ms == NEVER:  # otherwise its oldest slice is unchanged
             judged.leaves_at_ms = self._history.leaves_at(judged.window, start_ms)
 
     def _judge(self, judged: _Judged, now_ms: int) -> Iterator[Decision]:
-        for place in judged.changed():
-            key, ratio = judged.keys[place], judged.running.totals.ratio(int(judged.ids[place]))
-            breached = judge(judged.objectives[place], ratio) is ObjectiveState.BREACHED
-            judged.breached[place] = breached
+        for index in judged.changed():
+            key, ratio = judged.keys[index], judged.running.totals.ratio(int(judged.ids[index]))
+            breached = judge(judged.objectives[index], ratio) is ObjectiveState.BREACHED
+            judged.breached[index] = breached
             since_ms = now_ms if breached else self.breached_since.pop(key)
             if breached:
                 self.breached_since[key] = now_ms
@@ -213,7 +213,7 @@ def _since(breaches: Iterable[OpenBreach]) -> dict[tuple[str, str], int]:
 
 
 def _same(earlier: Objective | None, later: Objective | None) -> bool:
-    """Whether two objectives promise the same, whatever their titles and whether they alert."""
+    """Whether two objectives promise the same; titles and alerting do not matter."""
     if earlier is None or later is None:
         return False
     return (earlier.measure, earlier.target, earlier.window, earlier.minimum_total) == (

@@ -1,4 +1,4 @@
-"""Admission: which decoded events count. Not those out of range, from the future, late or repeated."""
+"""Admission: which decoded events count. Those out of range, from the future, late or repeated do not."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from streams.slices.sparse_table import IntArray, run_ends, run_starts, sorting
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """Events that count, in log order, and what became of the others.
+    """Events that count, in log order, and how the others were refused.
 
-    ``newest_ms`` is the newest time among all events that were believed, late and repeated ones included.
+    ``newest_ms`` is the newest time of all events in range and not from the future, late and repeated ones included.
     """
 
     observations: Observations
@@ -33,7 +33,7 @@ class Admitted:
 
 @dataclass(slots=True)
 class _Timing:
-    """Times of a batch's events and of their records, and what follows from them; one element an event."""
+    """Times of a batch's events and of their records in ms, and how they are judged; one element per event."""
 
     times: IntArray
     stamps: IntArray
@@ -43,15 +43,15 @@ class _Timing:
 
     @property
     def fresh(self) -> BoolArray:
-        """Which events lie in an open slice."""
+        """Mask of the events that lie in an open slice."""
         return self.valid & ~self.future & ~self.late
 
 
 class Opened(Protocol):
-    """Gives open slices."""
+    """Open slices by their start."""
 
     def at(self, start_ms: int, /) -> OpenSlice:
-        """The open slice that starts at ``start_ms``, opened if need be."""
+        """The open slice that starts at ``start_ms``; open it if there is none."""
         ...
 
 
@@ -60,8 +60,8 @@ def admit(
 ) -> Admitted:
     """Judge events of ``batch`` by their times.
 
-    Moves ``watermark``, and remembers ids in the ``opened`` slices. ``again``: the watermark has passed these records
-    before and stands where it stood behind the last of them; what is open then is to be had again.
+    Moves ``watermark``, and remembers ids in the ``opened`` slices. ``again``: these records were folded before, and
+    the watermark already stands behind the last of them; only the slices that are still open are filled again.
     """
     timing = _timing(batch, observations, watermark, again=again)
     fresh = timing.fresh
@@ -80,8 +80,8 @@ def _timing(batch: Batch, observations: Observations, watermark: Watermark, *, a
     future = valid & watermark.is_future(times, stamps, batch.offsets[observations.positions])
     late = np.zeros(len(times), np.bool_)
     fits = valid & ~future
-    # An event is late if the watermark had passed its slice before its record was read. The record itself cannot
-    # make that so, for it moves the watermark to before its own time at most.
+    # An event is late if the watermark had passed its slice before its record was read. Its own record cannot make it
+    # late: that moves the watermark at most to its own time less the allowed lateness.
     reached = watermark.stand(times[fits]) if again else watermark.advance(times[fits], stamps[fits])
     late[fits] = slice_starts(times[fits]) + LENGTH_MS <= reached
     return _Timing(times, stamps, valid, future, late)
@@ -108,7 +108,7 @@ _RANGE_RULE: Final = "seconds since 1970 (not milliseconds), before the year 300
 
 
 def _first_seen(observations: Observations, fresh: BoolArray, opened: Opened) -> BoolArray:
-    """Which events do not repeat an event in an open slice: its id and time, in the same scope."""
+    """Mask of the events that do not repeat the id and time of an event in an open slice, in the same scope."""
     first = np.ones(len(observations), np.bool_)
     if observations.identities is None:
         return first

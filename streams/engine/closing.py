@@ -1,4 +1,4 @@
-"""Closing the slices of one source partition: what they hold is kept and summed, and each end is decided at."""
+"""Close the slices of one source partition: keep and sum their contents, and decide at the end of each."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from streams.slices.history import Grid, Kept, Place, histories
 from streams.slices.slice import LENGTH_MS, Counts, Distributions, Slice, slice_start
 from streams.standards.model import Standards
 
-#: Most slices closed in one go. It bounds memory where a probe holds long; results do not depend on it.
+#: Most slices closed at once: bounds memory where a probe holds for long. Results do not depend on it.
 _RUN: Final = 1_024
-#: Distributions take more room than counts. They are kept as long as the longest window needs, and at least 40 days.
+#: Shortest retention of distributions, which take more room than counts; longer where the longest window needs it.
 _DISTRIBUTIONS_MS: Final = 40 * DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
 class Advanced:
-    """What became final: closed slices in the order of time, the decisions taken at their ends, and what to audit."""
+    """What became final: closed slices in the order of time, decisions taken at their ends, and notices to audit."""
 
     slices: tuple[Slice, ...] = ()
     decisions: tuple[Decision, ...] = ()
@@ -46,9 +46,9 @@ class Advanced:
 
 
 class SavedClosing(NamedTuple):
-    """What is saved of the closing of slices, beside the slices themselves.
+    """Saved state of `Closing`, without the slices themselves.
 
-    ``forgotten_ms`` is where retention ends, of counts and of distributions.
+    ``forgotten_ms`` is the event time up to which counts, and distributions, are past retention.
     """
 
     closed_ms: int
@@ -57,7 +57,7 @@ class SavedClosing(NamedTuple):
 
 
 class ClosedSlices(NamedTuple):
-    """Closed slices as they were saved, and the sums of those past retention. They are saved slice by slice."""
+    """Closed slices as they were saved, one by one, and the sums of those past retention."""
 
     counts: Mapping[Place, Kept[Counts]]
     distributions: Mapping[Place, Kept[Distributions]]
@@ -65,7 +65,7 @@ class ClosedSlices(NamedTuple):
 
 
 def distribution_retention_ms(standards: Standards) -> int:
-    """How long distributions are kept under ``standards``, in milliseconds."""
+    """Retention of distributions under ``standards``, in milliseconds."""
     objectives = (objective for service in standards.services.values() for objective in service.objectives.values())
     longest_ms = max((objective.window.longest_ms for objective in objectives), default=0)
     return min(max(longest_ms + 2 * DAY_MS, _DISTRIBUTIONS_MS), history.RETENTION_MS)
@@ -74,12 +74,12 @@ def distribution_retention_ms(standards: Standards) -> int:
 class Closing:
     """Closed slices of one partition, the sums over them, and the decisions at their ends.
 
-    ``beyond`` is the sum of what is past retention. Times are event times in milliseconds: ``closed_ms`` is the end of
-    the newest closed slice in which something entered or held, ``final_ms`` that of the newest slice that is final.
+    ``beyond`` is the sum of the slices past retention. Times are event times in milliseconds: ``closed_ms`` is the end
+    of the newest closed slice that an event entered or a probe covered, ``final_ms`` that of the newest final slice.
     """
 
     def __init__(self, eras: Eras, catalogue: SeriesCatalogue, timelines: Timelines) -> None:
-        """Start with nothing closed, under the standards that ``eras`` have in force."""
+        """Start with nothing closed, under the standards in force."""
         self._eras, self._timelines = eras, timelines
         standards = eras.now.standards
         self.counts, self.distributions = histories(Grid(standards.timezone), history.RETENTION_MS)
@@ -110,14 +110,14 @@ class Closing:
             self.decisions.restore(saved.breaches, self.final_ms)
 
     def close_to(self, limit_ms: int, slices: list[Slice], decisions: list[Decision]) -> None:
-        """Close what ends by ``limit_ms``, and judge what leaves windows until then; add both to the lists."""
+        """Close slices that end by ``limit_ms``, and judge wherever a window loses a slice; append to both lists."""
         final = self._final(limit_ms)
         while run := list(islice(final, _RUN)):
             slices += self._close(run, decisions)
         decisions += self.decisions.pass_to(limit_ms)
 
     def turn(self, following: Era) -> list[Decision]:
-        """Let ``following`` be in force at its start, up to which everything is closed."""
+        """Put ``following`` in force at its start, up to which everything is closed."""
         earlier, start_ms = self._eras.now.standards, following.start_ms
         if start_ms > BEGINNING_MS:
             self._roll_up(start_ms)
@@ -134,7 +134,7 @@ class Closing:
         return changed
 
     def _final(self, limit_ms: int) -> Iterator[OpenSlice]:
-        """Take out the slices that end by ``limit_ms``, in order: those in which something entered or still holds."""
+        """Take out the slices that end by ``limit_ms``, in order: those that events entered or that probes cover."""
         era = self._eras.now
         while True:
             starts = (era.open.first_start_ms(), self._timelines.next_start_ms)
@@ -146,7 +146,7 @@ class Closing:
             yield closing
 
     def _close(self, run: Sequence[OpenSlice], decisions: list[Decision]) -> list[Slice]:
-        """Close consecutive slices: keep what they hold, decide at the end of each."""
+        """Close consecutive slices: keep their contents, decide at the end of each."""
         closed = [
             Slice(closing.start_ms, closing.end_ms, counts, distributions)
             for closing, counts, distributions in zip(run, *contents(self._eras.now.router, run), strict=True)
@@ -159,7 +159,7 @@ class Closing:
             decisions += self.decisions.decide(one.end_ms, one.counts)
         self.reader.close(closed)
         self.closed_ms = run[-1].end_ms
-        decisions += self.decisions.pass_to(self.closed_ms)  # before roll-up joins what leaves windows apart
+        decisions += self.decisions.pass_to(self.closed_ms)  # before roll-up joins slices
         self._roll_up(self.closed_ms)
         return closed
 

@@ -1,4 +1,4 @@
-"""Decoding the batches of one source partition by the mapping that the standards of the moment have for its topic."""
+"""Decode the batches of one source partition by the mapping that the standards of the moment have for its topic."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from streams.mappings.paths import Path
 
 
 class Decoder:
-    """Decodes batches, and looks in them for the paths of the mapping that no record has had yet."""
+    """Decodes batches, and looks for those paths of the mapping that no record has had yet."""
 
     def __init__(self, standards_log: StandardsLog, progress: Progress) -> None:
-        """Decode by the newest standards of ``standards_log``; ``progress`` knows which paths were found."""
+        """Decode by the newest standards of ``standards_log``; ``progress`` records which paths were found."""
         self.names = KeyDictionary()
         self._log = standards_log
         self._progress = progress
@@ -37,16 +37,19 @@ class Decoder:
         return read_batch(batch.values, self.names, mapper, self._sought(mapper))
 
     def decode_known(self, batch: Batch) -> Content:
-        """Decode ``batch``, whose standards are all looked up before anything moves. Raises `StandardsNeeded`."""
+        """Decode ``batch``, and look up all standards that it proposes before any state changes.
+
+        Raises `StandardsNeeded`.
+        """
         content = self.decode(batch)
         for _, proposal in content.proposals():
             self._log.look_up(proposal.hash)
         return content
 
     def decode_again(self, batch: Batch) -> list[tuple[Batch, Observations]]:
-        """Decode records that were folded before, each by the standards of its time; pieces in the order of the log.
+        """Decode records that were folded before, each by the standards of its time; pieces in log order.
 
-        All standards are looked up before anything moves. Raises `StandardsNeeded`.
+        All standards are looked up before any state changes. Raises `StandardsNeeded`.
         """
         pieces = [(self._log.mapper(named), piece) for named, piece in self._log.pieces(batch)]
         return [(piece, read_batch(piece.values, self.names, mapper).observations) for mapper, piece in pieces]

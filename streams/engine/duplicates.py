@@ -1,4 +1,4 @@
-"""Duplicates: identities of events that have occurred."""
+"""Duplicates: the identities of events that have occurred."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from streams.events.identity import IdArray
 
-#: Few identities at a time are kept in a set, about 65 bytes each; many, or as many together, in sorted arrays, 8 bytes
-#: each. Arrays are joined so that each is at least so many times as long as the next.
+#: Up to `_FEW` identities at a time go into a set, about 65 bytes each. More at a time, or more than `_MOST_IN_SET`
+#: together, go into sorted arrays, 8 bytes each. Arrays are joined so that each is at least `_GROWTH` times as long as
+#: the next.
 _FEW: Final = 128
 _MOST_IN_SET: Final = 4_096
 _GROWTH: Final = 4
@@ -22,12 +23,12 @@ class SeenIds:
     __slots__ = ("_arrays", "_recent")
 
     def __init__(self) -> None:
-        """None has."""
+        """Start with none."""
         self._recent: set[int] = set()
         self._arrays: list[IdArray] = []  # sorted; no identity is in two
 
     def first(self, identities: IdArray) -> npt.NDArray[np.bool_]:
-        """Which of ``identities`` occur for the first time; they are remembered."""
+        """Mask of the ``identities`` that occur for the first time; remember them."""
         if len(identities) > _FEW:
             return self._first_of_many(identities)
         new = np.array([not self._has_met(one) for one in identities.tolist()], np.bool_)
@@ -43,7 +44,7 @@ class SeenIds:
 
     def _first_of_many(self, identities: IdArray) -> npt.NDArray[np.bool_]:
         self._settle_recent()
-        # Most often all are new, and to sort them takes a fifth of what it takes to find out the order.
+        # Most often all are new; sorting them takes a fifth of the time that an argsort takes.
         ordered = np.sort(identities)
         if (ordered[1:] != ordered[:-1]).all() and self._new_to_arrays(ordered).all():
             self._settle(ordered)
@@ -64,7 +65,7 @@ class SeenIds:
         return new
 
     def _settle_recent(self) -> None:
-        """Move what is in the set to the arrays; some of it may be there."""
+        """Move the set to the arrays, which may already hold some of it."""
         recent = np.array(sorted(self._recent), np.uint64)
         self._recent = set()
         self._settle(recent[self._new_to_arrays(recent)])

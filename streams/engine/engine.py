@@ -1,8 +1,7 @@
-"""The engine of one source partition: fold a batch, then advance. The only place where the parts are composed.
+"""The engine of one source partition: fold a batch, then advance. The only module that composes the parts.
 
-Everything it concludes is a function of the partition's log alone, in offset order, record timestamps included.
-Live agents, replay and tests call `Engine.fold` and `Engine.advance`, and nothing else in between; where state is
-saved, `streams.state.saving` begins and follows.
+All results are a function of the partition's log alone, in offset order, record timestamps included. Live agents,
+replay and tests call `Engine.fold`, then `Engine.advance`; `streams.state.saving` saves and restores engines.
 """
 
 from __future__ import annotations
@@ -42,15 +41,15 @@ class Engine:
         """Start before the first record of a partition.
 
         Args:
-            start: with which.
-            standards_log: what the log has named so far; by default nothing.
-            catalogue: as it was saved; None: begin with the objectives of the first standards.
+            start: the engine's parameters.
+            standards_log: the standards that the log has named so far; by default those of ``start`` alone.
+            catalogue: the saved catalogue; None: begin with the objectives of the first standards.
 
         Raises:
             KeyError: the catalogue lacks an objective.
         """
         self.progress = Progress(start.source, start.partition)
-        self.saved: SavedPoint | None = None  # what it was restored from
+        self.saved: SavedPoint | None = None  # state that it was restored from
         self.policy = start.policy or TimePolicy()
         self.standards_log = standards_log or StandardsLog.begin(start.source, start.book, start.standards)
         self.decoder = Decoder(self.standards_log, self.progress)
@@ -64,15 +63,15 @@ class Engine:
         self.closing = Closing(self.eras, self.catalogue, self.timelines)
         self.first_ms: int | None = None  # start of the oldest slice that anything entered
         self.notices: list[Notice] = []
-        self._ahead: list[Advanced] = []  # what a batch with proposals in it has led to so far
+        self._ahead: list[Advanced] = []  # results of a batch so far that contains proposals
         self.first: int | None = None  # offset of the first record ever folded
-        self.resume: int | None = None  # where the log is to be read on, while records are folded again
-        self.silent_until: int | None = None  # what follows from records up to there has been told before
-        self.reported: tuple[OpenBreach, ...] = ()  # breaches that these records have left open
+        self.resume: int | None = None  # next offset to fold again; None: nothing is folded again
+        self.silent_until: int | None = None  # results up to this offset were published before
+        self.reported: tuple[OpenBreach, ...] = ()  # breaches that those results left open
         self.last: LastRecord | None = None  # the last record folded
         self.dirty = False  # something became final that is not saved
 
-    # -- what others ask ------------------------------------------------------------------------------------------
+    # -- reading --------------------------------------------------------------------------------------------------
 
     @property
     def standards(self) -> Standards:
@@ -81,7 +80,7 @@ class Engine:
 
     @property
     def latest_standards(self) -> ProposedStandards:
-        """The newest standards, in force or about to be."""
+        """The newest standards that the log names, in force or about to be."""
         return self.standards_log.latest
 
     @property
@@ -96,7 +95,7 @@ class Engine:
 
     @property
     def restoring(self) -> bool:
-        """Whether records are being folded again, so that figures are not complete."""
+        """Whether records are being folded again, so that figures are incomplete."""
         return self.resume is not None or self.silent_until is not None
 
     @property
@@ -105,10 +104,10 @@ class Engine:
         return self.watermark.lives_in_the_present
 
     def read(self, window: Window, *, ended: bool = False) -> Reading:
-        """Figures over ``window`` as at the newest believed event time, open slices included.
+        """Figures over ``window`` up to the newest accepted event time, open slices included.
 
-        ``ended``: the log is finite and this is its end, which is the end of probes, too: they count to the end of
-        what they claim. Figures alone end by it; the engine stays as it is, and more may follow.
+        ``ended``: the log is finite and ends here, so probes count until they run out. Only the figures are affected:
+        the engine does not change, and more records may follow.
         """
         frontier_ms, breaches = self.watermark.frontier_ms, self.closing.decisions.breached_since
         return self.closing.reader.window(
@@ -126,19 +125,19 @@ class Engine:
         return self.decoder.never_found
 
     def policy_of(self, standards: Standards) -> TimePolicy:
-        """The policy of time, with the lateness that ``standards`` allow for this source."""
+        """The time policy, with the lateness that ``standards`` allow for this source."""
         lateness_ms = standards.lateness_ms.get(self.progress.source, self.policy.lateness_ms)
         return TimePolicy(lateness_ms, self.policy.max_ahead_ms)
 
     # -- fold -----------------------------------------------------------------------------------------------------
 
     def fold(self, batch: Batch) -> list[DeadLetter]:
-        """Take in a batch, in log order; every record is counted, ignored or returned as a dead letter.
+        """Fold the next batch of the log; every record is counted, ignored or returned as a dead letter.
 
-        Records that were folded before are cut off. Nothing that a record contains raises.
+        Records that were folded before are skipped. No content of a record raises.
 
         Raises:
-            StandardsNeeded: see there; fold the same batch again.
+            StandardsNeeded: nothing has changed; fetch the standards, then fold the same batch again.
         """
         batch = batch.between(batch.position_of(self.expected or 0), len(batch))
         if not len(batch):
@@ -147,7 +146,7 @@ class Engine:
         border = self.silent_until + 1 if self.silent_until is not None else self.progress.next_offset
         cut = batch.position_of(border) if self.restoring and border is not None else 0
         before, new = batch.between(0, cut), batch.between(cut, len(batch))
-        if self.silent_until is not None:  # they are obeyed too, so that what is new may decode differently behind them
+        if self.silent_until is not None:  # first, since its proposals may change how new records decode
             self._fold_muted(before, self.decoder.decode_known(before))
         content = self.decoder.decode_known(new)
         if self.resume is not None:
@@ -155,7 +154,7 @@ class Engine:
         return self._fold_new(new, content)
 
     def start_from(self, offset: int) -> None:
-        """Go on at ``offset``, for the log has nothing of what lies between here and there."""
+        """Go on at ``offset``; the log has no records between."""
         if self.resume is not None:
             self.resume = max(offset, self.resume)
             self.go_on()
@@ -163,7 +162,7 @@ class Engine:
             self.progress.next_offset = max(offset, self.progress.next_offset or 0)
 
     def _fold_new(self, batch: Batch, content: Content) -> list[DeadLetter]:
-        """Fold records that were never folded before; what follows a proposal may decode differently."""
+        """Fold records that were never folded before. Records after a proposal may decode differently."""
         if not len(batch):
             return []
         borders = [position + 1 for position, _ in content.proposals()]
@@ -172,7 +171,7 @@ class Engine:
         letters: list[DeadLetter] = []
         for first, after in itertools.pairwise(sorted({0, *borders, len(batch)})):
             part = batch.between(first, after)
-            # Not endless: whatever the standards, a proposal is found at the first look or at the second.
+            # The recursion ends: under any standards a proposal is found by the first decoding or the second.
             letters += self._fold_new(part, self.decoder.decode(part))
             self._ahead.append(self._advance())
         return letters
@@ -187,12 +186,12 @@ class Engine:
                 self._note_admitted(admitted)
                 rejected += admitted.rejected
             if record is not None:
-                if record.type == control_records.STANDARDS:  # what is told keeps the order of the log
+                if record.type == control_records.STANDARDS:  # keep results in log order
                     self._ahead.append(self._advance())
-                self._obey(record, int(batch.offsets[position]), int(batch.timestamps[position]))
+                self._apply(record, int(batch.offsets[position]), int(batch.timestamps[position]))
         self._note(batch, content, rejected)
         if self.decoder.paths != paths:
-            self.progress.mapped = 0  # of another mapping nothing is known yet
+            self.progress.mapped = 0  # counts for the new mapping start at zero
         return dead_letters(batch, rejected)
 
     def _note_admitted(self, admitted: Admitted) -> None:
@@ -215,7 +214,7 @@ class Engine:
 
     # -- control records ------------------------------------------------------------------------------------------
 
-    def _obey(self, record: ControlRecord, offset: int, stamp_ms: int) -> None:
+    def _apply(self, record: ControlRecord, offset: int, stamp_ms: int) -> None:
         if record.type == control_records.TICK:
             self.watermark.tick(stamp_ms)
         elif record.type == control_records.STANDARDS and record.hash != self.latest_standards.hash:
@@ -226,7 +225,7 @@ class Engine:
                 self._propose(record, offset, standards)
 
     def _propose(self, record: ControlRecord, offset: int, standards: Standards) -> None:
-        """Let ``standards`` hold from the first slice on that the log has not spoken of yet."""
+        """Let ``standards`` hold from the first slice after every event time in the log so far."""
         frontier_ms = self.watermark.frontier_ms
         if frontier_ms is None:
             start_ms = BEGINNING_MS
@@ -243,24 +242,24 @@ class Engine:
         self.notice(Notice(NoticeType.STANDARDS, offset, start_ms, {"hash": record.hash, "change": "proposed"}))
 
     def notice(self, notice: Notice) -> None:
-        """Tell of ``notice`` with the next advance."""
+        """Return ``notice`` with the next advance."""
         self.notices.append(notice)
         self.dirty = True
 
     # -- records folded before ------------------------------------------------------------------------------------
 
     def _fold_again(self, batch: Batch) -> None:
-        """Rebuild what was open behind the last record that saved state includes, and nothing else."""
+        """Fill only the slices that were open when the state was saved."""
         for piece, observations in self.decoder.decode_again(batch):
             admitted = admit(piece, observations, self.watermark, self.eras, again=True)
             self.eras.place(admitted.observations, piece.offsets)
         self.eras.overflowed()
-        # Where the batch goes on behind them, whatever was to come before has come.
+        # An empty part means that the batch begins after the records to fold again: the log has lost them.
         self.resume = int(batch.offsets[-1]) + 1 if len(batch) else self.progress.next_offset
         self.go_on()
 
     def go_on(self) -> None:
-        """Begin to fold what is new, if nothing is to be folded again any more."""
+        """Begin to fold new records, once no more are to be folded again."""
         if self.resume is None or self.resume < (self.progress.next_offset or 0):
             return
         self.resume = None
@@ -272,7 +271,7 @@ class Engine:
             self.notice(Notice(NoticeType.POLICY, self.progress.next_offset or 0, None, detail))
 
     def _fold_muted(self, batch: Batch, content: Content) -> None:
-        """Fold records that saved state included before it was damaged: nothing is told twice."""
+        """Fold records that the saved state included before it was damaged; drop results that were published before."""
         assert self.silent_until is not None
         self._fold_new(batch, content)
         self._advance()
@@ -315,7 +314,7 @@ class Engine:
         return Advanced(tuple(slices), tuple(decisions), tuple(notices))
 
     def _turn(self, following: Era) -> list[Decision]:
-        """Let ``following`` be in force at its start, up to which everything is closed."""
+        """Put ``following`` in force at its start, up to which everything is closed."""
         decisions = self.closing.turn(following)
         detail = {"hash": following.standards.digest, "change": "in force"}
         self.notice(Notice(NoticeType.STANDARDS, self.standards_log.turn().offset, following.start_ms, detail))
@@ -324,11 +323,11 @@ class Engine:
     # -- saving ---------------------------------------------------------------------------------------------------
 
     def mark_saved(self) -> None:
-        """Note that everything so far is about to be saved."""
+        """Note that everything so far is being saved."""
         self.dirty = False
 
     def snapshot(self) -> SavedPoint:
-        """Where the log is to be read on; the parts save the rest. Something must have been folded."""
+        """Saved state of the engine itself; its parts have their own. At least one record was folded."""
         assert self.last is not None, "nothing was folded"
         assert self.first is not None, "nothing was folded"
         reached = max(self.last.offset + 1, self.progress.next_offset or 0)
@@ -338,7 +337,7 @@ class Engine:
         return SavedPoint(offset, digest, timestamp_ms, reached, resume, self.first, self.first_ms)
 
     def restore(self, saved: SavedPoint) -> None:
-        """Go on from ``saved``, once the parts are restored: fold what was open again, then what is new."""
+        """Go on from ``saved``, after the parts were restored: fold records of open slices again, then new ones."""
         self.saved, self.last = saved, saved.last
         self.first, self.first_ms, self.resume = saved.first, saved.first_ms, saved.resume
         self.progress.next_offset = saved.reached
@@ -346,5 +345,5 @@ class Engine:
         self.catalogue.go_back(saved.resume)
 
     def rebuild(self, saved: SavedPoint, reported: tuple[OpenBreach, ...]) -> None:
-        """Fold the log from its first record, and report nothing anew that records up to ``saved`` have led to."""
+        """Fold the log from its first record; results up to ``saved`` were published and left ``reported`` open."""
         self.saved, self.silent_until, self.reported = saved, saved.offset, reported

@@ -1,7 +1,7 @@
-"""Eras: standards hold for slices from a boundary on, and what is open is counted by the standards of its slice.
+"""Eras: standards hold from a slice boundary on, and an open slice is counted by the standards of its era.
 
-A change of standards takes effect at the first slice boundary behind everything that the log has spoken of so far. So
-no slice is ever judged by two, and nothing that was counted has to be counted again.
+A change of standards takes effect at the first slice boundary after every event time in the log so far. So no slice is
+judged by two standards, and nothing has to be counted again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from streams.standards.model import Standards
 
 @dataclass(frozen=True, slots=True)
 class Era:
-    """Standards that hold for the slices from ``start_ms`` on, what events mean by them, and the open slices."""
+    """Standards that hold for slices from ``start_ms`` on, the router compiled from them, and the open slices."""
 
     standards: Standards
     start_ms: int
@@ -47,7 +47,7 @@ class Era:
         names: KeyDictionary,
         before: int = LATEST_OFFSET,
     ) -> Self:
-        """An era without open slices, whose objectives the catalogue has as they were ``before`` that offset.
+        """An era without open slices. The catalogue has its objectives as they were ``before`` that offset.
 
         Raises:
             KeyError: the catalogue lacks an objective.
@@ -64,9 +64,9 @@ class Era:
         catalogue: SeriesCatalogue,
         names: KeyDictionary,
     ) -> Self:
-        """An era behind one of ``earlier`` standards (None: the first).
+        """An era after one of ``earlier`` standards (None: the first).
 
-        Objectives that measure what they did go on, the others begin with the record at hand.
+        Objectives whose measure is unchanged go on; the others begin with the current record.
         """
         bring_objectives(catalogue, standards, earlier)
         return cls.begin(standards, start_ms, catalogue, names)
@@ -86,7 +86,7 @@ class Era:
         self.open.add(starts, routes, durations_us)
 
     def observe(self, closing: OpenSlice, timelines: Timelines) -> None:
-        """Apply the transitions of a slice that closes, and count what they amount to."""
+        """Apply the transitions of a slice that closes, and count the milliseconds observed up and down."""
         weights: dict[int, int] = {}
         observed = timelines.pass_slice(closing.start_ms, closing.end_ms, closing.transitions)
         for service, step, up_ms, down_ms in observed:
@@ -115,7 +115,7 @@ def bring_objectives(catalogue: SeriesCatalogue, standards: Standards, earlier: 
 
 
 class Eras:
-    """The era in force, and those that begin later, in the order of time. There is always one in force."""
+    """The era in force and those that begin later, in the order of time; never empty."""
 
     def __init__(self, eras: Sequence[Era]) -> None:
         """Start with ``eras``, the first of them in force."""
@@ -157,7 +157,7 @@ class Eras:
         return self._eras[1] if len(self._eras) > 1 else None
 
     def overflowed(self) -> Counter[str]:
-        """Observations counted under the label `other` since this was last asked, by what was replaced."""
+        """Take the number of observations counted under the label `other` since the last call, by what was replaced."""
         found = sum((era.router.overflowed for era in self._eras), Counter[str]())
         for era in self._eras:
             era.router.overflowed.clear()
@@ -169,34 +169,34 @@ class Eras:
         return sum(len(era.open) for era in self._eras)
 
     def drop_replaced(self, start_ms: int) -> Era | None:
-        """Forget the newest era if it was to begin at ``start_ms``, as the one that is to be added; gives that one."""
+        """Drop and return the newest era if it is to begin at ``start_ms``, where another is about to be added."""
         if len(self._eras) == 1 or self.newest.start_ms != start_ms:
             return None
         replaced = self._eras.pop()
-        assert not len(replaced.open), "nothing has entered slices that the log had not spoken of"
+        assert not len(replaced.open), "no event can have entered slices after the newest event time"
         return replaced
 
     def add(self, era: Era) -> None:
-        """Let ``era`` follow the newest one."""
+        """Add ``era`` after the newest one."""
         self._eras.append(era)
 
     def turn(self) -> None:
-        """Let the next era be in force; nothing of the one before may be open."""
+        """Put the next era in force; the one before has no open slices."""
         assert not len(self._eras[0].open), "an era ends when its slices are closed"
         del self._eras[0]
 
     def at(self, start_ms: int) -> OpenSlice:
-        """The open slice that starts at ``start_ms``, opened if need be."""
+        """The open slice that starts at ``start_ms``; open it if there is none."""
         return self._of(start_ms).open.at(start_ms)
 
     def first_offset(self) -> int | None:
-        """Offset of the first record that entered an open slice."""
+        """Offset of the first record that entered an open slice; None: none is open."""
         return min((first for era in self._eras if (first := era.open.first_offset()) is not None), default=None)
 
     def look_ahead(self, timelines: Timelines, start_ms: int) -> Iterator[Counts]:
-        """What probes observe from ``start_ms`` to the end of what they claim, no further probe coming.
+        """Counts by era of what probes observe from ``start_ms`` until they run out, if no further probe comes.
 
-        Probes of open slices are heard; each era's standards say what its part of the time feeds. Nothing changes.
+        Probes of open slices are applied; each era's standards judge its part of the time. No state changes.
         """
         probes = [probe for era in self._eras for one in era.open for probe in one.transitions]
         borders = [max(start_ms, era.start_ms) for era in self._eras]
@@ -212,7 +212,7 @@ class Eras:
             return
         boundaries = np.array([era.start_ms for era in self._eras[1:]], np.int64)
         numbers = np.searchsorted(boundaries, slice_starts(observations.times_ms), side="right")
-        # One run of events of the same era after the other: the catalogue admits in log order.
+        # Place runs of events of the same era one after the other, since the catalogue admits in log order.
         cuts = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(observations)]
         for first, after in itertools.pairwise(cuts):
             if first < after:

@@ -1,4 +1,4 @@
-"""The open slices of one partition, and how a batch of columns is spread over them in one pass."""
+"""The open slices of one partition, and spreading a batch of columns over them in one pass."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from streams.slices.sparse_table import (
 )
 
 _NEVER_ENTERED: Final = 1 << 62
-#: Tables kept apart before they are brought together; bounds memory, and the cost of a look.
+#: Most tables kept apart before they are combined; bounds memory and the cost of reading.
 _MOST_KEPT: Final = 16
 
 
 class PendingObservations(NamedTuple):
-    """Observations one after the other: the route of each, and its duration in microseconds (`ABSENT` for none)."""
+    """Observations in order: the route of each, and its duration in microseconds (`ABSENT` for none)."""
 
     routes: IntArray
     durations_us: IntArray
 
 
 class OpenSlice:
-    """A slice that may still change. What is added is only kept; it is brought together when somebody looks."""
+    """A slice that may still change. Observations are only collected; they are counted when it is read."""
 
     __slots__ = (
         "_seen",
@@ -58,13 +58,11 @@ class OpenSlice:
     def __init__(self, start_ms: int) -> None:
         """Start empty, at ``start_ms``."""
         self.start_ms = start_ms
-        self.first_offset = _NEVER_ENTERED  # of the first record that entered
+        self.first_offset = _NEVER_ENTERED  # of the first record that entered the slice
         self.transitions: list[Probe] = []
-        self.pending: list[PendingObservations] = []  # what is not counted yet
-        self.waiting = 0  # how many observations that is
-        self.cells: list[
-            SparseTable
-        ] = []  # weights by cell id, one column; see `streams.routing.router` for what cells mean
+        self.pending: list[PendingObservations] = []  # not counted yet
+        self.waiting = 0  # number of observations in `pending`
+        self.cells: list[SparseTable] = []  # weights by cell id, one column; see `streams.routing.router`
         self.summaries: list[SparseTable] = []  # as in `Distributions`
         self.buckets: list[SparseTable] = []
         self._seen = SeenIds()
@@ -75,16 +73,16 @@ class OpenSlice:
         return self.start_ms + LENGTH_MS
 
     def enter(self, offset: int) -> None:
-        """Note that the record at ``offset`` entered; to have the slice again, the log is read again from the first."""
+        """Note that the record at ``offset`` entered; rebuilding the slice reads the log from the first such record."""
         self.first_offset = min(self.first_offset, offset)
 
     def observe(self, routes: IntArray, durations_us: IntArray) -> None:
-        """Take in observations, to be counted later."""
+        """Add observations, to be counted later."""
         self.pending.append(PendingObservations(routes, durations_us))
         self.waiting += len(routes)
 
     def taken(self) -> list[PendingObservations]:
-        """What was pending, and is not any more."""
+        """Take out the pending observations."""
         pending, self.pending, self.waiting = self.pending, [], 0
         return pending
 
@@ -93,12 +91,12 @@ class OpenSlice:
         _keep(self.cells, cells, WEIGHTS)
 
     def add_durations(self, summaries: SparseTable, buckets: SparseTable) -> None:
-        """Take in durations, as in `Distributions`."""
+        """Add durations, as in `Distributions`."""
         _keep(self.summaries, summaries, SUMMARIES)
         _keep(self.buckets, buckets, WEIGHTS)
 
     def first_seen(self, identities: IdArray) -> npt.NDArray[np.bool_]:
-        """Which events are the first in the slice of their identity (64 bits), in log order; all are remembered."""
+        """Mask of the events whose identity (64 bits) is new in the slice, in log order; remember all."""
         return self._seen.first(identities)
 
 
@@ -106,7 +104,7 @@ class OpenSlices:
     """Slices that may still change, by start."""
 
     def __init__(self, router: Router) -> None:
-        """None is open; ``router`` says what observations mean."""
+        """Start with none; ``router`` maps observations to cells."""
         self._router = router
         self._open: dict[int, OpenSlice] = {}
         self._starts: list[int] = []  # a heap
@@ -120,7 +118,7 @@ class OpenSlices:
         return (self._open[start] for start in sorted(self._open))
 
     def at(self, start_ms: int) -> OpenSlice:
-        """The open slice that starts at ``start_ms``, opened if need be."""
+        """The open slice that starts at ``start_ms``; open it if there is none."""
         found = self._open.get(start_ms)
         if found is None:
             found = self._open[start_ms] = OpenSlice(start_ms)
@@ -132,17 +130,17 @@ class OpenSlices:
         return self._starts[0] if self._starts else None
 
     def close(self, start_ms: int) -> OpenSlice:
-        """Take the slice at ``start_ms`` out, before which none is open; an empty one if nothing entered it."""
+        """Take out the slice at ``start_ms``, the oldest that can be open; an empty one if nothing entered it."""
         if self.first_start_ms() == start_ms:
             heappop(self._starts)
         return self._open.pop(start_ms, None) or OpenSlice(start_ms)
 
     def first_offset(self) -> int | None:
-        """Offset of the first record that entered any of them."""
+        """Offset of the first record that entered any of them; None: none is open."""
         return min((one.first_offset for one in self._open.values()), default=None)
 
     def enter(self, starts: IntArray, offsets: IntArray) -> None:
-        """Open the slices at ``starts`` into which records at ``offsets``, in log order, enter."""
+        """Open the slices at ``starts``, and note the records at ``offsets``, in log order, that enter them."""
         if len(starts) and (starts == starts[0]).all():
             self.at(int(starts[0])).enter(int(offsets[0]))
             return
@@ -151,7 +149,7 @@ class OpenSlices:
             self.at(start_ms).enter(offset)
 
     def add(self, starts: IntArray, routes: IntArray, durations_us: IntArray) -> None:
-        """Take in observations: the start of each one's slice, its route, and its duration (or `ABSENT`)."""
+        """Add observations: the start of each one's slice, its route, and its duration (or `ABSENT`)."""
         if not len(starts):
             return
         places = (starts - starts.min()) // LENGTH_MS
@@ -163,7 +161,7 @@ class OpenSlices:
         begins = run_starts(places)
         for begin, end in zip(begins.tolist(), run_ends(begins, len(places)).tolist(), strict=True):
             part = slice(begin, end)
-            # A copy, so that a few observations of a slice that stays open do not keep all of the batch.
+            # Copy, so that a few observations of a slice that stays open do not keep the whole batch in memory.
             self._add(int(starts[begin]), routes[part].copy(), durations_us[part].copy())
 
     def _add(self, start_ms: int, routes: IntArray, durations_us: IntArray) -> None:
@@ -173,12 +171,12 @@ class OpenSlices:
             _settle(self._router, [one])
 
 
-#: Observations that wait in a slice to be counted, 16 bytes each. Counting many at once takes less for each.
+#: Most observations that a slice collects before they are counted, 16 bytes each. Counting many at once is cheaper.
 _MOST_PENDING: Final = 65_536
 
 
 def contents(router: Router, slices: Sequence[OpenSlice]) -> tuple[list[Counts], list[Distributions]]:
-    """What each of ``slices`` holds, by series. All are worked out in one pass, for most hold little."""
+    """Contents of each of ``slices``, by series. All are computed in one pass, since most are small."""
     _settle(router, slices)
     count, distributions = len(slices), router.distributions
     cells = join([one.cells for one in slices], router.cells, WEIGHTS)
@@ -191,7 +189,7 @@ def contents(router: Router, slices: Sequence[OpenSlice]) -> tuple[list[Counts],
 
 
 def _settle(router: Router, slices: Sequence[OpenSlice]) -> None:
-    """Count what is pending in ``slices``, all in one pass."""
+    """Count the pending observations of ``slices``, all in one pass."""
     waiting = [one for one in slices if one.waiting]
     if not waiting:
         return
@@ -226,7 +224,7 @@ def _cells(router: Router, places: IntArray, routes: IntArray, durations_us: Int
     return SparseTable(keys[starts], (run_ends(starts, len(keys)) - starts)[:, np.newaxis])
 
 
-#: Up to so many possible keys per observation, counting into a dense array is cheaper than sorting.
+#: Up to this many possible keys per observation, counting into a dense array is cheaper than sorting.
 _DENSE: Final = 8
 
 

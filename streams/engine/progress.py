@@ -1,4 +1,4 @@
-"""How far a source partition has been read, and what there is to tell others about its records."""
+"""How far a source partition has been read, counters of what became of its records, and notices for the audit."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from streams.events.rejections import Reason
 
 
 class NoticeType(enum.StrEnum):
-    """What a notice is about."""
+    """Subject of a notice."""
 
-    STANDARDS = "standards"  # other standards hold, or were proposed and cannot be had
-    GAP = "gap"  # records that were to be read are no longer in the log
-    DAMAGE = "damage"  # a row of state does not have the content that was written
-    FORMAT = "format"  # state was saved in an older form: it was rebuilt, or some figures begin anew
-    POLICY = "policy"  # the settings of time differ from those of before
+    STANDARDS = "standards"  # other standards are in force, or were proposed and could not be found
+    GAP = "gap"  # records were deleted from the log before they were read
+    DAMAGE = "damage"  # a row of state is not as it was written
+    FORMAT = "format"  # state was saved in an older form and was rebuilt, or some figures begin anew
+    POLICY = "policy"  # the settings of time have changed
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that an audit must know beside the decisions. ``at_ms`` is event time, where there is one."""
+    """An audit record beside the decisions. ``at_ms`` is event time, where there is one."""
 
     type: NoticeType
     offset: int
@@ -39,12 +39,12 @@ class Notice:
     detail: Mapping[str, object] = field(default_factory=dict)
 
 
-#: From this share of a field's values on, their absence is more than noise: somebody is to look at it.
+#: Above this share of a field's values, unreadable ones are more than noise and need attention.
 MOST_UNREADABLE: Final = Fraction(5, 100)
 
 
 class Example(NamedTuple):
-    """A value that was left out of its event, as an example: the offset of its record, and a line for people."""
+    """An example of a value that was left out of its event: the offset of its record, and a line for people."""
 
     offset: int
     detail: str
@@ -71,7 +71,7 @@ class Progress:
     readable: Counter[str] = field(default_factory=Counter)  # values of optional fields, by field
     unreadable: Counter[tuple[str, Reason]] = field(default_factory=Counter)  # those left out of events that count
     examples: dict[tuple[str, Reason], Example] = field(default_factory=dict, compare=False)  # since the process began
-    mapped: int = 0  # records that the newest mapping was asked about
+    mapped: int = 0  # records that the newest mapping was applied to
     found: set[str] = field(default_factory=set)  # paths of mappings that any record has had
     newest_ms: int | None = None
     watermark_ms: int | None = None
@@ -111,7 +111,7 @@ class Progress:
         return sum(progresses, cls("", NO_PARTITION))
 
     def note(self, batch: Batch, content: Content, rejected: Sequence[Rejection]) -> None:
-        """Count the records of a batch that is not empty; those that were accepted are counted apart."""
+        """Count the records of a batch, which is not empty. Accepted events are counted by the engine."""
         self.records += len(batch)
         self.ignored += content.ignored
         self.unknown_fields += content.unknown_fields
@@ -158,7 +158,7 @@ class Progress:
     def hardly_readable(self) -> list[str]:
         """Fields of which more than `MOST_UNREADABLE` of the values were left out.
 
-        Not outcomes and roles: of those only values are left out that mean nothing for their event's kind.
+        Outcomes and roles do not count: only values without a meaning for their event's kind are left out of those.
         """
         lost = Counter[str]()
         for (name, _), count in self.unreadable.items():
@@ -167,7 +167,7 @@ class Progress:
         return sorted(name for name, count in lost.items() if count > MOST_UNREADABLE * (count + self.readable[name]))
 
 
-#: What is saved and taken back as it is.
+#: Fields that are saved and restored as they are.
 _PLAIN: Final = (
     "records",
     "accepted",

@@ -1,4 +1,4 @@
-"""Reading a partition: totals over a window, open slices included, turned into service levels by name."""
+"""Read a partition: totals over a window, open slices included, as service levels by name."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ from streams.slices.totals import BucketSlots, CountTotals, DistributionTotals, 
 from streams.views.levels import ObjectiveLevel, Reading, StepLevel
 
 Breaches = Mapping[tuple[str, str], int]
-#: Milliseconds observed by probes / those that are final, by service and step.
+#: Milliseconds observed by probes / milliseconds that are final, by service and step.
 Coverage = Mapping[tuple[str, str], Ratio]
 
 
 class _Totals:
-    """Totals of one interval, with what open slices add."""
+    """Totals of one interval, including open slices."""
 
     def __init__(self, counts: CountTotals, distributions: DistributionTotals, extremes: Extremes) -> None:
         self.counts = counts
         self.distributions = distributions
         self.extremes = extremes
         self.coverage: Coverage = {}
-        self._ahead: dict[int, CountTotals] = {}  # what is counted by standards that hold later, by their beginnings
+        self._ahead: dict[int, CountTotals] = {}  # counted by later standards, by the start of their era in ms
 
     def add_ahead(self, start_ms: int, counts: Counts) -> None:
-        """Add what is counted by standards that hold only from ``start_ms`` on."""
+        """Add counts of the era that begins at ``start_ms``."""
         self.counts.add(counts)
         self._ahead.setdefault(start_ms, CountTotals()).add(counts)
 
     def objective(self, number: int, others: Iterable[int]) -> Ratio:
-        """Ratio ``number``, without what went into it by the standards that begin at ``others``."""
+        """Ratio ``number``, without the counts of the eras that begin at ``others``."""
         found = self.counts.ratio(number)
         for ratio in (self._ahead[start_ms].ratio(number) for start_ms in others if start_ms in self._ahead):
             found = Ratio(found.good - ratio.good, found.total - ratio.total)
@@ -81,7 +81,7 @@ class _Totals:
             )
 
     def _ratios(self, numbers: Sequence[int]) -> Iterator[list[int]]:
-        """Good and total of each of these ratios."""
+        """Good and total of each ratio."""
         return iter(self.counts.ratios.rows_of(_ids(numbers)).tolist())
 
 
@@ -103,7 +103,7 @@ class _Window:
         self._extremes_of: tuple[int, int] = (0, 0)
 
     def extremes(self) -> Extremes:
-        """Smallest and largest over the interval covered, computed again only when it moved."""
+        """Smallest and largest over the interval covered; computed again only when it has moved."""
         interval = self.distributions.start_ms, self.distributions.end_ms
         if interval != self._extremes_of:
             self._extremes, self._extremes_of = Extremes(), interval
@@ -123,7 +123,7 @@ class Reader:
         counts: History[Counts],
         distributions: History[Distributions],
     ) -> None:
-        """Read what the engine's parts hold; nothing is closed yet."""
+        """Read the engine's parts; nothing is closed yet."""
         self._eras = eras
         self._catalogue = catalogue
         self._timelines = timelines
@@ -133,16 +133,16 @@ class Reader:
         self._windows: dict[str, _Window] = {}
 
     def close(self, slices: Sequence[Slice]) -> None:
-        """Take closed slices into the totals since the beginning."""
+        """Add closed slices to the totals since the beginning."""
         counts = Counts.add([one.counts for one in slices])
         self._since_beginning.add(counts, Distributions.add([one.distributions for one in slices]))
 
     def restore(self, counts: Counts, distributions: Distributions) -> None:
-        """Go on from totals since the beginning."""
+        """Start with saved totals since the beginning."""
         self._since_beginning.add(counts, distributions)
 
     def start_anew(self) -> None:
-        """Work every window out again: boundaries or windows have changed."""
+        """Compute every window afresh: boundaries or windows have changed."""
         self._windows.clear()
 
     def cumulative(
@@ -169,11 +169,11 @@ class Reader:
         *,
         ended: bool = False,
     ) -> Reading:
-        """Figures over ``window`` up to the end of the slice that the believed frontier of event time lies in.
+        """Figures over ``window`` up to the end of the slice that contains the frontier of event time.
 
-        ``ended``: no more will come, so that probes count from where the window begins to the end of what they claim,
-        be that beyond the window's end. Otherwise they count as far as slices are closed. Up to ``final_ms`` slices
-        are final, whatever they hold.
+        ``ended``: no more records will come, so probes count from the window's start until they run out, even beyond
+        the window's end. Otherwise they count as far as slices are closed. Up to ``final_ms`` slices are final, whether
+        or not anything entered them.
         """
         if frontier_ms is None:
             totals = _Totals(CountTotals(), DistributionTotals(self._slots), Extremes())
@@ -181,7 +181,7 @@ class Reader:
         end_ms = slice_ceiling(frontier_ms + 1)
         counts, distributions = self._histories
         starts = counts.start_of(window, end_ms), distributions.start_of(window, end_ms)
-        if starts[1] < distributions.forgotten_ms:  # the window is longer than they are kept: no figure of a part of it
+        if starts[1] < distributions.forgotten_ms:  # longer than retention: no figures rather than those of a part
             starts = starts[0], NEVER
         totals = self._closed(window, *starts, closed_ms)
         totals.coverage = self._coverage(totals.counts, final_ms - starts[0])
@@ -191,7 +191,7 @@ class Reader:
         return self._reading(window.name, min(starts), end_ms, totals, breaches)
 
     def _closed(self, window: Window, counts_ms: int, distributions_ms: int, closed_ms: int) -> _Totals:
-        """Totals over the closed slices of ``window``, whose counts and distributions begin at the given times."""
+        """Totals over the closed slices of ``window``; counts and distributions begin at the given times."""
         sums = self._windows.get(window.name)
         if sums is None:
             sums = self._windows[window.name] = _Window(*self._histories, self._slots)
@@ -200,7 +200,7 @@ class Reader:
         return _Totals(sums.counts.totals.copy(), sums.distributions.totals.copy(), sums.extremes().copy())
 
     def _coverage(self, closed: CountTotals, final_ms: int) -> Coverage:
-        """What probes observed of ``final_ms`` milliseconds of ``closed`` slices, by steps that they ever spoke of."""
+        """Share of ``final_ms`` milliseconds of ``closed`` slices that probes observed, by step ever probed."""
         if final_ms <= 0:
             return {}
         steps = self._catalogue.steps
@@ -211,7 +211,7 @@ class Reader:
         return {place: Ratio(observed_ms, final_ms) for place, observed_ms, ever_ms in found if ever_ms}
 
     def _add_open(self, totals: _Totals, counts_ms: int, distributions_ms: int, end_ms: int) -> None:
-        """Add the open slices that end by ``end_ms``, counts and distributions each from where they begin."""
+        """Add the open slices that end by ``end_ms``: counts from ``counts_ms`` on, distributions from theirs."""
         for era in self._eras:
             add_counts = self._adding(totals, era)
             opened = [one for one in era.open if one.end_ms <= end_ms]
@@ -223,12 +223,12 @@ class Reader:
                     totals.extremes.add(distributions)
 
     def _look_ahead(self, totals: _Totals, counts_ms: int) -> None:
-        """Add what probes hold behind closed slices, from ``counts_ms`` on and to the end of what they claim."""
+        """Add what probes will observe after the closed slices, from ``counts_ms`` on until they run out."""
         for era, counts in zip(self._eras, self._eras.look_ahead(self._timelines, counts_ms), strict=True):
             self._adding(totals, era)(counts)
 
     def _adding(self, totals: _Totals, era: Era) -> Callable[[Counts], None]:
-        """Function that adds to ``totals`` what is counted by the standards of ``era``."""
+        """Function that adds counts of ``era`` to ``totals``."""
         return totals.counts.add if era is self._eras.now else partial(totals.add_ahead, era.start_ms)
 
     def _reading(
@@ -242,7 +242,7 @@ class Reader:
         era, *later = self._eras
         for (service, objective_name), number in sorted(era.router.objectives.items()):
             objective = era.standards.services[service].objectives[objective_name]
-            # Standards that promise something else by this name may go on with the ratio for another objective.
+            # Later standards may use this ratio for another objective, and this name for another ratio.
             others = [one.start_ms for one in later if one.router.objectives.get((service, objective_name)) != number]
             ratio = totals.objective(number, others)
             since = breaches.get((service, objective_name))

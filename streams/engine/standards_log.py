@@ -1,4 +1,4 @@
-"""The standards of a partition as its log tells them: which records named which, and since when they hold."""
+"""The standards of a partition as its log names them: by which record, and in force since when."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from streams.mappings.mapping import Mapper, compile_mapping
 from streams.routing.series_catalogue import LATEST_OFFSET
 from streams.standards.model import Standards
 
-#: Where the standards hold that a partition began with.
+#: Event time from which the standards hold that a partition began with, ms since 1970.
 BEGINNING_MS: Final = LOWEST_MS
 
-#: Gives the standards of a digest; None where there are none. Raises `StandardsNeeded` for one not looked up yet.
+#: Looks up standards by digest; None where there are none. Raises `StandardsNeeded` if they were not fetched yet.
 Book = Callable[[str], Standards | None]
 
 
@@ -25,17 +25,17 @@ def empty_book(digest: str) -> None:
     del digest
 
 
-class StandardsNeeded(Exception):  # noqa: N818 - says what is needed
-    """The log names standards that the book has not looked up. Nothing has changed; look them up and try again."""
+class StandardsNeeded(Exception):  # noqa: N818 - names what is needed, no error
+    """The log names standards that the book has not fetched. Nothing has changed: fetch them and try again."""
 
     def __init__(self, digest: str) -> None:
-        """Ask for the standards of ``digest``."""
+        """Ask for the standards with ``digest``."""
         super().__init__(f"the standards {digest} are to be looked up")
         self.hash = digest
 
 
-class StandardsLost(Exception):  # noqa: N818 - says what is lost
-    """Saved state names standards whose content is nowhere to be had."""
+class StandardsLost(Exception):  # noqa: N818 - names what is lost
+    """Saved state names standards whose content no longer exists."""
 
 
 class ProposedStandards(NamedTuple):
@@ -48,7 +48,7 @@ class ProposedStandards(NamedTuple):
 class Named(msgspec.Struct, forbid_unknown_fields=True, array_like=True, frozen=True):
     """Standards that the record at ``offset`` named.
 
-    Records behind it are decoded as they say; slices from ``start_ms`` on are judged by them.
+    Records after it are decoded by their mapping; slices from ``start_ms`` on are judged by them.
     """
 
     offset: int
@@ -58,14 +58,14 @@ class Named(msgspec.Struct, forbid_unknown_fields=True, array_like=True, frozen=
 
 
 class SavedStandards(NamedTuple):
-    """What is saved of a standards log: all standards that were named, and the number of those in force."""
+    """Saved state of a standards log: all standards that were named, and the index of those in force."""
 
     named: tuple[Named, ...]
     current: int = 0
 
 
 class StandardsLog:
-    """All standards that a partition was ever judged by, in the order of the log; one of them is in force."""
+    """All standards that a partition was ever judged by, in log order; those at index ``current`` are in force."""
 
     def __init__(self, source: str, book: Book, saved: SavedStandards) -> None:
         """Go on from ``saved``, which `snapshot` gave."""
@@ -90,23 +90,23 @@ class StandardsLog:
 
     @property
     def in_use(self) -> list[Named]:
-        """Those in force, and those that are about to be; not those that others replace before they hold."""
+        """Those in force, and those about to be, without those that are replaced before they take effect."""
         *earlier, newest = self.named[self.current :]
         later = [one for one, after in itertools.pairwise([*earlier[1:], newest]) if one.start_ms < after.start_ms]
         return [*earlier[:1], *later, newest]
 
     @property
     def latest(self) -> ProposedStandards:
-        """The newest, in force or about to be."""
+        """The newest standards, in force or about to be."""
         newest = self.named[-1]
         return ProposedStandards(newest.hash, newest.proposed_ms)
 
     def replaced_at(self, named: Named) -> int:
-        """Offset of the record that named others behind ``named``; later than any record if none has."""
+        """Offset of the record that named the next standards after ``named``; `LATEST_OFFSET` if none has."""
         return next((one.offset for one in self.named if one.offset > named.offset), LATEST_OFFSET)
 
     def turn(self) -> Named:
-        """Let the next ones be in force, and give them."""
+        """Put the next standards in force, and return them."""
         start_ms = self.named[self.current + 1].start_ms
         self.current += 1
         while self.current + 1 < len(self.named) and self.named[self.current + 1].start_ms == start_ms:
@@ -114,15 +114,15 @@ class StandardsLog:
         return self.named[self.current]
 
     def look_up(self, digest: str) -> Standards | None:
-        """The standards of ``digest``, if there are such. Raises `StandardsNeeded`."""
+        """Look up the standards with ``digest``; None if there are none. Raises `StandardsNeeded`."""
         return self._book(digest)
 
     def of(self, named: Named) -> Standards:
         """The standards that were ``named``.
 
         Raises:
-            StandardsNeeded: they are to be looked up.
-            StandardsLost: they are nowhere.
+            StandardsNeeded: they were not fetched yet.
+            StandardsLost: they no longer exist.
         """
         standards = self._book(named.hash)
         if standards is None:
@@ -130,7 +130,7 @@ class StandardsLog:
         return standards
 
     def mapper(self, named: Named | None = None) -> Mapper | None:
-        """How records behind ``named`` (None: the newest) are mapped; None: they have the wire format."""
+        """The mapping of records after ``named`` (None: the newest); None: they have the wire format."""
         named = named or self.named[-1]
         if named.hash not in self._mappers:
             mapping = self.of(named).mappings.get(self._source)
@@ -138,7 +138,7 @@ class StandardsLog:
         return self._mappers[named.hash]
 
     def pieces(self, batch: Batch) -> list[tuple[Named, Batch]]:
-        """``batch`` cut where its records begin to be decoded by other standards, each piece with those."""
+        """Cut ``batch`` where other standards begin to decode its records; each piece with its standards."""
         borders = sorted({0, len(batch), *(batch.position_of(named.offset + 1) for named in self.named)})
         pieces = [batch.between(first, after) for first, after in itertools.pairwise(borders)]
         return [(self._before(int(piece.offsets[0])), piece) for piece in pieces]

@@ -1,4 +1,4 @@
-"""What the engine of a source partition is made with."""
+"""Parameters of the engine of a source partition."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from streams.standards.model import Standards
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What an engine is made with.
+    """Parameters of an engine.
 
     Args:
-        source: the topic.
-        partition: its number.
-        standards: that hold where nothing is saved.
-        book: of the standards that the log names.
-        policy: of time, where the standards do not say otherwise.
-        caps: of names that no standards declare.
+        source: the source topic.
+        partition: the partition's number.
+        standards: the standards in force where nothing is saved.
+        book: looks up standards that the log names.
+        policy: lateness and bound on future times, where the standards do not set them; None: the defaults.
+        caps: bounds on names that no standards declare; None: the defaults.
     """
 
     source: str

@@ -1,7 +1,7 @@
 """Progress of event time in one source partition: a function of its log alone.
 
-The watermark is the largest, over the records so far, of min(event time, record timestamp), minus the allowed
-lateness. A client clock that runs fast therefore cannot close slices.
+The watermark is the largest min(event time, record timestamp) of the records so far, minus the allowed lateness. A
+client clock that runs fast therefore cannot close slices.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from streams.slices.sparse_table import IntArray
 
 @dataclass(frozen=True, slots=True)
 class TimePolicy:
-    """How long to wait for stragglers, and how far ahead of its record an event may claim to be; milliseconds."""
+    """Allowed lateness, and how far an event's time may lie ahead of its record's timestamp; milliseconds."""
 
     lateness_ms: int = 60_000
     max_ahead_ms: int = 300_000
 
 
-#: A partition lives in the present while its newest event lies so close to its record's timestamp: ticks count.
+#: Ticks count while the newest event's time is at most this many ms from its record's timestamp: no backfill.
 PRESENT_MS: Final = 300_000
 
 
 class NewestEvent(NamedTuple):
-    """The event of the largest time believed so far, the first of equals: its time, and its record's timestamp."""
+    """The event with the largest time accepted so far, the first of equals: its time and its record's timestamp."""
 
     time_ms: int
     stamp_ms: int
 
 
 class Limit(NamedTuple):
-    """How far ahead of their records events may claim to be, from the record at ``offset`` on."""
+    """How far event times may lie ahead of their records, from the record at ``offset`` on."""
 
     offset: int
     max_ahead_ms: int
 
 
 class SavedWatermark(NamedTuple):
-    """What is saved of a watermark; see `Watermark` for the fields."""
+    """Saved state of a `Watermark`; see there for the fields."""
 
     lateness_ms: int
     limits: tuple[Limit, ...]  # at least one
@@ -54,15 +54,15 @@ class SavedWatermark(NamedTuple):
 
 
 class Watermark:
-    """The watermark of one source partition. It only ever moves forward."""
+    """The watermark of one source partition. It only moves forward."""
 
     def __init__(self, policy: TimePolicy) -> None:
         """Start before the first record."""
         self.policy = policy
-        self.frontier_ms: int | None = None  # largest min(event time, record timestamp) so far, or what ticks told
-        self.floor_ms = LOWEST_MS  # what it had reached when the policy changed
+        self.frontier_ms: int | None = None  # largest min(event time, record timestamp) so far, or that of ticks
+        self.floor_ms = LOWEST_MS  # the watermark when the policy last changed
         self.newest: NewestEvent | None = None
-        self.limits = [Limit(0, policy.max_ahead_ms)]  # all there ever were, for records that are read again
+        self.limits = [Limit(0, policy.max_ahead_ms)]  # all since the first record, for records that are read again
 
     def snapshot(self) -> SavedWatermark:
         """What `restore` needs to go on from here."""
@@ -87,22 +87,22 @@ class Watermark:
 
     @property
     def lives_in_the_present(self) -> bool:
-        """Whether a tick would count: the newest event came soon before or after its time."""
+        """Whether a tick would count: the newest event's record came within `PRESENT_MS` of its time."""
         newest = self.newest
         return newest is not None and newest.stamp_ms >= 0 and abs(newest.time_ms - newest.stamp_ms) <= PRESENT_MS
 
     def is_future(self, times: IntArray, stamps: IntArray, offsets: IntArray) -> npt.NDArray[np.bool_]:
-        """Which events claim a time too far beyond their record's timestamp, by what held for the record's offset."""
+        """Mask of events too far ahead of their record's timestamp, by the limit in force at the record's offset."""
         most = np.array([limit.max_ahead_ms for limit in self.limits], np.int64)
         if len(most) > 1:
             since = np.array([limit.offset for limit in self.limits[1:]], np.int64)
             most = most[np.searchsorted(since, offsets, side="right")]
-        # Times are bounded, stamps are not where producers set them: adding to those could overflow.
+        # Times are bounded; stamps set by producers are not, and adding to them could overflow.
         future: npt.NDArray[np.bool_] = (stamps != NO_TIMESTAMP) & (times - most > stamps)
         return future
 
     def advance(self, times: IntArray, stamps: IntArray) -> IntArray:
-        """Take in events in log order; the watermark in milliseconds as each of them left it."""
+        """Take in events in log order; the watermark in ms after each of them."""
         if not len(times):
             return times
         believed = np.where(stamps == NO_TIMESTAMP, times, np.minimum(times, stamps))
@@ -116,13 +116,13 @@ class Watermark:
         return np.maximum(frontier - self.policy.lateness_ms, self.floor_ms)
 
     def stand(self, times: IntArray) -> IntArray:
-        """The watermark for events that it has passed before: it does not move."""
+        """The watermark for events that were taken in before: unchanged, once per event."""
         return np.full(len(times), LOWEST_MS if self.value_ms is None else self.value_ms, np.int64)
 
     def tick(self, stamp_ms: int) -> None:
-        """Let time pass: since the newest event as much as between its record's timestamp and the tick's.
+        """Let as much event time pass since the newest event as lies between its record's timestamp and the tick's.
 
-        Only while the partition lives in the present, so that backfills are untouched; repetitions change nothing.
+        Only while `lives_in_the_present`, so that backfills are unaffected. A repeated tick changes nothing.
         """
         if self.lives_in_the_present and stamp_ms >= 0:
             assert self.newest is not None
@@ -131,7 +131,7 @@ class Watermark:
             self.frontier_ms = max(self.frontier_ms, min(passed, stamp_ms, LATEST_MS))
 
     def change(self, policy: TimePolicy, offset: int) -> None:
-        """Judge by ``policy`` from the record at ``offset`` on; what was final stays so."""
+        """Judge by ``policy`` from the record at ``offset`` on; final slices stay final."""
         if policy.max_ahead_ms != self.limits[-1].max_ahead_ms:
             self.limits.append(Limit(offset, policy.max_ahead_ms))
         self.floor_ms = self.floor_ms if self.value_ms is None else self.value_ms

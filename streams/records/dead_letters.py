@@ -1,7 +1,7 @@
-"""Records of dead letters: events that were rejected, with the reason and the raw bytes, in a topic of their own.
+"""Records of dead letters: rejected events with the reason and the raw bytes, in a topic of their own.
 
-Many letters go into one Kafka record, at most `RECORD_BYTES` of them, all of one source partition. The record's form is
-`agents/schemas/dead-letters.v1.schema.json`. To those who read committed records only, each letter is there once.
+A Kafka record holds many letters of one source partition, up to `RECORD_BYTES` bytes. Its form is
+`agents/schemas/dead-letters.v1.schema.json`. Consumers that read only committed records see each letter once.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import msgspec
 
 VERSION: Final = 1
 KIND: Final = "dead-letters"
-#: Most bytes of letters in one record; Kafka's default limit for a record is twice that.
+#: Most bytes of letters in one record: half of Kafka's default limit for a record.
 RECORD_BYTES: Final = 512 * 1024
 _DIGITS: Final = 32
 
 
 def records(lines: bytes) -> Iterator[bytes]:
-    """Records with the letters in ``lines``, in order and at least one each. Their ids are functions of their letters.
+    """Records of the letters in ``lines``, in order, at least one letter each. Ids are functions of the letters.
 
     Args:
         lines: letters as `streams.decoding.dead_letters.encode_lines` writes them.
@@ -28,7 +28,7 @@ def records(lines: bytes) -> Iterator[bytes]:
     first = 0
     while first < len(lines):
         end = lines.rfind(b"\n", first, first + RECORD_BYTES + 1)
-        if end < 0:  # a letter that is longer
+        if end < 0:  # a letter longer than `RECORD_BYTES`
             end = lines.index(b"\n", first)
         yield _record(lines[first:end])
         first = end + 1

@@ -1,6 +1,6 @@
 """Records of breaches, decisions and notices, as they are published.
 
-Identifiers are functions of the content, so that a repetition would show. The records' forms are
+Identifiers are functions of the content, so that repetitions are recognised. The records' forms are
 `agents/schemas/breach.v1.schema.json` and `audit.v1.schema.json`; those of dead letters are in `dead_letters`.
 """
 
@@ -24,7 +24,7 @@ _DIGITS: Final = 32
 
 
 class RecordKind(enum.StrEnum):
-    """What a record is of; each kind has a topic of its own."""
+    """Kind of a published record; each kind has its own topic."""
 
     DEAD_LETTERS = "dead-letters"
     BREACH = "breach"
@@ -40,12 +40,12 @@ class Record(NamedTuple):
 
 
 def source_key(source: SourcePartition) -> bytes:
-    """Key of the records that are about a source partition as a whole."""
+    """Key of records about a source partition as a whole."""
     return f"{source.topic}/{source.partition}".encode()
 
 
 def breach_record(source: SourcePartition, decision: Decision) -> Record:
-    """What ``decision`` changes about a breach."""
+    """Breach record of ``decision``."""
     content = {
         "breach": _breach_id(source, decision),
         "service": decision.service,
@@ -62,7 +62,7 @@ def breach_record(source: SourcePartition, decision: Decision) -> Record:
 
 
 def decision_record(source: SourcePartition, decision: Decision) -> Record:
-    """What an audit is to know of ``decision``."""
+    """Audit record of ``decision``."""
     detail = {
         "breach": _breach_id(source, decision),
         "service": decision.service,
@@ -78,12 +78,12 @@ def decision_record(source: SourcePartition, decision: Decision) -> Record:
 
 
 def notice_record(source: SourcePartition, notice: Notice) -> Record:
-    """What an audit is to know beside the decisions."""
+    """Audit record of ``notice``."""
     return _audit(source, str(notice.type), notice.offset, notice.at_ms, notice.detail)
 
 
 def _breach_id(source: SourcePartition, decision: Decision) -> str:
-    """The same for everything that happens to a breach."""
+    """Identifier of a breach: the same in all records about it."""
     return _identity(orjson.dumps([*source, decision.service, decision.objective, decision.since_ms]))
 
 
@@ -97,7 +97,7 @@ def _audit(
     content = {
         "type": kind,
         "offset": offset,
-        # Standards proposed before the first event hold from no time that can be told.
+        # Standards proposed before the first event have no time from which they hold.
         "at": None if at_ms is None or at_ms == BEGINNING_MS else at_ms / 1_000,
         "detail": dict(detail),
     }
@@ -105,7 +105,7 @@ def _audit(
 
 
 def _record(source: SourcePartition, kind: RecordKind, key: bytes, content: Mapping[str, object]) -> Record:
-    """A record with ``content``, which also says what it is, where it is from, and who it is."""
+    """A record with ``content``, its version, kind, source partition and identifier."""
     about = {"version": VERSION, "kind": str(kind), "topic": source.topic, "partition": source.partition}
     whole = {**about, **content}
     whole["id"] = _identity(orjson.dumps(whole, option=orjson.OPT_SORT_KEYS))

@@ -1,9 +1,9 @@
 """Standards compiled to routes: which series an observation feeds.
 
 A *route* is one combination of kind, service, step, class, fail point and outcome, as far as any series depends on
-them. Each route cuts durations at the limits that its indicators judge by, its *profile*; route and band together are
-a *cell*. Counting observations by cell is all that is done per event: every ratio is a sum over cells, taken when a
-slice is looked at. A new ratio is new rows here.
+them. The limits by which its indicators judge cut durations into bands, its *profile*; a route and a band are a *cell*.
+Events are only counted by cell: every ratio is a sum over cells, computed when a slice is read. A new ratio is new rows
+here.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ from streams.standards.model import Objective, ProbeAvailability, Standards, Ver
 
 #: Durations need 45 bits; an edge is `profile << EDGE_BITS | limit`.
 EDGE_BITS: Final = 46
-#: So many routes under replaced labels are remembered. Forgetting them changes nothing but time.
+#: Most routes under replaced labels that are cached. Dropping them costs time only.
 _MOST_REMEMBERED: Final = 65_536
-#: Stands for a code whose route is not known.
+#: Stands for a code without a known route.
 _UNKNOWN: Final = -1
 
 
 class RouteColumns:
-    """The compiled routes as arrays; made anew when routes were admitted."""
+    """The compiled routes as arrays; rebuilt after routes were admitted."""
 
     def __init__(self, router: Router) -> None:
-        """Freeze what ``router`` knows now."""
+        """Copy the current routes of ``router``."""
         self.edges = np.array(router.edges, np.int64)
         self.profile = np.array(router.profile, np.int64)
         profiles = self.profile << EDGE_BITS
@@ -64,17 +64,17 @@ class RouteColumns:
 
 
 class Router:
-    """Routes and cells of one source partition under one version of its standards; series are the catalogue's.
+    """Routes and cells of one source partition under one version of its standards; the catalogue numbers the series.
 
-    ``overflowed`` counts the observations whose labels the caps of the catalogue replaced, by what was replaced.
+    ``overflowed`` counts observations whose labels the catalogue's caps replaced, by the kind of label.
     """
 
     def __init__(
         self, standards: Standards, catalogue: SeriesCatalogue, names: KeyDictionary, before: int = LATEST_OFFSET
     ) -> None:
-        """Compile ``standards``, whose objectives the catalogue has as they were ``before`` that offset.
+        """Compile ``standards``. The catalogue has their objectives as they were ``before`` that offset.
 
-        Everything else gets its series when it occurs.
+        All other series are admitted when they occur.
 
         Raises:
             KeyError: the catalogue lacks an objective.
@@ -83,8 +83,8 @@ class Router:
         self._names = names
         self._catalogue = catalogue
         self._generation = 0  # of the codes
-        self._by_code = np.empty(0, np.int64)  # routes of what the caps do not concern
-        # Those whose labels the caps replaced, by day; as long as the catalogue has met nobody new.
+        self._by_code = np.empty(0, np.int64)  # routes whose labels no cap replaced
+        # Routes whose labels a cap replaced, by day and code; valid until the catalogue meets a new name.
         self._overflowed_by_code: dict[tuple[int, int], tuple[int, tuple[str, ...]]] = {}
         self._met = 0
         self._routes: dict[EventKey, int] = {}
@@ -136,9 +136,9 @@ class Router:
         return len(self.failure_sum)
 
     def routes(self, codes: IntArray, times_ms: IntArray, offsets: IntArray) -> IntArray:
-        """Route of each event, with its code among the names, its time and its record's offset.
+        """Route of each event, given its code among the names, its time and its record's offset.
 
-        Unknown ones are admitted in order.
+        Unknown routes are admitted in order.
         """
         self._keep_up()
         routes = self._by_code[codes]
@@ -149,7 +149,7 @@ class Router:
         return routes
 
     def cells_of(self, routes: IntArray, durations_us: IntArray) -> IntArray:
-        """Cell of each observation: the route's band that its duration (or `ABSENT`) lies in."""
+        """Cell of each observation: the band of its route that contains its duration (or `ABSENT`)."""
         columns = self.columns
         edges = (columns.profile[routes] << EDGE_BITS) | np.maximum(durations_us, 0)
         bands = np.searchsorted(columns.edges, edges) - columns.edge_start[routes]
@@ -158,7 +158,7 @@ class Router:
         return cells
 
     def probe_cells(self, service: str, step: str) -> tuple[int, int]:
-        """Cells that milliseconds observed as up, and as down, are counted in, for a step of the catalogue."""
+        """Cells that count the milliseconds observed up, and down, at a step of the catalogue."""
         if (service, step) not in self._probe_cells:
             self._probe_cells[service, step] = self._admit_observed(service, step)
         return self._probe_cells[service, step]
@@ -177,7 +177,7 @@ class Router:
     def ratios_of(self, cells: SparseTable) -> SparseTable:
         """Rows (good, total) by ratio id, from weights by cell id.
 
-        Where cells of several slices were joined, so are the ratios: slice · number of ratios + ratio id.
+        Where keys of several slices were joined, so are the results: slice · number of ratios + ratio id.
         """
         columns = self.columns
         places, ids = np.divmod(cells.keys, self.cells or 1)
@@ -196,7 +196,7 @@ class Router:
         return gather((sums + places * self.sums)[hit], np.repeat(cells.values[hit], 2, axis=1), PAIRS)
 
     def _keep_up(self) -> None:
-        """Have room for all codes there are; forget those of an earlier generation."""
+        """Make room for all codes of the names; drop those of an earlier generation."""
         names = self._names
         if names.generation != self._generation:
             self._generation, self._by_code = names.generation, np.empty(0, np.int64)
@@ -224,7 +224,7 @@ class Router:
         return number
 
     def _look_up(self, key: EventKey, day: int) -> tuple[int, tuple[str, ...]]:
-        """Route of ``key`` on ``day``, and which of its labels the caps replaced."""
+        """Route of ``key`` on ``day``, and the kinds of its labels that the caps replaced."""
         route = self._significant(key)
         placed = self._placed(route, day)
         number = self._routes.get(placed)
@@ -236,7 +236,7 @@ class Router:
         return number, tuple(name for name, field_ in foldable if getattr(placed, field_) != getattr(route, field_))
 
     def _placed(self, route: EventKey, day: int) -> EventKey:
-        """``route`` under the labels that the catalogue has for it."""
+        """``route`` with the labels that the catalogue gives it."""
         if route is _NOTHING:
             return route
         declared = self._standards.services.get(route.service)
@@ -254,7 +254,7 @@ class Router:
         return EventKey(route.kind, *labels, class_, point, route.outcome)
 
     def _significant(self, key: EventKey) -> EventKey:
-        """``key`` without what no series depends on, so that free texts in events do not multiply routes."""
+        """``key`` without parts that no series depends on, so that free text in events does not multiply routes."""
         step, point = key.step or "", key.failure_point or None
         if key.kind == Kind.INTERACTION:
             class_ = key.class_ if key.class_ in self._classes.get(key.service, ()) else None
@@ -270,7 +270,7 @@ class Router:
         return self._add_route(route, feeds, self._failure_sum(route), self._distribution(route))
 
     def _admit_observed(self, service: str, step: str) -> tuple[int, int]:
-        """Admit the two routes of observed time, up and down; probes themselves are not counted. Gives their cells."""
+        """Admit the two routes of observed time, up and down, and return their cells. Probes are not counted."""
         ratios = self._observed_ratios(service, step)
         route = EventKey("", service, step, None, None, "ok")
         up, down = (
@@ -280,7 +280,7 @@ class Router:
         return self.cell_start[up], self.cell_start[down]
 
     def _observed_ratios(self, service: str, step: str) -> list[int]:
-        """Ratios that the observed time of a step of the catalogue feeds: each once, whoever reads it."""
+        """Ratios that the observed time of a step of the catalogue feeds, each once."""
         judged = {
             self.objectives[service, objective.name]: None
             for objective in self._objectives_of(service)
@@ -303,7 +303,7 @@ class Router:
         return len(self.profile) - 1
 
     def _profile(self, limits: tuple[int, ...]) -> int:
-        """Number of the profile that cuts at ``limits``; there are as many as the standards have combinations."""
+        """Number of the profile that cuts at ``limits``; there is one per combination of limits in the standards."""
         number = self._profiles.get(limits)
         if number is None:
             number = self._profiles[limits] = len(self._profiles)
@@ -317,7 +317,7 @@ class Router:
         yield from (Feed(ratio, judgement) for ratio, judgement in self._judgements(route).items())
 
     def _judgements(self, route: EventKey) -> dict[int, Judgement]:
-        """How the ratios of objectives judge ``route``: each ratio once, however many objectives read it."""
+        """Judgement on ``route`` by each objective's ratio, each ratio once."""
         judged = (
             (self.objectives[route.service, objective.name], judge(objective.measure, route))
             for objective in self._objectives_of(route.service)
@@ -338,8 +338,8 @@ class Router:
         return self._catalogue.steps[route.service, route.step or ""].distribution
 
 
-#: Route of what feeds no series.
+#: Route of events that feed no series.
 _NOTHING: Final = EventKey("", "", None, None, None, "ok")
-#: What the caps can replace, by the name under which that is counted.
+#: Labels that caps can replace: the name under which replacements are counted, and the field of the key.
 _FOLDABLE: Final = (("service", "service"), ("step", "step"), ("failure-point", "failure_point"))
 _FOLDABLE_OF_PROBES: Final = (("service", "service"), ("step", "step"), ("source", "class_"))

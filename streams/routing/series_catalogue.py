@@ -1,10 +1,10 @@
-"""The catalogue of a source partition: every series that was ever admitted, in the order of the log.
+"""The catalogue of a source partition: every series that was ever admitted, in log order.
 
-Series have numbers, which tables of slices use as keys. The numbers follow from the order of admission alone, which is
-the order of the log, so that an engine made from saved members goes on with the same numbers. Names that no standards
-declare are admitted up to `Caps`; what comes beyond is counted under the label `other`.
+Series have numbers, which the tables of slices use as keys. The numbers follow from the order of admission, which is
+log order, so that an engine made from saved members continues with the same numbers. Names that no standards declare
+are admitted up to `Caps`; names beyond are counted under the label `other`.
 
-Records that are folded again are to get the labels that they got, so names are judged by what was there at the time:
+Records that are folded again must get the same labels as before, so names are judged by the members known at the time:
 see `SeriesCatalogue.go_back`.
 """
 
@@ -15,24 +15,24 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
-#: Label of what the caps keep out.
+#: Label of names beyond the caps.
 OTHER: Final = "other"
 #: Label of failures that name no fail point.
 UNSPECIFIED: Final = "unspecified"
 
-#: A measure is what an objective was in the first form of state: see `streams.state.older_state`.
+#: "measure" stands for an objective in the first form of state: see `streams.state.older_state`.
 Kind = Literal["step", "failure-point", "objective", "source", "measure"]
-#: Later than any record's.
+#: Later than the offset of any record.
 LATEST_OFFSET: Final = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """Most names that no standards declare, in one source partition.
+    """Most names in one source partition that no standards declare.
 
     ``services``, ``steps`` (of a service), ``failure_points`` (of a service) and ``sources`` (of the probes of a step)
-    bound the new ones of a day of event time, in UTC; ``days`` times as many are admitted in all. ``in_all`` bounds the
-    steps, the fail points, and the sources, of all services together.
+    bound new names per day of event time, in UTC; ``days`` times as many are admitted in all. ``in_all`` bounds the
+    steps of all services together, likewise their fail points and their sources.
     """
 
     services: int = 1_000
@@ -44,12 +44,12 @@ class Caps:
 
 
 class Member(NamedTuple):
-    """One admission: a step of a service, a fail point or a source of probes of a step, or an objective as it is.
+    """One admission: a step of a service, a fail point or a source of probes of a step, or a version of an objective.
 
-    ``name`` is the step, or the objective; ``point`` the fail point, the source, or the identity of what the objective
-    measures; ``day`` counts days of event time since 1970, and for objectives how often they were begun anew because
-    what was saved of them was wrong; ``offset`` is that of the record that brought it; −1: it came with the standards
-    that a partition began with.
+    ``name`` is the step, or the objective; ``point`` the fail point, the source, or the identity of the objective's
+    measure; ``day`` counts days of event time since 1970, for objectives how often they began anew because their saved
+    ratio was wrong; ``offset`` is that of the record that brought it, −1 for the standards that the partition began
+    with.
     """
 
     kind: Kind
@@ -72,12 +72,12 @@ class StepSeries:
 
     @property
     def ratios(self) -> tuple[int, int, int]:
-        """Numbers of the ratios, in the order in which they stand here."""
+        """Numbers of the ratios, in the order of the fields."""
         return self.availability, self.answered, self.probes
 
 
 class _Admissions:
-    """How many names of one sort were admitted, by owner: in all, and by day."""
+    """Numbers of admitted names of one sort, by owner: in all, and by day."""
 
     def __init__(self) -> None:
         self.ever: Counter[Hashable] = Counter()
@@ -94,36 +94,39 @@ class _Admissions:
 
 
 class SeriesCatalogue:
-    """Members and the numbers of their series."""
+    """Members and the numbers of their series.
+
+    ``members`` only grows: it is the saved state, taken back by the constructor and `go_back`.
+    """
 
     def __init__(self, caps: Caps | None = None, members: Iterable[Member] = ()) -> None:
         """Start with ``members``, in the order in which they were admitted."""
         self.caps = caps or Caps()
         self.members: list[Member] = []
         self.steps: dict[tuple[str, str], StepSeries] = {}
-        self._measures: dict[tuple[str, str, int, int], int] = {}  # by service, identity, and since when
-        self._objectives: dict[tuple[str, str, str], list[tuple[int, int]]] = {}  # since when each is as it is
+        self._measures: dict[tuple[str, str, int, int], int] = {}  # by service, identity, offset and day
+        self._objectives: dict[tuple[str, str, str], list[tuple[int, int]]] = {}  # (offset, day) of each version
         self.ratios = self.sums = self.distributions = 0
         self._offset = -1
-        self._later: deque[Member] = deque()  # those that the record at hand has not met yet
-        self._meet_nobody()
+        self._later: deque[Member] = deque()  # those admitted after the current record
+        self._forget_names()
         for member in members:
             self._add(member)
 
     @property
     def met(self) -> int:
-        """How many names there are for the record at hand; labels stay until there are more."""
+        """Number of names known at the current record; labels stay the same until it grows."""
         return len(self._met) + len(self._sources)
 
     def go_to(self, offset: int) -> None:
-        """What follows comes from the record at ``offset``."""
+        """Make the record at ``offset`` the current one."""
         self._offset = offset
         while self._later and self._later[0].offset <= offset:
             self._meet(self._later.popleft())
 
     def go_back(self, offset: int) -> None:
-        """Judge names as before the record at ``offset``; `go_to` leads on, to the members that have come since."""
-        self._meet_nobody()
+        """Judge names as before the record at ``offset``; `go_to` brings back the members admitted since."""
+        self._forget_names()
         self._later.clear()
         for member in self.members:
             if member.offset < offset:
@@ -132,7 +135,7 @@ class SeriesCatalogue:
                 self._later.append(member)
 
     def place(self, service: str, step: str, day: int, *, declared: tuple[bool, bool]) -> tuple[str, str]:
-        """The labels under which an observation at ``step`` of ``service`` is counted; new ones are admitted.
+        """Labels under which an observation at ``step`` of ``service`` is counted; admit new ones.
 
         Args:
             service: as the event names it.
@@ -149,7 +152,7 @@ class SeriesCatalogue:
         return self._admitted(service, step, day)
 
     def point(self, service: str, step: str, point: str, day: int, *, declared: bool) -> str:
-        """The label under which failures at ``point`` are counted; ``service`` and ``step`` are members."""
+        """Label under which failures at ``point`` are counted; ``service`` and ``step`` are members."""
         if (service, step, point) in self._met:
             return point
         exempt = declared or point in (UNSPECIFIED, OTHER)
@@ -160,7 +163,7 @@ class SeriesCatalogue:
         return point
 
     def source(self, service: str, step: str, source: str, day: int) -> str:
-        """The name under which probes of ``source`` are told from others of their step, which is a member."""
+        """Name that distinguishes probes of ``source`` from others of their step, which is a member."""
         if source in ("", OTHER) or (service, step, source) in self._sources:
             return source
         if not self._new_sources.room((service, step), day, self.caps.sources, self.caps):
@@ -169,17 +172,17 @@ class SeriesCatalogue:
         return source
 
     def bring(self, service: str, objective: str, identity: str) -> None:
-        """Let ``objective`` of ``service`` measure ``identity`` from the record at hand on.
+        """Let ``objective`` of ``service`` measure ``identity`` from the current record on.
 
         Objectives that the same record brings share a ratio where they measure the same. Those of other records do
-        not: what one attains would depend on which others there are, or were.
+        not: otherwise an objective's figures would depend on which others exist or existed.
         """
         self._add(Member("objective", service, objective, identity, 0, self._offset))
 
     def objective(self, service: str, objective: str, identity: str, before: int = LATEST_OFFSET) -> int:
-        """Number of the ratio that ``objective`` of ``service`` is judged by.
+        """Number of the ratio by which ``objective`` of ``service`` is judged.
 
-        ``before``: as it was for the records before that offset. Raises `KeyError` if nothing has brought it.
+        ``before``: as it was for records before that offset. Raises `KeyError` if no record has brought it.
         """
         brought = self._objectives.get((service, objective, identity), ())
         since = max((one for one in brought if one[0] < before), default=None)
@@ -220,7 +223,7 @@ class SeriesCatalogue:
             self._measures[measure] = self.ratios
             self.ratios += 1
 
-    def _meet_nobody(self) -> None:
+    def _forget_names(self) -> None:
         self._met: set[tuple[str, str, str | None]] = set()  # steps (no fail point), and fail points
         self._sources: set[tuple[str, str, str]] = set()
         self._services: set[str] = set()
@@ -230,7 +233,7 @@ class SeriesCatalogue:
         self._new_sources = _Admissions()
 
     def _meet(self, member: Member) -> None:
-        """Let there be ``member`` for the record at hand."""
+        """Make ``member`` known to the current record."""
         if member.kind == "failure-point":
             self._met.add((member.service, member.name, member.point))
             self._new_points.count(member.service, member.day)

@@ -1,4 +1,4 @@
-"""How the measures of objectives judge interactions: a verdict for each band of durations of each route."""
+"""Judge interactions by the measures of objectives: a verdict for each route and band of durations."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from streams.standards.model import (
 
 
 class Judgement(NamedTuple):
-    """How durations are judged: a verdict for each band that ``limits`` cut, and a last one for absent durations."""
+    """Verdicts by duration: one for each band between ``limits`` (microseconds), and one for absent durations."""
 
     limits: tuple[int, ...]
-    verdicts: tuple[Verdict, ...]  # one more than limits, and one for absent
+    verdicts: tuple[Verdict, ...]  # two more than limits: beyond the last, and absent
 
     def at(self, limit: int | None) -> Verdict:
         """Verdict for durations up to and including ``limit`` (None: beyond every limit)."""
@@ -36,21 +36,21 @@ class Judgement(NamedTuple):
 
 
 class Feed(NamedTuple):
-    """How the ratio of that number judges the observations of a route."""
+    """A ratio's id, and how it judges the observations of a route."""
 
     ratio: int
     judgement: Judgement
 
 
 class CountedBy(NamedTuple):
-    """Which of several judgements count an observation, by their places; 1 for each of these if it is good, else 0."""
+    """Indexes of the judgements that count an observation, and for each of these 1 if it is good, else 0."""
 
     places: tuple[int, ...]
     good: tuple[int, ...]
 
 
 class Bands(NamedTuple):
-    """What several judgements tell apart: the tally of each band that ``limits`` cut, and of absent durations."""
+    """Bands that several judgements distinguish: the tally of each band between ``limits``, and of absent durations."""
 
     limits: tuple[int, ...]
     tallies: tuple[CountedBy, ...]
@@ -58,7 +58,7 @@ class Bands(NamedTuple):
 
 @lru_cache(maxsize=1_024)  # most routes are judged like others
 def bands(judgements: tuple[Judgement, ...]) -> Bands:
-    """The bands of ``judgements``."""
+    """The bands that ``judgements`` distinguish."""
     limits = sorted({min(limit, LONGEST_US) for judgement in judgements for limit in judgement.limits})
     verdicts = [[judgement.at(limit) for judgement in judgements] for limit in (*limits, None)]
     verdicts.append([judgement.verdicts[-1] for judgement in judgements])
@@ -70,34 +70,34 @@ def _tally(verdicts: Sequence[Verdict]) -> CountedBy:
     return CountedBy(places, tuple(int(verdicts[place] is Verdict.GOOD) for place in places))
 
 
-#: How the outcome of a request counts in availability.
+#: Verdict on each outcome in availability by request.
 AVAILABLE: Final = {"ok": Verdict.GOOD, "failed": Verdict.BAD, "abandoned": Verdict.EXCLUDED}
 
 
 @lru_cache(maxsize=1_024)  # many services promise the same
 def identity(measure: Measure) -> str:
-    """Text that is equal exactly if two measures are."""
+    """Canonical text of ``measure``: equal exactly for equal measures."""
     return json.dumps(canonical(measure), sort_keys=True, separators=(",", ":"))
 
 
 def point_of(route: EventKey) -> str | None:
-    """Fail point that ``route`` counts under; None: it is no failure."""
+    """Fail point under which ``route`` counts; None: no failure."""
     return route.failure_point or (UNSPECIFIED if route.outcome == "failed" else None)
 
 
 def classes_told_apart(service: Service) -> frozenset[str | None]:
-    """The classes that objectives of ``service`` tell apart."""
+    """Classes that objectives of ``service`` distinguish."""
     measures = (objective.measure for objective in service.objectives.values())
     return frozenset(None if isinstance(m, ProbeAvailability) else m.class_ for m in measures)
 
 
 def regardless(verdict: Verdict) -> Judgement:
-    """Judgement by the route alone, whatever the duration."""
+    """Judgement by the route alone, for every duration."""
     return Judgement((), (verdict, verdict))
 
 
 def judge(measure: Measure, route: EventKey) -> Judgement | None:
-    """How ``measure`` judges interactions of ``route``; None: not at all."""
+    """Judgement of ``measure`` on interactions of ``route``; None: it does not count them."""
     if isinstance(measure, ProbeAvailability):
         return None
     if measure.step not in (None, route.step or "") or measure.class_ not in (None, route.class_):

@@ -1,1 +1,4 @@
-"""What is saved of a source partition, how it is taken up again, and the processor that does both."""
+"""Saved state of a source partition: its rows, restoring an engine from them, and the processor that does both.
+
+Enter at `processor.take_over`, which gives a `PartitionProcessor`. No Kafka: records come in and go out as bytes.
+"""

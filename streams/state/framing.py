@@ -1,7 +1,7 @@
 """Rows of the state topic: bytes with a version and a checksum, large ones in parts; and tables of integers as bytes.
 
-A part is a header and its share of the row's content. The header holds the checksum of the part under its own name, so
-that no part can stand for another, and the checksum of the whole content, so that parts of two writings cannot meet.
+A part is a header and its share of the row's content. The header holds a checksum of the part and its name, so that no
+part passes for another, and a checksum of the whole content, so that parts of two writings are never joined.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ import xxhash
 
 from streams.slices.sparse_table import IntArray, SparseTable
 
-#: Most bytes of content in one part: half of what a broker takes by default.
+#: Most bytes of content in one part: half of a broker's default limit for a record.
 PART_BYTES: Final = 512 * 1024
 VERSION: Final = 1
 _MARK: Final = b"SL"
-#: Mark, version, number of this part, number of parts, checksums of part and of the whole content.
+#: Mark, version, number of this part, number of parts, checksum of the part, checksum of the whole content.
 _HEADER: Final = struct.Struct(">2sBHHQQ")
 _CHECKED: Final = 7  # bytes of the header before the checksums
 _MOST_PARTS: Final = 65_535
-#: Between a row's name and the number of a further part; no name has it.
+#: Separates a row's name from the number of a further part; occurs in no name.
 _PART_MARK: Final = b"#"
 
 
@@ -37,7 +37,7 @@ class StateRow(NamedTuple):
     value: bytes | None
 
 
-class Damaged(ValueError):  # noqa: N818 - says how the bytes are
+class Damaged(ValueError):  # noqa: N818 - describes the bytes
     """Bytes that are no row, or no tables; the message says what is wrong with them."""
 
 
@@ -58,7 +58,7 @@ def _part(row: bytes, number: int, count: int, whole: int, share: bytes) -> Stat
 
 
 def _checksum(name: bytes, head: bytes, share: bytes) -> int:
-    """Of everything but the checksum itself; the name's length keeps its end apart from what follows."""
+    """Checksum of everything but the checksum itself; the name's length marks where the name ends."""
     covered = (len(name).to_bytes(4, "big"), name, head[:_CHECKED], head[-8:], share)
     return xxhash.xxh3_64_intdigest(b"".join(covered))
 
@@ -90,11 +90,11 @@ def _open_part(name: bytes, value: bytes) -> _Part:
 
 @dataclass(slots=True)
 class Assembled:
-    """Rows put together from records: contents by name, how many parts each has, and what was found damaged."""
+    """Rows put together from records: contents, numbers of parts, and faults of damaged rows, each by name."""
 
     contents: dict[bytes, bytes] = field(default_factory=dict)
     parts: dict[bytes, int] = field(default_factory=dict)
-    damaged: dict[bytes, str] = field(default_factory=dict)  # rows, with what is wrong
+    damaged: dict[bytes, str] = field(default_factory=dict)
 
 
 def assemble(records: Mapping[bytes, bytes]) -> Assembled:
@@ -132,18 +132,18 @@ def _joined(row: bytes, parts: Mapping[int, _Part]) -> bytes:
 # -- tables as bytes ------------------------------------------------------------------------------------------------
 
 
-#: A time in milliseconds since 1970 that every calendar can work with; all event times lie well within.
+#: A time in milliseconds since 1970 within the range of calendars; all event times lie well within.
 Moment = Annotated[int, msgspec.Meta(ge=-(10**13), le=10**14)]
 
-#: A length of time in milliseconds, as settings have it.
+#: A length of time in milliseconds.
 Length = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
 
-#: A place in a log.
+#: An offset in a log.
 Offset = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
 
 
 class _Shape(msgspec.Struct, forbid_unknown_fields=True):
-    """How a table lies in the bytes that follow: rows, columns, and the widths of keys' differences and of values."""
+    """Layout of a table in the bytes: rows, columns, and bytes per key difference and per value."""
 
     rows: int
     columns: int
@@ -152,7 +152,7 @@ class _Shape(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Head(msgspec.Struct, forbid_unknown_fields=True):
-    """What stands before the tables: the interval of event time that they cover, milliseconds since 1970."""
+    """Head before the tables: the interval of event time that they cover, milliseconds since 1970."""
 
     start: Moment
     end: Moment
@@ -177,7 +177,7 @@ _WIDTHS: Final[Mapping[int, np.dtype[Any]]] = {
 
 
 def encode_block(block: Block) -> bytes:
-    """A line of JSON with shapes, and the columns behind it; small where numbers are."""
+    """A line of JSON with the shapes, then the columns, each in the narrowest integers that fit."""
     shapes: list[_Shape] = []
     columns: list[bytes] = []
     for table in block.tables:
@@ -197,7 +197,7 @@ def _narrowest(numbers: IntArray) -> IntArray:
 
 
 def decode_block(content: bytes, columns: Sequence[int]) -> Block:
-    """The block in ``content``; ``columns`` says how many each of its tables must have. Raises `Damaged`."""
+    """The block in ``content``; ``columns`` gives the number of columns of each table. Raises `Damaged`."""
     line, _, rest = content.partition(b"\n")
     try:
         head = _decode_head(line)
@@ -227,7 +227,7 @@ def _tables(shapes: Iterable[_Shape], content: bytes) -> Iterator[SparseTable]:
 
 
 def _checked(steps: IntArray, values: IntArray) -> SparseTable:
-    """The table with keys that lie ``steps`` apart; types without a sign need no look at every number."""
+    """The table whose keys differ by ``steps``; unsigned types need no check of every number."""
     keys = np.cumsum(steps, dtype=np.int64)
     if steps.dtype.kind == "u":
         ascending = bool(steps[1:].all())

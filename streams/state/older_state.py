@@ -1,7 +1,7 @@
-"""State of the first form, in which objectives that measured the same shared a ratio and each counted everything again.
+"""State of the first form, whose shared ratios counted every observation once per objective.
 
-Ratios that several objectives of one version of the standards shared cannot be trusted. Where the log still has every
-record, all state is rebuilt from it; else `migrated` keeps what is right, and the doubted ratios begin anew.
+Ratios that several objectives of one version of the standards shared are wrong. Where the log still has every record,
+all state is rebuilt from it; otherwise `migrated` keeps the right ratios, and the doubted ones begin anew.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Migrated(NamedTuple):
 
 
 class _Measured(NamedTuple):
-    """What an objective of a service measures, by its identity."""
+    """An objective of a service, and the identity of its measure."""
 
     service: str
     objective: str
@@ -35,7 +35,7 @@ def migrated(members: Iterable[Member], log: StandardsLog) -> Migrated:
     """Turn ``members`` of the first form, under the standards of ``log``, into today's. Ratios keep their numbers.
 
     Raises:
-        StandardsNeeded: the book is to look standards up.
+        StandardsNeeded: the book has to fetch standards first.
         StandardsLost: those in force, or about to be, are lost.
     """
     eras = [(named, list(_measured(log.of(named)))) for named in log.in_use]
@@ -50,14 +50,14 @@ def migrated(members: Iterable[Member], log: StandardsLog) -> Migrated:
             wrong = doubted is None or one[::2] in doubted
             if wrong:
                 anew.add(one[:2])
-            # Those in force whose ratios are right go on with them, and so does who goes on behind them.
+            # Right ratios of the standards in force go on, also in later standards; all others begin here.
             if one not in before and (wrong or before):
                 found.append(Member("objective", *one, day=int(wrong), offset=named.offset))
         before = set(measured) or {_NONE}
     return Migrated(found, sorted(anew))
 
 
-#: Stands for standards that promise nothing, but that there were.
+#: Stands for standards without objectives, as opposed to no earlier standards.
 _NONE: Final = _Measured("", "", "")
 
 
@@ -68,7 +68,7 @@ def _measured(standards: Standards) -> Iterator[_Measured]:
 
 
 def _doubted(log: StandardsLog) -> set[tuple[str, ...]] | None:
-    """Service and measure of the ratios that objectives of one version shared; None: all, for a version is lost."""
+    """Service and measure of ratios that objectives of one version shared; None: all, since a version is lost."""
     found: set[tuple[str, ...]] = set()
     for digest in sorted({named.hash for named in log.named}):
         standards = log.look_up(digest)
@@ -82,7 +82,7 @@ def _doubted(log: StandardsLog) -> set[tuple[str, ...]] | None:
 def _objectives(
     member: Member, in_force: Sequence[_Measured], doubted: Collection[tuple[str, ...]] | None
 ) -> list[Member]:
-    """The objectives in force that go on with the ratio of ``member``; one that no standards name where none does."""
+    """The objectives in force that go on with the ratio of ``member``; without any, a nameless one keeps its number."""
     names: list[str] = []
     if doubted is not None and (member.service, member.name) not in doubted:
         names = sorted({one.objective for one in in_force if one[::2] == (member.service, member.name)})

@@ -1,9 +1,9 @@
-"""One owner's time with one source partition: from saved state through the log, one transaction after the other.
+"""Process one source partition: from saved state through the log, one transaction after the other.
 
-The order of things is the whole protocol, and every edge keeps it: fence the owner before, read what it committed,
+The protocol is an order of steps, which every caller keeps: fence the previous owner, read what it committed,
 `take_over`, `check` that the log is still the one that was folded, read it on from `PartitionProcessor.expected`,
-`fold`, and carry out each `PartitionProcessor.take` whole or not at all. An owner whose transaction was refused is of
-no further use.
+`fold`, and commit each `PartitionProcessor.take` as a whole or not at all. Discard a processor whose transaction was
+refused.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from streams.state.rows import FORMAT, PartitionRow, StateUnusable, peek
 from streams.state.saving import Saver, rebuild, restore
 
 
-class RebuildLost(Exception):  # noqa: N818 - says what became of it
+class RebuildLost(Exception):  # noqa: N818 - describes the rebuilding
     """The log has lost records that damaged state was being rebuilt from: take the partition over again."""
 
 
-class LogDiffers(Exception):  # noqa: N818 - says how the log is
-    """The log is not the one that saved state was made of; the message says what differs."""
+class LogDiffers(Exception):  # noqa: N818 - describes the log
+    """The log is not the one that saved state was made from; the message says what differs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What one transaction carries: what is told, in the order of the log, and the rows of state, in their order.
+    """Content of one transaction: records to publish, in log order, and the rows of state, in their order.
 
     ``letters`` are dead letters as lines of JSON; see `streams.decoding.dead_letters`.
     """
@@ -46,10 +46,10 @@ class Commit:
 
 @dataclass(slots=True)
 class PartitionProcessor:
-    """An engine, and what it has concluded since the last transaction.
+    """An engine, and its results since the last transaction.
 
-    ``damaged`` names the rows of saved state that could not be read. ``letter_bytes`` and ``slices`` say how much of
-    dead letters and closed slices no transaction carries yet.
+    ``damaged`` names the rows of saved state that could not be read. ``letter_bytes`` and ``slices`` measure the dead
+    letters and closed slices that no transaction carries yet.
     """
 
     engine: Engine
@@ -69,17 +69,17 @@ class PartitionProcessor:
     @property
     def due(self) -> bool:
         """Whether something became final that no transaction carries yet."""
-        told = self.engine.dirty or self._decisions or self._notices
-        # Before the first record there is no place in the log that a partition row could name.
-        return bool(told) and not self.engine.restoring and self.engine.last is not None
+        pending = self.engine.dirty or self._decisions or self._notices
+        # Before the first record there is no offset that a partition row could name.
+        return bool(pending) and not self.engine.restoring and self.engine.last is not None
 
     def check(self, beginning: int, end: int, record: LastRecord | None) -> None:
-        """Make sure that the log is the one that was folded, and go over what it has lost.
+        """Check that the log is the one that was folded, and skip records that it has lost.
 
         Args:
             beginning: offset of the log's first record.
-            end: the offset behind its last.
-            record: the one that the log has where the last record folded was, as far as it reaches back; None: none.
+            end: the offset after its last.
+            record: the log's record at the offset of the last record folded; None: the log no longer has it.
 
         Raises:
             LogDiffers: it is another log, or has lost records that were folded.
@@ -96,10 +96,10 @@ class PartitionProcessor:
             self.skip_to(beginning)
 
     def skip_to(self, offset: int) -> None:
-        """Go on at ``offset``, for the log no longer has the records before; an audit is told.
+        """Go on at ``offset``, since the log no longer has the records before it; the audit is notified.
 
         Raises:
-            RebuildLost: they were to be folded again in place of damaged state, of which the rest is worth more.
+            RebuildLost: damaged state was being rebuilt from them; what is left of that state is worth more.
         """
         if self.engine.silent_until is not None:
             raise RebuildLost(f"records before offset {offset} are lost that state was being rebuilt from")
@@ -108,10 +108,10 @@ class PartitionProcessor:
         self.engine.start_from(offset)
 
     def fold(self, batch: Batch) -> None:
-        """Fold ``batch``, and keep what follows from it for the next transaction.
+        """Fold ``batch``, and keep the results for the next transaction.
 
         Raises:
-            StandardsNeeded: nothing has changed; look the standards up, and fold the same batch again.
+            StandardsNeeded: nothing has changed; fetch the standards, then fold the same batch again.
         """
         self._keep(self.engine.fold(batch))
         self._advance()
@@ -119,8 +119,8 @@ class PartitionProcessor:
     def _keep(self, letters: Sequence[DeadLetter]) -> None:
         """Keep ``letters`` as the text that is written.
 
-        Kept for themselves, here and there among the objects of records that are freed, they would leave no piece of
-        memory that is free as a whole: with a tenth of all records rejected, everything took a tenth longer.
+        Kept as objects, scattered among those of freed records, they would fragment memory: with a tenth of all records
+        rejected, everything took a tenth longer.
         """
         if letters:
             lines = encode_lines(letters)
@@ -134,8 +134,8 @@ class PartitionProcessor:
         self.slices += len(advanced.slices)
 
     def take(self) -> Commit:
-        """Everything since the last take, and the rows that go with it. Not while the engine is `restoring`."""
-        self._advance()  # for notices that no batch brought
+        """All results since the last take, and the rows that go with them. Not while the engine is `restoring`."""
+        self._advance()  # collect notices that came without a batch
         taken = Commit(
             b"".join(self._letters), tuple(self._decisions), tuple(self._notices), tuple(self.saver.take(self.engine))
         )
@@ -145,20 +145,20 @@ class PartitionProcessor:
 
 
 def take_over(records: Mapping[bytes, bytes], start: Start, *, beginning: int) -> PartitionProcessor:
-    """Begin to own a partition with the newest committed value of each of its rows; none for a partition never owned.
+    """Start to process a partition from the newest committed value of each of its rows; none for a new partition.
 
-    Damaged rows are left out and told of; where the log, which begins at ``beginning``, still reaches back to the
-    first record ever folded, everything is rebuilt from it instead. So is state of an older form, if no standards are
-    lost that it was judged by.
+    Damaged rows are left out and reported. Where the log, which begins at ``beginning``, still reaches back to the
+    first record ever folded, everything is rebuilt from it instead. So is state of an older form, if all standards that
+    it was judged by are still known.
 
     Raises:
-        StandardsNeeded: the book is to look standards up; call again.
-        StateUnusable: nothing can be made of the rows, nor be rebuilt.
+        StandardsNeeded: the book has to fetch standards first; then call again.
+        StateUnusable: the rows can be neither used nor rebuilt.
     """
     if not records:
         return PartitionProcessor(Engine(start), Saver())
     row = peek(records)
-    reaches = row is not None and beginning <= row.first  # the log has all that the readable row says was folded
+    reaches = row is not None and beginning <= row.first  # the log has every record that was folded
     if row is not None and row.format < FORMAT and reaches and _are_known(row, start.book):
         return _rebuilt(
             records, start, Notice(NoticeType.FORMAT, row.offset, None, {"format": row.format, "rebuilt": True})
@@ -175,7 +175,7 @@ def take_over(records: Mapping[bytes, bytes], start: Start, *, beginning: int) -
 
 
 def _are_known(row: PartitionRow, book: Book) -> bool:
-    """Whether all standards that the partition was ever judged by can be had, so that it can be judged by them again.
+    """Whether all standards that the partition was ever judged by still exist, so that it can be judged again.
 
     Raises `StandardsNeeded`.
     """
@@ -185,15 +185,15 @@ def _are_known(row: PartitionRow, book: Book) -> bool:
 def _rebuilt(
     records: Mapping[bytes, bytes], start: Start, *notices: Notice, damaged: tuple[str, ...] = ()
 ) -> PartitionProcessor:
-    """Begin with the log's first record again, which ``notices`` give the reason for."""
+    """Begin with the log's first record again; ``notices`` give the reason."""
     rebuilt = rebuild(records, start)
-    # Kept here: while the engine folds again what was told already it is silent.
+    # Keep notices here: the engine reports nothing while it rebuilds.
     return PartitionProcessor(rebuilt.engine, rebuilt.saver, damaged, _notices=list(notices))
 
 
 def _repaired(
     records: Mapping[bytes, bytes], start: Start, offset: int, damaged: tuple[str, ...]
 ) -> PartitionProcessor:
-    """Rebuild what was ``damaged``, which an audit is told of."""
+    """Rebuild the ``damaged`` rows, and notify the audit."""
     notices = [Notice(NoticeType.DAMAGE, offset, None, {"row": row, "rebuilt": True}) for row in damaged]
     return _rebuilt(records, start, *notices, damaged=damaged)

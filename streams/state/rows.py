@@ -1,6 +1,6 @@
-"""What is saved of a partition: closed slices, the catalogue, and the partition row that everything else rests on.
+"""Saved rows of a partition: closed slices, the catalogue, and the partition row that ties them together.
 
-What is open is not saved: it is in the log, from the partition row's ``resume`` on.
+Open slices are not saved: they are filled again from the log, from the partition row's ``resume`` on.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ from streams.state.framing import (
 )
 
 PARTITION: Final = b"p"
-#: Form of what is saved. It grows with every change after which older state means something else.
+#: Version of the saved form; raised with every change that gives older state another meaning.
 FORMAT: Final = 2
 _PAGE_MEMBERS: Final = 256
-#: Before the names of rows that could not be read and are kept as they were found.
+#: Prefix of the names under which unreadable rows are kept as they were found.
 QUARANTINE: Final = b"q/"
 
 Content = TypeVar("Content", Counts, Distributions)
 
 
-class StateUnusable(Exception):  # noqa: N818 - says how the state is
+class StateUnusable(Exception):  # noqa: N818 - describes the state
     """Saved state from which no engine can be made; the message says what is wrong."""
 
 
 class PartitionRow(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Where a partition stands behind the record at ``offset``. Times in milliseconds since 1970.
+    """State of a partition after the record at ``offset``. Times in milliseconds since 1970.
 
-    ``reached`` is the offset to read next, which lies behind a gap of which was told.
+    ``reached`` is the offset to read next; it lies beyond ``offset`` + 1 after a gap that was reported.
     """
 
     source: str
@@ -74,7 +74,7 @@ class PartitionRow(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     passed_ms: Moment
     held: list[Held]
     standards: list[Named]
-    current: int  # which of the standards are in force
+    current: int  # index of the standards in force
     members: int
     format: Annotated[int, msgspec.Meta(ge=1, le=FORMAT)] = 1
 
@@ -85,7 +85,7 @@ _decode_members: Final = msgspec.json.Decoder(list[Member]).decode
 
 @dataclass(frozen=True, slots=True)
 class _Sort(Generic[Content]):
-    """How one sort of content is named and written."""
+    """Names and encoding of one sort of content."""
 
     letter: str
     columns: tuple[int, int]
@@ -103,7 +103,7 @@ class _Sort(Generic[Content]):
 
     @property
     def beyond(self) -> bytes:
-        """Name of the sum of what is past retention."""
+        """Name of the sum of the slices past retention."""
         return f"b/{self.letter}".encode()
 
 
@@ -112,12 +112,12 @@ DISTRIBUTIONS: Final = _Sort("d", (4, 1), Distributions)
 
 
 class RowWriter:
-    """Turns changes into rows; it knows which records there are, so that none is left behind."""
+    """Turns changes into rows; knows which records exist, so that none is left behind."""
 
     def __init__(self, parts: Mapping[bytes, int] | None = None, *, replace: bool = False) -> None:
-        """Start with the rows that there are, with the number of their parts.
+        """Start with the rows that exist, each with its number of parts.
 
-        ``replace``: those that are not written anew before `rows` is asked for are deleted then.
+        ``replace``: rows that are not written anew before the first call of `rows` are deleted by it.
         """
         self._parts = dict(parts or {})
         self._orphans = set(self._parts) if replace else set()
@@ -150,7 +150,7 @@ class RowWriter:
             self.put(sort.name(place), sort.encode(kept))
 
     def put_beyond(self, sort: _Sort[Content], content: Content, until_ms: int) -> None:
-        """Write the sum of what is past retention, which ended at ``until_ms``, if that has moved."""
+        """Write the sum of the slices past retention, which end by ``until_ms``, if that has moved."""
         if until_ms > self._beyond_ms.get(sort.letter, 0):
             self._beyond_ms[sort.letter] = until_ms
             self.put(sort.beyond, sort.encode(Kept(0, until_ms, content)))
@@ -167,7 +167,7 @@ class RowWriter:
         self.put(PARTITION, orjson.dumps(msgspec.to_builtins(row), option=orjson.OPT_SORT_KEYS))
 
     def rows(self) -> list[StateRow]:
-        """Everything since this was last asked, sorted by name, the partition row last."""
+        """Take all rows since the last call, sorted by name, the partition row last."""
         for row in sorted(self._orphans):
             self.delete(row)
         self._orphans.clear()
@@ -181,7 +181,7 @@ def _partition_last(row: StateRow) -> tuple[bool, bytes]:
 
 @dataclass(slots=True)
 class Loaded:
-    """Saved state, read. ``damaged`` names the rows that could not be, with what is wrong with them."""
+    """Saved state, read. ``damaged`` gives the fault of each unreadable row, by name."""
 
     partition: PartitionRow
     members: list[Member]

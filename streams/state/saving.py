@@ -1,7 +1,8 @@
-"""Saving an engine, and making one of what was saved.
+"""Save an engine as rows, and make an engine from saved rows.
 
-`rows` gives what changed; `restore` makes the engine again, which reads its log on from where open slices begin;
-`rebuild` makes one that reads the log from its first record, where saved rows are damaged.
+`Saver.take` gives the rows that changed. `restore` makes the engine again, which reads its log on from the first record
+of an open slice. `rebuild`, for damaged rows, makes one that reads the log from its first record. The parts of the
+engine give and take their own saved state; this module only collects it into rows.
 """
 
 from __future__ import annotations
@@ -35,17 +36,17 @@ from streams.state.rows import (
 
 
 class Saver:
-    """Turns what has changed in one engine since it was last saved into rows."""
+    """Turns the changes of one engine since it was last saved into rows."""
 
     def __init__(self, writer: RowWriter | None = None, saved_members: int = 0) -> None:
-        """Start with nothing saved, or with what ``writer`` knows and so many members of the catalogue."""
+        """Start with nothing saved, or with the rows that ``writer`` knows and the first ``saved_members`` members."""
         self._writer = writer or RowWriter()
         self._saved_members = saved_members
 
     def take(self, engine: Engine) -> list[StateRow]:
-        """Rows for everything that has changed since the last take, the partition row last.
+        """Rows for all changes since the last take, the partition row last.
 
-        Call it behind `Engine.advance`, once something was folded, and not while `Engine.restoring`.
+        Call it after `Engine.advance`, once a record was folded, and not while `Engine.restoring`.
         """
         assert not engine.restoring, "what is being folded again is saved"
         writer, closing = self._writer, engine.closing
@@ -62,7 +63,7 @@ class Saver:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """An engine made of saved state, and what saves it. ``damaged`` names the rows that were left out as unreadable."""
+    """An engine made from saved state, and its saver. ``damaged`` names the unreadable rows that were left out."""
 
     engine: Engine
     saver: Saver
@@ -118,12 +119,12 @@ def _breaches(row: PartitionRow) -> tuple[OpenBreach, ...]:
 
 
 def restore(records: Mapping[bytes, bytes], start: Start) -> Restored:
-    """Make an engine of the newest value of each of a partition's records; at least one must be there.
+    """Make an engine from the newest value of each of a partition's records, at least one.
 
-    It goes on at `Engine.expected`, and is complete once it is no longer `Engine.restoring`.
+    It reads on at `Engine.expected`, and is complete once it is no longer `Engine.restoring`.
 
     Raises:
-        StandardsNeeded: the book is to look standards up.
+        StandardsNeeded: the book has to fetch standards first.
         StateUnusable: the partition row or the catalogue is damaged, or the standards that hold are lost.
     """
     loaded = load(records)
@@ -136,9 +137,9 @@ def restore(records: Mapping[bytes, bytes], start: Start) -> Restored:
     writer = RowWriter(loaded.parts)
     _quarantine(engine, writer, records, loaded)
     if older:
-        _tell_of_older(engine, row, older)
+        _report_older(engine, row, older)
     engine.go_on()
-    # Members of an older form are all written anew.
+    # Write all members of an older form anew.
     saver = Saver(writer, 0 if older else len(loaded.members))
     return Restored(engine, saver, tuple(sorted(name.decode(errors="replace") for name in loaded.damaged)))
 
@@ -150,8 +151,8 @@ def _migrated(loaded: Loaded, log: StandardsLog) -> Migrated:
         raise StateUnusable(str(error)) from None
 
 
-def _tell_of_older(engine: Engine, row: PartitionRow, older: Migrated) -> None:
-    """Tell which figures begin anew, and of the breaches that these had."""
+def _report_older(engine: Engine, row: PartitionRow, older: Migrated) -> None:
+    """Report which figures begin anew, and withdraw their breaches."""
     engine.notice(Notice(NoticeType.FORMAT, row.offset, None, {"format": row.format, "anew": older.anew}))
     engine.correct(_breaches(row))
 
@@ -159,11 +160,11 @@ def _tell_of_older(engine: Engine, row: PartitionRow, older: Migrated) -> None:
 def rebuild(records: Mapping[bytes, bytes], start: Start) -> Restored:
     """Make an engine that reads the log from the first record that was ever folded, in place of damaged state.
 
-    What follows from records that the state included is not told again. Only for a log that still begins there: see
-    `Engine.saved`.
+    Results of records that the state included are not published again. The log must still begin at or before
+    `SavedPoint.first`.
 
     Raises:
-        StandardsNeeded: the book is to look standards up.
+        StandardsNeeded: the book has to fetch standards first.
         StateUnusable: the partition row is damaged, or the standards that the partition began with are lost.
     """
     row = peek(records)
@@ -192,7 +193,7 @@ def _engine(start: Start, log: StandardsLog, catalogue: SeriesCatalogue | None) 
 
 
 def _restore_parts(engine: Engine, loaded: Loaded, anew: Collection[tuple[str, str]]) -> None:
-    """Hand every part what was saved of it; the objectives ``anew`` begin without a breach."""
+    """Hand every part its saved state; objectives that begin ``anew`` have no breach."""
     row = loaded.partition
     breaches = tuple(one for one in _breaches(row) if (one.service, one.objective) not in anew)
     engine.watermark.restore(_watermark(row))
@@ -207,10 +208,10 @@ def _restore_parts(engine: Engine, loaded: Loaded, anew: Collection[tuple[str, s
 
 
 def _quarantine(engine: Engine, writer: RowWriter, records: Mapping[bytes, bytes], loaded: Loaded) -> None:
-    """Keep what could not be read under other names, and tell of it."""
-    for row, what in sorted(loaded.damaged.items()):
+    """Keep unreadable rows under other names, and report them."""
+    for row, fault in sorted(loaded.damaged.items()):
         for name in sorted(name for name in records if name.partition(b"#")[0] == row):
             writer.put_raw(QUARANTINE + name, records[name])
         writer.delete(row)
-        detail = {"row": row.decode(errors="replace"), "found": what}
+        detail = {"row": row.decode(errors="replace"), "found": fault}
         engine.notice(Notice(NoticeType.DAMAGE, loaded.partition.offset, None, detail))

@@ -1,1 +1,5 @@
-"""What is wrong with a file: where, what was found, which rule, and what to write instead."""
+"""Problems of a standards file: where, what was found, which rule it breaks, and what to write instead.
+
+Enter at `locate.read` for the document with its positions, and at `problems.StandardsError` for the report. No rule of
+the standards themselves stands here.
+"""

@@ -1,1 +1,1 @@
-"""What objectives attain, and how they stand."""
+"""How objectives stand: share attained, error budget left. Enter at `standing.Standing`. Exact fractions, no floats."""
