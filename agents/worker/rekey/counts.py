@@ -4,38 +4,15 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
-
-from aiokafka.errors import KafkaError
-from kafka.errors import KafkaError as OtherKafkaError
+from typing import TYPE_CHECKING
 
 from agents.exits import Exit, Fault
+from agents.kafka.errors import is_final, root_cause
 
 if TYPE_CHECKING:
     from streams.decoding.batch import SourcePartition
 
 log = logging.getLogger(__name__)
-
-#: What Kafka's clients raise, and what their sockets do.
-TROUBLE: Final = (KafkaError, OtherKafkaError, TimeoutError, OSError)
-
-#: Refusals that come again however often it is tried; by name, for two libraries have them.
-_FINAL: Final = frozenset(
-    {
-        "AuthenticationFailedError",
-        "ClusterAuthorizationFailedError",
-        "GroupAuthorizationFailedError",
-        "InvalidTopicError",
-        "InvalidTransactionTimeout",
-        "MessageSizeTooLargeError",
-        "PolicyViolationError",
-        "RecordListTooLargeError",
-        "SaslAuthenticationFailed",
-        "TopicAuthorizationFailedError",
-        "TransactionalIdAuthorizationFailed",
-        "UnsupportedVersionError",
-    }
-)
 
 
 @dataclass(slots=True)
@@ -67,25 +44,17 @@ class RekeyCounts:
                 log.warning("Rekeying goes on.")
 
 
-def cause_of(error: BaseException) -> BaseException:
-    """What was at the bottom of ``error``."""
-    while error.__cause__ is not None and not isinstance(error, TimeoutError):
-        error = error.__cause__
-    return error
-
-
 def _said(error: BaseException) -> str:
-    cause = cause_of(error)
+    cause = root_cause(error)
     return "Kafka did not answer in time" if isinstance(cause, TimeoutError) else repr(cause)
 
 
 def refusal_of(error: BaseException) -> Fault | None:
     """What to end with, if trying again would not help."""
-    cause: Any = cause_of(error)
-    if type(cause).__name__ not in _FINAL:
+    if not is_final(error):
         return None
     return Fault(
-        f"Kafka refuses rekeying: {cause!r}; give this client the right to read its topics, and to write to the"
-        " rekeyed topic in transactions",
+        f"Kafka refuses rekeying: {root_cause(error)!r}; give this client the right to read its topics, and to write to"
+        " the rekeyed topic in transactions",
         Exit.STALLED,
     )

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from aiokafka import TopicPartition
-from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
+from aiokafka.errors import KafkaError
 
 from agents.exits import Exit, Fault
-from agents.worker.rekey.counts import TROUBLE, cause_of, refusal_of
+from agents.kafka.errors import TROUBLE, is_fenced
+from agents.worker.rekey.counts import refusal_of
 from agents.worker.rekey.position import NoWay
 from agents.worker.rekey.tails import NOTHING
 from agents.worker.rekey.writer import TRANSACTION_SECONDS, RekeyWriter
@@ -157,8 +158,7 @@ class Lane:
 
     def _out_of_turn(self, error: BaseException) -> float:
         """How long to wait after another owner was met: until the group has told this process that it is one."""
-        fenced = isinstance(cause_of(error), ProducerFenced | InvalidProducerEpoch)
-        return self._shared.settings.heartbeat + 1.0 if fenced else 0.0
+        return self._shared.settings.heartbeat + 1.0 if is_fenced(error) else 0.0
 
     async def _live(self) -> None:
         """Take over, and rekey until something fails."""

@@ -25,8 +25,9 @@ from aiokafka.errors import KafkaError
 
 from agents.exits import Exit, Fault
 from agents.kafka.consumer import consumer_options as worker_options
+from agents.kafka.errors import TROUBLE
 from agents.status.rekeying import RekeyStatus
-from agents.worker.rekey.counts import TROUBLE, RekeyCounts, refusal_of
+from agents.worker.rekey.counts import RekeyCounts, refusal_of
 from agents.worker.rekey.lane import Lane, Shared
 from agents.worker.rekey.offsets import Offsets, group_of
 from agents.worker.rekey.pace import LanePace

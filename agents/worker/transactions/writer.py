@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import InvalidProducerEpoch, KafkaConnectionError, KafkaError, KafkaTimeoutError, ProducerFenced
+from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, ProducerFenced
 from kafka import TopicPartition as Place
 
-from agents.kafka.errors import describe, first_cause, is_final
+from agents.kafka.errors import describe, is_fenced, is_final, root_cause
 from agents.kafka.producer import close_producer, producer_options, start_producer
 from agents.worker.transactions.hanging import (
     MARK,
@@ -231,12 +231,9 @@ def _told() -> Iterator[None]:
     """Turn aiokafka's errors into those that a writer's owner tells apart."""
     try:
         yield
-    except ProducerFenced as error:
-        raise Fenced from error
     except KafkaError as error:
-        cause = first_cause(error)
-        if isinstance(cause, ProducerFenced | InvalidProducerEpoch):
+        if isinstance(error, ProducerFenced) or is_fenced(error):
             raise Fenced from error
-        if isinstance(cause, KafkaError) and is_final(cause):
-            raise Refused(describe(cause)) from error
+        if is_final(error):
+            raise Refused(describe(root_cause(error))) from error
         raise
