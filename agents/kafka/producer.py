@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import AIOKafkaProducer
@@ -47,6 +48,30 @@ async def start_producer(producer: AIOKafkaProducer, seconds: float) -> None:
     """
     try:
         await asyncio.wait_for(producer.start(), seconds)
+    except BaseException:
+        await close_producer(producer)
+        raise
+
+
+def transactional_producer(settings: Settings, transactional_id: str, timeout_seconds: int) -> AIOKafkaProducer:
+    """A producer of transactions, not yet started; the coordinator aborts one that is open for ``timeout_seconds``."""
+    return AIOKafkaProducer(
+        transactional_id=transactional_id,
+        transaction_timeout_ms=timeout_seconds * 1_000,
+        **producer_options(settings),
+    )
+
+
+@contextlib.asynccontextmanager
+async def opening(producer: AIOKafkaProducer, seconds: float) -> AsyncIterator[None]:
+    """Start ``producer`` within ``seconds``, run the block, and leave it open; any error of either closes it.
+
+    Raises:
+        KafkaError, TimeoutError: it could not be started.
+    """
+    await start_producer(producer, seconds)
+    try:
+        yield
     except BaseException:
         await close_producer(producer)
         raise

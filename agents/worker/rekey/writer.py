@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 from kafka.partitioner import murmur2
 
-from agents.kafka.producer import close_producer, producer_options, start_producer
+from agents.kafka.producer import close_producer, opening, transactional_producer
 from agents.worker.rekey.offsets import group_of
 from agents.worker.rekey.tails import NOTHING
 
@@ -85,20 +85,12 @@ class RekeyWriter:
         Raises:
             KafkaError, TimeoutError: no broker could do that in time.
         """
-        producer = AIOKafkaProducer(
-            transactional_id=transactional_id(settings, source),
-            transaction_timeout_ms=TRANSACTION_SECONDS * 1_000,
-            **producer_options(settings),
-        )
-        await start_producer(producer, TRANSACTION_SECONDS)
-        try:
+        producer = transactional_producer(settings, transactional_id(settings, source), TRANSACTION_SECONDS)
+        async with opening(producer, TRANSACTION_SECONDS):
             partitions = len(await producer.partitions_for(settings.rekeyed_topic))
             writer = cls(producer, source, settings, Placement(partitions))
             async with asyncio.timeout(TRANSACTION_SECONDS):
                 await writer._settle()
-        except BaseException:
-            await close_producer(producer)
-            raise
         return writer
 
     async def _settle(self) -> None:

@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError,
 from kafka import TopicPartition as Place
 
 from agents.kafka.errors import describe, is_fenced, is_final, root_cause
-from agents.kafka.producer import close_producer, producer_options, start_producer
+from agents.kafka.producer import close_producer, opening, producer_options, start_producer, transactional_producer
 from agents.worker.transactions.hanging import (
     MARK,
     HalfCommitted,
@@ -100,14 +100,9 @@ class TransactionalWriter:
                     if half is not None:
                         await _commit_rest(settings, source, half)
                 producer = _new_producer(settings, source)
-                await start_producer(producer, TRANSACTION_SECONDS)
-                try:
-                    async with asyncio.timeout(TRANSACTION_SECONDS):
-                        places = await _places(settings, source, producer)
-                        await settle(settings, asking, producer, places)
-                except BaseException:
-                    await close_producer(producer)
-                    raise
+                async with opening(producer, TRANSACTION_SECONDS), asyncio.timeout(TRANSACTION_SECONDS):
+                    places = await _places(settings, source, producer)
+                    await settle(settings, asking, producer, places)
         return cls(settings, producer, places)
 
     async def write(self, outputs: Sequence[Output]) -> None:
@@ -143,11 +138,7 @@ class TransactionalWriter:
 
 
 def _new_producer(settings: Settings, source: SourcePartition) -> AIOKafkaProducer:
-    return AIOKafkaProducer(
-        transactional_id=transactional_id(source, settings.group),
-        transaction_timeout_ms=TRANSACTION_SECONDS * 1_000,
-        **producer_options(settings),
-    )
+    return transactional_producer(settings, transactional_id(source, settings.group), TRANSACTION_SECONDS)
 
 
 async def _commit_rest(settings: Settings, source: SourcePartition, half: HalfCommitted) -> None:
