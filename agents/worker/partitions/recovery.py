@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from agents.exits import Exit, Fault
 from agents.kafka.bounds import LogBounds
-from agents.kafka.log_reader import read_committed, record_at
-from agents.kafka.state_topic import state_prefix
+from agents.kafka.log_reader import record_at
+from agents.kafka.state_topic import read_rows
 from agents.worker.partitions.owned import ANOTHER_GROUP
 from streams.decoding.batch import NO_TIMESTAMP, LastRecord, SourcePartition, record_digest
 from streams.engine.standards_log import StandardsNeeded
@@ -93,7 +94,7 @@ class Recovery:
             raise
 
     async def _recover(self, source: SourcePartition, writer: OutputWriter) -> Recovered:
-        rows = await self._rows(source)
+        rows = await read_rows(self.settings, source, partial(self._count, source)) if self.keeps_state else {}
         bounds = (await self.ask_bounds([source]))[source]
         ownership = await self._take_over(source, rows, bounds)
         create_time = await self._check(source, ownership, bounds)
@@ -101,23 +102,8 @@ class Recovery:
             log.error("%s/%s: damaged rows of state: %s.", *source, ", ".join(ownership.damaged))
         return Recovered(ownership, writer, bounds, create_time, len(rows))
 
-    async def _rows(self, source: SourcePartition) -> dict[bytes, bytes]:
-        """The newest committed value of each row of ``source``."""
-        rows: dict[bytes, bytes] = {}
-        if not self.keeps_state:
-            return rows
-        prefix = state_prefix(source, self.settings.group)
-        async for pairs in read_committed(self.settings, self.settings.state_topic, source.partition):
-            self.read[source] = self.read.get(source, 0) + len(pairs)
-            for key, value in pairs:
-                if key is None or not key.startswith(prefix):
-                    continue
-                name = key[len(prefix) :]
-                if value is None:
-                    rows.pop(name, None)
-                else:
-                    rows[name] = value
-        return rows
+    def _count(self, source: SourcePartition, records: int) -> None:
+        self.read[source] = self.read.get(source, 0) + records
 
     async def _take_over(
         self, source: SourcePartition, rows: dict[bytes, bytes], bounds: LogBounds

@@ -11,6 +11,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from agents.exits import Exit, Fault
+from agents.kafka import state_topic
 from agents.kafka.bounds import LogBounds
 from agents.kafka.state_topic import state_prefix
 from agents.settings.settings import Settings
@@ -120,7 +121,7 @@ class Scene:
 
     def recover(self) -> Recovered:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(module, "read_committed", self.read_committed)
+            patch.setattr(state_topic, "read_committed", self.read_committed)
             patch.setattr(module, "record_at", self.record_at)
             return asyncio.run(self.recovery.recover(SOURCE))
 
