@@ -12,6 +12,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.partitioner import DefaultPartitioner
 
 from agents.exits import Exit, Fault
+from agents.kafka.partitioner import KeyPartitioner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,12 +38,10 @@ PRODUCER_OPTIONS: Final[dict[str, Any]] = {
 
 
 class ServicePartitioner(DefaultPartitioner):  # type: ignore[misc] # kafka-python has no types
-    """Java's murmur2 partitioner, remembering where each key goes: hashing in Python costs more than sending."""
-
-    _REMEMBERED = 100_000
+    """kafka-python's default partitioner, which does not hash the same key twice."""
 
     def __init__(self) -> None:
-        self._partitions: dict[bytes, tuple[int, int]] = {}
+        self._of_key = KeyPartitioner()
 
     def partition(  # noqa: PLR0917 - kafka-python's interface
         self,
@@ -55,14 +54,9 @@ class ServicePartitioner(DefaultPartitioner):  # type: ignore[misc] # kafka-pyth
     ) -> int:
         """Partition of a record. A changed number of partitions is noticed."""
         count = len(cluster.partitions_for_topic(topic) or ())
-        known = self._partitions.get(serialized_key) if serialized_key is not None else None
-        if known is not None and known[0] == count:
-            return known[1]
+        if serialized_key is not None and count:
+            return self._of_key(serialized_key, count)
         chosen: int = super().partition(topic, key, serialized_key, value, serialized_value, cluster)
-        if serialized_key is not None:
-            if len(self._partitions) >= self._REMEMBERED:
-                self._partitions.clear()
-            self._partitions[serialized_key] = (count, chosen)
         return chosen
 
 

@@ -643,7 +643,7 @@ def test_what_a_transaction_lost_of_its_partitions_is_written_again_and_only_tha
     async def partly_written() -> None:
         writer = await RekeyWriter.open(settings, source)
         mark = RekeyMark.of(batch, Baseline(0, (0, 0, 0)))
-        arrived = [record for record in rekey(batch).records if writer.placement(record.key) != 1]
+        arrived = [record for record in rekey(batch).records if writer.partition_of(record.key) != 1]
         await writer.write(arrived, f"{source.topic}/0", len(batch), mark)
         await writer.close()
 

@@ -166,7 +166,7 @@ class Lane:
         writer = await RekeyWriter.open(shared.settings, self.source)
         try:
             mapper = shared.mapper(self.source.topic)
-            self._start_at(await shared.finder.find(self.source, writer.placement.partitions, mapper))
+            self._start_at(await shared.finder.find(self.source, writer.partitions, mapper))
             while not self._closing:
                 await self._step(writer)
         except NoWay as error:
@@ -259,7 +259,7 @@ class Lane:
         last = self._found.last
         if not records or records[0].offset > max(last):
             return records
-        return [record for record in records if record.offset > last[writer.placement(record.key)]]
+        return [record for record in records if record.offset > last[writer.partition_of(record.key)]]
 
     def _note_ends(self, ends: Mapping[int, int]) -> None:
         for partition, end in ends.items():

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
-from kafka.partitioner import murmur2
 
+from agents.kafka.partitioner import KeyPartitioner
 from agents.kafka.producer import close_producer, opening, transactional_producer
 from agents.worker.rekey.offsets import group_of
 from agents.worker.rekey.tails import NOTHING
@@ -30,34 +30,11 @@ if TYPE_CHECKING:
 #: came after it, so this is short; an owner that was slower begins anew.
 TRANSACTION_SECONDS: Final = 30
 _ABORT_SECONDS: Final = 1.0
-_REMEMBERED: Final = 100_000
-_POSITIVE: Final = 0x7FFFFFFF
 
 
 def transactional_id(settings: Settings, source: SourcePartition) -> str:
     """What makes a new owner of a source partition the successor of the one before."""
     return f"{group_of(settings)}/{source.topic}/{source.partition}"
-
-
-class Placement:
-    """Kafka's own choice of a partition for a key, remembered: hashing in Python costs more than sending.
-
-    Args:
-        partitions: how many there are.
-    """
-
-    def __init__(self, partitions: int) -> None:
-        self.partitions = partitions
-        self._known: dict[bytes, int] = {}
-
-    def __call__(self, key: bytes) -> int:
-        """Partition of ``key``."""
-        found = self._known.get(key)
-        if found is None:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            found = self._known[key] = (murmur2(key) & _POSITIVE) % self.partitions
-        return found
 
 
 class RekeyWriter:
@@ -67,16 +44,21 @@ class RekeyWriter:
         producer: started, with the partition's transactional id.
         source: the partition.
         settings: as resolved.
-        placement: of keys in the rekeyed topic.
+        partitions: number of partitions of the rekeyed topic.
     """
 
     def __init__(
-        self, producer: AIOKafkaProducer, source: SourcePartition, settings: Settings, placement: Placement
+        self, producer: AIOKafkaProducer, source: SourcePartition, settings: Settings, partitions: int
     ) -> None:
         self._producer = producer
-        self._place = TopicPartition(*source)
+        self._source = TopicPartition(*source)
         self._settings = settings
-        self.placement = placement
+        self.partitions = partitions
+        self._partitioner = KeyPartitioner()
+
+    def partition_of(self, key: bytes) -> int:
+        """Partition of the rekeyed topic that records with ``key`` go to."""
+        return self._partitioner(key, self.partitions)
 
     @classmethod
     async def open(cls, settings: Settings, source: SourcePartition) -> Self:
@@ -88,7 +70,7 @@ class RekeyWriter:
         producer = transactional_producer(settings, transactional_id(settings, source), TRANSACTION_SECONDS)
         async with opening(producer, TRANSACTION_SECONDS):
             partitions = len(await producer.partitions_for(settings.rekeyed_topic))
-            writer = cls(producer, source, settings, Placement(partitions))
+            writer = cls(producer, source, settings, partitions)
             async with asyncio.timeout(TRANSACTION_SECONDS):
                 await writer._settle()
         return writer
@@ -107,7 +89,7 @@ class RekeyWriter:
             for number in await producer.partitions_for(topic):
                 # There is no public way to have a partition in a transaction and no record in it.
                 producer._txn_manager.maybe_add_partition_to_txn(TopicPartition(topic, number))  # noqa: SLF001
-        await producer.send_offsets_to_transaction({self._place: OffsetAndMetadata(0, "")}, group_of(self._settings))
+        await producer.send_offsets_to_transaction({self._source: OffsetAndMetadata(0, "")}, group_of(self._settings))
         await producer.abort_transaction()
 
     async def write(
@@ -126,7 +108,7 @@ class RekeyWriter:
         try:
             ends = await self._send(records, name, audit)
             offset = OffsetAndMetadata(reached, mark.to_text())
-            await producer.send_offsets_to_transaction({self._place: offset}, group_of(self._settings))
+            await producer.send_offsets_to_transaction({self._source: offset}, group_of(self._settings))
         except BaseException:
             # So that readers of committed records need not wait for this transaction's end.
             with contextlib.suppress(Exception):
@@ -165,7 +147,7 @@ class RekeyWriter:
     def _by_partition(self, records: Sequence[Rekeyed]) -> dict[int, list[Rekeyed]]:
         found: dict[int, list[Rekeyed]] = {}
         for record in records:
-            found.setdefault(self.placement(record.key), []).append(record)
+            found.setdefault(self.partition_of(record.key), []).append(record)
         return found
 
     def _batches(self, records: Sequence[Rekeyed], name: str) -> Iterator[Any]:

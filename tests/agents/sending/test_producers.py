@@ -18,6 +18,7 @@ from kafka.partitioner import DefaultPartitioner
 from agents.exits import Exit, Fault
 from agents.files.event_log import EventLog, Line
 from agents.kafka.admin import Destination
+from agents.kafka.partitioner import KeyPartitioner
 from agents.sending import delivery
 from agents.sending.delivery import Delivery, SendRate, ServicePartitioner
 from agents.sending.journal import Journal, state_folder
@@ -260,12 +261,12 @@ def test_a_remembered_partition_is_always_that_of_javas_partitioner(keys: list[b
 
 
 def test_memory_of_partitions_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ServicePartitioner, "_REMEMBERED", 10)
+    monkeypatch.setattr(KeyPartitioner, "REMEMBERED", 10)
     ours = ServicePartitioner()
     for number in range(100):
         key = struct.pack(">I", number)
         ours.partition("topic", key, key, None, None, Topics(4))
-    assert len(ours._partitions) <= 10
+    assert len(ours._of_key._hashes) <= 10
 
 
 class TestJournal:

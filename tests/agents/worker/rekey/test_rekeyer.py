@@ -18,7 +18,6 @@ from aiokafka.errors import (
 from kafka.errors import GroupAuthorizationFailedError, UnstableOffsetCommitError
 
 from agents.exits import Exit, Fault
-from agents.sending.delivery import ServicePartitioner
 from agents.settings.settings import Settings
 from agents.worker.rekey import position, tails
 from agents.worker.rekey.counts import RekeyCounts, refusal_of
@@ -27,7 +26,7 @@ from agents.worker.rekey.pace import PATIENCE_SECONDS, LanePace
 from agents.worker.rekey.position import Finder, NoWay, Position
 from agents.worker.rekey.rekeyer import Rekeyer, consumer_options
 from agents.worker.rekey.tails import NOTHING, StableEnds, Tail, TailRecord, Tails
-from agents.worker.rekey.writer import Placement, transactional_id
+from agents.worker.rekey.writer import transactional_id
 from streams.decoding.batch import SourcePartition, record_digest
 from streams.decoding.rekeying import Baseline, RekeyMark
 from streams.standards.load import DEFAULT
@@ -52,31 +51,6 @@ def test_the_rekeyed_topic_is_not_rekeyed_itself() -> None:
     settings = Settings.resolve({"topics": ("orders", "service-level-rekeyed")})
     with pytest.raises(Fault, match="both source and target"):
         Rekeyer(settings, DEFAULT)
-
-
-@pytest.mark.parametrize("partitions", [1, 3, 12])
-def test_keys_are_placed_as_by_every_other_producer_of_this_project(partitions: int) -> None:
-    @dataclass
-    class Cluster:
-        def partitions_for_topic(self, _: str) -> set[int]:
-            return set(range(partitions))
-
-        def topics(self) -> set[str]:
-            return {"t"}
-
-        available_partitions_for_topic = partitions_for_topic
-
-    placement, other = Placement(partitions), ServicePartitioner()
-    for key in (b"hotline", "热线".encode(), b"a", b"x" * 200, b"orders/3"):
-        expected = other.partition("t", None, key, None, None, Cluster())
-        assert placement(key) == placement(key) == expected
-
-
-def test_java_places_the_same() -> None:
-    # From org.apache.kafka.common.utils.UtilsTest.
-    known = {b"21": -973932308, b"foobar": -790332482, b"a-little-bit-long-string": -985981536}
-    for key, digest in known.items():
-        assert Placement(1_000)(key) == (digest & 0x7FFFFFFF) % 1_000
 
 
 # -- pace -----------------------------------------------------------------------------------------------------------
