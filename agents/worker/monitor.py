@@ -83,26 +83,26 @@ class MonitorApp:
         self._observer: asyncio.Task[None]
         self._upkeeper: asyncio.Task[None]
         self._answering = True
-        self._watch = Liveness(settings.stall_timeout, settings.session_timeout, time.monotonic())
+        self._liveness = Liveness(settings.stall_timeout, settings.session_timeout, time.monotonic())
         self._append = Appender(settings)
         self._rekeyer = _new_rekeyer(settings, file.standards) if settings.rekey else None
         self.control = ControlTopic(settings, None if ephemeral else self._append)
-        self.custody = Assignment(
+        self.assignment = Assignment(
             settings,
             control=self.control,
             recovery=self._new_recovery(),
-            watch=self._watch,
+            liveness=self._liveness,
             reading=PartitionReader(self._begin, self._leave_alone, self._membership, self._partitions_of),
             fail=self._fail,
         )
-        self.partitions = self.custody.partitions
+        self.partitions = self.assignment.partitions
         self._worker = Worker(
             settings,
             self.partitions,
             mount=partial(mount, observed=self, bounds_us=settings.bounds_us),
-            on_unknown=self.custody.want,
-            on_assigned=self.custody.assigned,
-            on_touch=self._watch.touched,
+            on_unknown=self.assignment.want,
+            on_assigned=self.assignment.assigned,
+            on_touch=self._liveness.touched,
         )
         self._upkeep = Upkeep(self._append, self.control, lambda: self.file, settings.tick_interval)
         self._ingest = Ingest(self.partitions, seek=self._seek, ask_bounds=self._bounds, fail=self._fail)
@@ -138,35 +138,35 @@ class MonitorApp:
 
     def status(self) -> WorkerStatus:
         """How this worker is now."""
-        tally, recoveries = self.custody.tally, self.custody.takeovers.counts
+        totals, recoveries = self.assignment.totals, self.assignment.recoveries.counts
         return WorkerStatus(
             state=self._state(),
             started_at=self._started_at,
             broker=self.settings.broker,
-            partitions=tuple(self.custody.status() if self._in_touch else ()),
+            partitions=tuple(self.assignment.status() if self._in_touch else ()),
             warnings=tuple(self._warnings()),
-            fold_seconds=tally.fold_seconds,
+            fold_seconds=totals.fold_seconds,
             ephemeral=self._ephemeral,
-            transactions=TransactionStatus(tally.committed, tally.failed, tally.seconds, tally.last_seconds),
+            transactions=TransactionStatus(totals.committed, totals.failed, totals.seconds, totals.last_seconds),
             recoveries=RecoveryStatus(recoveries.count, recoveries.last_seconds, recoveries.last_rows),
             ticks=self._upkeep.ticks,
-            waits=self.custody.waits(),
+            waits=self.assignment.waits(),
             refused_standards=self.refused_standards,
             rekeying=self._rekeyer.status() if self._rekeyer else None,
         )
 
     @property
     def _in_touch(self) -> bool:
-        return self._watch.in_touch(time.monotonic())
+        return self._liveness.in_touch(time.monotonic())
 
     def _state(self) -> State:
-        if self.custody.evicted or (self._was_settled and not self._in_touch):
+        if self.assignment.evicted or (self._was_settled and not self._in_touch):
             return State.EVICTED
-        if self._watch.is_stalled(time.monotonic()):
+        if self._liveness.is_stalled(time.monotonic()):
             return State.STALLED
         if not (self._worker.settled and self._in_touch):
             return State.STARTING
-        return State.RECOVERING if self.custody.recovering else State.RUNNING
+        return State.RECOVERING if self.assignment.recovering else State.RUNNING
 
     def _certain(self) -> list[OwnedPartition]:
         return self.partitions.owned() if self._in_touch else []
@@ -182,7 +182,7 @@ class MonitorApp:
             Warnings.CREATE_TIME_TOPIC: not self._ephemeral and any(one.create_time for one in owned),
             Warnings.TIMESTAMPS_MISSING: any(one.engine.progress.unguarded for one in owned),
             Warnings.GAP_IN_LOG: any(one.missing for one in owned),
-            Warnings.STATE_DAMAGED: self.custody.damaged,
+            Warnings.STATE_DAMAGED: self.assignment.damaged,
             Warnings.TICKS_REFUSED: self._upkeep.refused,
             Warnings.VALUES_UNREADABLE: any(one.engine.progress.hardly_readable for one in owned),
             Warnings.LABELS_FOLDED: any(one.engine.progress.overflowed for one in owned),
@@ -206,7 +206,7 @@ class MonitorApp:
     async def start(self) -> None:
         """Start, and return at once; `status` tells when partitions have been assigned."""
         self._failure = asyncio.get_running_loop().create_future()
-        self._watch.touched(time.monotonic())
+        self._liveness.touched(time.monotonic())
         self._starting = asyncio.create_task(self._start(), name="start")
         self._observer = asyncio.create_task(self._observe(), name="observer")
         self._upkeeper = asyncio.create_task(self._keep_up(), name="upkeep")
@@ -248,7 +248,7 @@ class MonitorApp:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for part in (self.custody.finish(_FINISH_SECONDS), self._leave()):
+        for part in (self.assignment.finish(_FINISH_SECONDS), self._leave()):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(part, _STOP_SECONDS)
         if self._failure is not None:
@@ -314,9 +314,9 @@ class MonitorApp:
             await self._ask_broker()
             self._was_settled = self._was_settled or self._worker.settled
             now = time.monotonic()
-            self._watch.look(self.custody.moving(), now)
-            self._watch.check(now)
-            self.custody.check(now)
+            self._liveness.look(self.assignment.moving(), now)
+            self._liveness.check(now)
+            self.assignment.check(now)
 
     async def _keep_up(self) -> None:
         """Every second: what is to be appended? Apart from the observer, for a broker that is away holds this up."""

@@ -1,4 +1,4 @@
-"""Custody with real keepers of real engines; recoveries and the group do as they are told."""
+"""Assignment with real tasks of real engines; recoveries and the group do as they are told."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ LONG: Final = 600.0
 
 
 class Scene:
-    """A worker's custody of the topic t, with a heartbeat at the beginning."""
+    """A worker's assignment of the topic t, with a heartbeat at the beginning."""
 
     def __init__(self) -> None:
         self.control = FakeControl([Standards()])
-        self.watch = Liveness(60.0, SESSION, now())
+        self.liveness = Liveness(60.0, SESSION, now())
         self.member = ("me", 1)
         self.begun: list[tuple[SourcePartition, int]] = []
         self.left_alone: list[SourcePartition] = []
@@ -45,11 +45,11 @@ class Scene:
         self.gate = asyncio.Event()
         self.gate.set()
         self.read: dict[SourcePartition, int] = {}  # as of a `Recovery`
-        self.custody = Assignment(
+        self.assignment = Assignment(
             SETTINGS,
             control=self.control.control,
             recovery=cast("Any", self),
-            watch=self.watch,
+            liveness=self.liveness,
             reading=PartitionReader(self.begin, self.left_alone.append, lambda: self.member, lambda _: 2),
             fail=self.failures.append,
         )
@@ -58,11 +58,11 @@ class Scene:
         self.begun.append((source, offset))
 
     def recovery(self, source: SourcePartition, damaged: tuple[str, ...] = ()) -> Recovered:
-        ownership = take_over({}, Start(*source, Standards(), self.control.book, TimePolicy(0)), beginning=0)
-        ownership.check(5, 9, None)
+        processor = take_over({}, Start(*source, Standards(), self.control.book, TimePolicy(0)), beginning=0)
+        processor.check(5, 9, None)
         writer = self.writers[source] = FakeWriter()
         return Recovered(
-            PartitionProcessor(ownership.engine, ownership.saver, damaged),
+            PartitionProcessor(processor.engine, processor.saver, damaged),
             writer,
             LogBounds(5, 9),
             create_time=False,
@@ -77,27 +77,27 @@ class Scene:
         return self.recovery(source)
 
     async def assign(self, *sources: SourcePartition, generation: int | None = None, member: str = "me") -> None:
-        """The group assigns ``sources``, and the consumer asks for keepers of those that have none."""
+        """The group assigns ``sources``, and the consumer asks for tasks of those that have none."""
         before = self.member[1]
         self.member = (member, before + 1 if generation is None else generation)
-        self.watch.touched(now())
-        self.custody.assigned(sources)
-        self.custody.want(self.custody.partitions.unknown(sources))
+        self.liveness.touched(now())
+        self.assignment.assigned(sources)
+        self.assignment.want(self.assignment.partitions.unknown(sources))
         await asyncio.sleep(0.5)
 
-    def keeper(self, source: SourcePartition) -> PartitionTask:
-        owned = self.custody.partitions.get(*source)
+    def task(self, source: SourcePartition) -> PartitionTask:
+        owned = self.assignment.partitions.get(*source)
         assert owned is not None
-        return owned.keeper
+        return owned.task
 
     async def lose(self, source: SourcePartition, error: Exception) -> None:
         """A transaction about ``source`` fails."""
         self.writers[source].errors.append(error)
-        keeper = self.keeper(source)
+        task = self.task(source)
         values = [json.dumps({"service": "s", "time": T0_MS / 1_000 + second}).encode() for second in (0, 10)]
-        await keeper.fold(Batch.of(*source, values, 5, [T0_MS, T0_MS + 10_000]))
+        await task.fold(Batch.of(*source, values, 5, [T0_MS, T0_MS + 10_000]))
         await asyncio.sleep(0.5)
-        assert keeper.ended
+        assert task.ended
 
     def owned(self) -> list[SourcePartition]:
-        return [one.source for one in self.custody.partitions.owned()]
+        return [one.source for one in self.assignment.partitions.owned()]

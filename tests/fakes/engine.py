@@ -64,7 +64,7 @@ class FakeEngine:
 
 
 @dataclass(eq=False)
-class FakeKeeper:
+class FakeTask:
     """Folds into an engine that only remembers, and saves nothing."""
 
     source: SourcePartition
@@ -86,8 +86,8 @@ class FakeKeeper:
         self.ended = True
 
 
-def fake_keeper(topic: str = "t", number: int = 0) -> PartitionTask:
-    return cast("PartitionTask", FakeKeeper(SourcePartition(topic, number), FakeEngine(topic, number)))
+def fake_task(topic: str = "t", number: int = 0) -> PartitionTask:
+    return cast("PartitionTask", FakeTask(SourcePartition(topic, number), FakeEngine(topic, number)))
 
 
 def as_fake(partition: OwnedPartition) -> FakeEngine:
@@ -98,10 +98,10 @@ def as_fake(partition: OwnedPartition) -> FakeEngine:
 
 
 def partitions_of(let_go: list[PartitionTask] | None = None, **bounds: tuple[int, int]) -> OwnedPartitions:
-    """Partitions of topic t, by ``p0=(beginning, end)``; ``let_go`` takes note of the keepers that are let go."""
+    """Partitions of topic t, by ``p0=(beginning, end)``; ``let_go`` takes note of the tasks that are let go."""
     partitions = OwnedPartitions((let_go if let_go is not None else []).append)
     for name, (beginning, end) in bounds.items():
-        partitions.add(fake_keeper("t", int(name.removeprefix("p"))), LogBounds(beginning, end))
+        partitions.add(fake_task("t", int(name.removeprefix("p"))), LogBounds(beginning, end))
     return partitions
 
 

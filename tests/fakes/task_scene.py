@@ -1,4 +1,4 @@
-"""A keeper with the real engine and rows, and a transaction that a test holds back."""
+"""A task with the real engine and rows, and a transaction that a test holds back."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ OTHERS: Final = Standards(digest="second")
 T0_MS: Final = 1_772_438_400_000
 JUNK: Final = b"junk"
 PREFIX: Final = state_prefix(SOURCE, SETTINGS.group)
-#: Long beyond every interval of the keeper's.
+#: Long beyond every interval of the task's.
 LONG: Final = 600.0
 
 
 class Scene:
-    """A keeper, and what it made of the batches that it was given."""
+    """A task, and what it made of the batches that it was given."""
 
     def __init__(
         self,
@@ -44,33 +44,33 @@ class Scene:
     ) -> None:
         self.control = FakeControl([STANDARDS], hidden)
         self.writer = FakeWriter(*errors)
-        self.tally = TaskTotals()
+        self.totals = TaskTotals()
         self.ends: list[tuple[PartitionTask, Exception]] = []
         self.ended = asyncio.Event()
         self.offset = offset
         start = Start(*SOURCE, STANDARDS, self.control.book, TimePolicy(lateness_ms, 300_000))
-        self.ownership = take_over(rows or {}, start, beginning=0)
+        self.processor = take_over(rows or {}, start, beginning=0)
         if not rows:
-            self.ownership.check(0, 0, None)
-        self.keeper = PartitionTask(
+            self.processor.check(0, 0, None)
+        self.task = PartitionTask(
             SOURCE,
             SETTINGS,
-            self.ownership,
+            self.processor,
             self.writer,
             control=self.control.control,
-            tally=self.tally,
+            totals=self.totals,
             on_end=self.on_end,
         )
 
-    def on_end(self, keeper: PartitionTask, error: Exception) -> None:
-        self.ends.append((keeper, error))
+    def on_end(self, task: PartitionTask, error: Exception) -> None:
+        self.ends.append((task, error))
         self.ended.set()
 
     async def fold(self, *values: bytes, second: int = 0) -> None:
         """Fold the next records, all stamped with the same second."""
         first, self.offset = self.offset, self.offset + len(values)
         stamps = [T0_MS + second * 1_000] * len(values)
-        await self.keeper.fold(Batch.of(*SOURCE, values, first, stamps))
+        await self.task.fold(Batch.of(*SOURCE, values, first, stamps))
 
     async def close_slice(self, second: int) -> None:
         """Fold an event in the slice that begins at ``second``, and one behind it, so that it becomes final."""

@@ -65,7 +65,7 @@ class Worker(faust.App):
         settings: as resolved.
         partitions: which are kept in step with the group's assignment.
         mount: adds routes to the web server.
-        on_unknown: is asked to recover partitions that have no keeper.
+        on_unknown: is asked to recover partitions that have no task.
         on_assigned: is told of every assignment, before anything of it is read.
         on_touch: is told the moments (`time.monotonic`) at which the group still counted this worker as a member;
             called from the consumer's thread.

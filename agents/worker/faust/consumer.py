@@ -182,7 +182,7 @@ class Consumer(driver.Consumer):
     async def perform_seek(self) -> None:
         """Where Faust seeks to the committed offsets: seek to those that the engines expect.
 
-        Partitions without a keeper are left alone until `begin`; their recovery is asked for.
+        Partitions without a task are left alone until `begin`; their recovery is asked for.
         """
         async with self._seeking:
             unknown = self._partitions.unknown(self.assignment())

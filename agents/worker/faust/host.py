@@ -22,4 +22,4 @@ class ConsumerHost(Protocol):
         """Note a moment (`time.monotonic`) at which the group still counted this worker as a member."""
 
     def on_unknown(self, sources: Sequence[SourcePartition], /) -> None:
-        """Recover partitions that have no keeper."""
+        """Recover partitions that have no task."""

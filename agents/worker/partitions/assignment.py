@@ -32,7 +32,7 @@ _MEMBER_SECONDS: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class PartitionReader:
-    """What custody asks of the consumer.
+    """What assignment asks of the consumer.
 
     ``begin`` reads a partition on from an offset, ``leave_alone`` no longer; ``membership`` is this member's id and its
     group's generation; ``partitions_of`` says how many a topic has, where that is known.
@@ -45,7 +45,7 @@ class PartitionReader:
 
 
 class Assignment:
-    """The keepers of this worker, and the recoveries that lead to them.
+    """The tasks of this worker, and the recoveries that lead to them.
 
     Args:
         settings: as resolved.
@@ -62,17 +62,17 @@ class Assignment:
         *,
         control: ControlTopic,
         recovery: Recovery,
-        watch: Liveness,
+        liveness: Liveness,
         reading: PartitionReader,
         fail: Callable[[Exception], None],
     ) -> None:
         self.settings = settings
         self.partitions = OwnedPartitions(self._let_go)
-        self.tally = TaskTotals()
-        self.takeovers = Recoveries(self._recover, done=self._recovered, fail=fail)
+        self.totals = TaskTotals()
+        self.recoveries = Recoveries(self._recover, done=self._recovered, fail=fail)
         self._control = control
         self._recovery = recovery
-        self._watch = watch
+        self._liveness = liveness
         self._reading = reading
         self._fail = fail
         self._membership: tuple[str, int] | None = None
@@ -91,17 +91,17 @@ class Assignment:
     @property
     def recovering(self) -> bool:
         """Whether a partition's figures are not complete yet."""
-        return bool(self.takeovers.under_way) or any(one.engine.restoring for one in self.partitions.owned())
+        return bool(self.recoveries.under_way) or any(one.engine.restoring for one in self.partitions.owned())
 
     def status(self) -> list[PartitionStatus]:
         """Of every partition that is owned or being recovered."""
         owned = [one.status() for one in self.partitions.owned()]
-        return owned + [_unread(source) for source in self.takeovers.under_way]
+        return owned + [_unread(source) for source in self.recoveries.under_way]
 
     def waits(self) -> str | None:
         """Why nothing is read at the moment, where that is so."""
-        keepers = (one.keeper.waits for one in self.partitions.owned())
-        return next(filter(None, keepers), self.takeovers.trouble)
+        tasks = (one.task.waits for one in self.partitions.owned())
+        return next(filter(None, tasks), self.recoveries.trouble)
 
     def moving(self) -> list[Moving]:
         """How far every partition has come, for the watch."""
@@ -109,15 +109,15 @@ class Assignment:
         found = [
             Moving(
                 one.source,
-                one.read_to + (one.keeper.saved_offset or 0),
-                bool(one.lag or one.keeper.transaction_seconds),
-                one.keeper.waits,
+                one.read_to + (one.task.saved_offset or 0),
+                bool(one.lag or one.task.transaction_seconds),
+                one.task.waits,
             )
             for one in owned
         ]
         read = self._recovery.read
-        trouble = self.takeovers.trouble
-        return found + [Moving(s, read.get(s, 0), waiting=True, why=trouble) for s in self.takeovers.under_way]
+        trouble = self.recoveries.trouble
+        return found + [Moving(s, read.get(s, 0), waiting=True, why=trouble) for s in self.recoveries.under_way]
 
     def check(self, now: float) -> None:
         """Refuse to go on as the owner in the eyes of the group that another worker has put out of business.
@@ -126,7 +126,7 @@ class Assignment:
             Fault: that is so, and the group has had the time to notice.
         """
         for source, loss in self._lost.items():
-            confirmed = self._watch.touched_at > loss.at
+            confirmed = self._liveness.touched_at > loss.at
             if loss.fenced and confirmed and now - loss.at > self.settings.session_timeout:
                 raise Fault(
                     f"{source.topic}/{source.partition} is owned by another process with the transactional id of this"
@@ -149,11 +149,11 @@ class Assignment:
         self._assigned = frozenset(SourcePartition(*source) for source in sources)
         self._lost.clear()
         self.partitions.keep_only(self._assigned if continuous else ())
-        self.takeovers.keep_only(self._assigned if continuous else ())
+        self.recoveries.keep_only(self._assigned if continuous else ())
 
     def want(self, sources: Sequence[SourcePartition]) -> None:
         """Recover ``sources``, which are assigned; for those that a refusal has cost, see `assigned`."""
-        self.takeovers.want(source for source in sources if source not in self._lost)
+        self.recoveries.want(source for source in sources if source not in self._lost)
 
     async def _recover(self, source: SourcePartition) -> Recovered:
         """Recover ``source`` once the group has confirmed, after it was last lost, that it is to be owned here."""
@@ -167,32 +167,32 @@ class Assignment:
 
     def _is_confirmed(self, source: SourcePartition) -> bool:
         loss = self._lost.get(source)
-        return self._watch.in_touch(time.monotonic()) and (loss is None or self._watch.touched_at > loss.at)
+        return self._liveness.in_touch(time.monotonic()) and (loss is None or self._liveness.touched_at > loss.at)
 
     async def _recovered(self, source: SourcePartition, recovered: Recovered) -> None:
         if source not in self._assigned:
             await recovered.writer.close()
             return
         self._lost.pop(source, None)
-        self.damaged = self.damaged or bool(recovered.ownership.damaged)
-        keeper = PartitionTask(
+        self.damaged = self.damaged or bool(recovered.processor.damaged)
+        task = PartitionTask(
             source,
             self.settings,
-            recovered.ownership,
+            recovered.processor,
             recovered.writer,
             control=self._control,
-            tally=self.tally,
+            totals=self.totals,
             on_end=self._ended,
         )
-        self.partitions.add(keeper, recovered.bounds, create_time=recovered.create_time)
-        await self._reading.begin(source, max(recovered.bounds.beginning, keeper.ownership.expected))
+        self.partitions.add(task, recovered.bounds, create_time=recovered.create_time)
+        await self._reading.begin(source, max(recovered.bounds.beginning, task.processor.expected))
 
     # -- ends -----------------------------------------------------------------------------------------------------
 
-    def _ended(self, keeper: PartitionTask, error: Exception) -> None:
-        """A keeper is of no further use; what of its partition?"""
-        source = keeper.source
-        if not self.partitions.drop(keeper):
+    def _ended(self, task: PartitionTask, error: Exception) -> None:
+        """A task is of no further use; what of its partition?"""
+        source = task.source
+        if not self.partitions.drop(task):
             return  # it was let go already: somebody else may own the partition by now
         fenced = isinstance(error, Fenced)
         self._lost[source] = _Loss(time.monotonic(), fenced=fenced)
@@ -201,20 +201,20 @@ class Assignment:
             log.warning("%s/%s was taken over by another worker.", *source)
         elif isinstance(error, KafkaError | TimeoutError | ConnectionError):
             log.warning("%s/%s: a transaction failed (%r); recovering.", *source, error)
-            self.takeovers.want([source])
+            self.recoveries.want([source])
         else:
             self._fail(_refusal(source, error))
 
-    def _let_go(self, keeper: PartitionTask) -> None:
-        ending = asyncio.create_task(keeper.drop(), name=f"end of {keeper.source}")
+    def _let_go(self, task: PartitionTask) -> None:
+        ending = asyncio.create_task(task.drop(), name=f"end of {task.source}")
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
 
     async def finish(self, seconds: float) -> None:
         """Carry out what is left to be, for at most ``seconds``, and end."""
-        await self.takeovers.stop()
-        keepers = [one.keeper for one in self.partitions.owned()]
-        await asyncio.gather(*(keeper.finish(seconds) for keeper in keepers), return_exceptions=True)
+        await self.recoveries.stop()
+        tasks = [one.task for one in self.partitions.owned()]
+        await asyncio.gather(*(task.finish(seconds) for task in tasks), return_exceptions=True)
         self.partitions.keep_only(())
         if self._ending:
             await asyncio.wait(set(self._ending), timeout=seconds)

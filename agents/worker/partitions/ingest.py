@@ -1,4 +1,4 @@
-"""The agent: each fetched batch is handed to its partition's keeper, in log order and each record once."""
+"""The agent: each fetched batch is handed to its partition's task, in log order and each record once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Ingest:
     """Folds batches, one at a time.
 
     Args:
-        partitions: where the keepers are.
+        partitions: where the tasks are.
         seek: reads a source on from an offset.
         ask_bounds: asks where logs begin and end.
         fail: is told of an error after which nothing may go on; the process ends.
@@ -84,12 +84,12 @@ class Ingest:
             return
         if bounds.beginning > owned.expected:
             owned.missing = True
-            await owned.keeper.skip_to(min(bounds.beginning, fetched.reads_from))
+            await owned.task.skip_to(min(bounds.beginning, fetched.reads_from))
 
     async def _fold(self, owned: OwnedPartition, fetched: Fetched) -> None:
         owned.create_time = fetched.create_time
         try:
-            await owned.keeper.fold(fetched.batch)
+            await owned.task.fold(fetched.batch)
         except Exception as error:
             self._partitions.keep_only(())
             self._fail(_told(fetched, error))

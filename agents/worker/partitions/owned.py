@@ -1,4 +1,4 @@
-"""The keepers of the source partitions that this worker owns, and how far each log has been read.
+"""The tasks of the source partitions that this worker owns, and how far each log has been read.
 
 An engine is a function of its partition's log alone. So every record must reach it once, in offset order, whatever
 Faust does at rebalances: records that come twice are cut off, and where some are missing the log is sought again. Gaps
@@ -47,7 +47,7 @@ class OwnedPartition:
     """
 
     source: SourcePartition
-    keeper: PartitionTask
+    task: PartitionTask
     beginning: int
     end_at_assignment: int
     log_end: int
@@ -60,8 +60,8 @@ class OwnedPartition:
 
     @property
     def engine(self) -> Engine:
-        """The keeper's."""
-        return self.keeper.engine
+        """The task's."""
+        return self.task.engine
 
     @property
     def folded_to(self) -> int:
@@ -104,17 +104,17 @@ class OwnedPartition:
             self.lag,
             self.caught_up,
             recovering=self.engine.restoring,
-            saved_offset=self.keeper.saved_offset,
+            saved_offset=self.task.saved_offset,
             standards=standards,
             pending_standards=None if latest == standards else latest,
         )
 
 
 class OwnedPartitions:
-    """Owner of the keepers by source partition.
+    """Owner of the tasks by source partition.
 
     Args:
-        let_go: is told of every keeper whose partition is no longer owned.
+        let_go: is told of every task whose partition is no longer owned.
     """
 
     def __init__(self, let_go: Callable[[PartitionTask], None]) -> None:
@@ -138,24 +138,24 @@ class OwnedPartitions:
         dropped = [owned for source, owned in self._owned.items() if source not in assigned]
         self._owned = {source: owned for source, owned in self._owned.items() if source in assigned}
         for owned in dropped:
-            self._let_go(owned.keeper)
+            self._let_go(owned.task)
 
-    def drop(self, keeper: PartitionTask) -> bool:
-        """Let go of the partition that ``keeper`` keeps; False where it has been let go before."""
-        owned = self._owned.get(keeper.source)
-        if owned is None or owned.keeper is not keeper:
+    def drop(self, task: PartitionTask) -> bool:
+        """Let go of the partition that ``task`` keeps; False where it has been let go before."""
+        owned = self._owned.get(task.source)
+        if owned is None or owned.task is not task:
             return False
-        self.keep_only(self._owned.keys() - {keeper.source})
+        self.keep_only(self._owned.keys() - {task.source})
         return True
 
     def unknown(self, assigned: Iterable[tuple[str, int]]) -> list[SourcePartition]:
-        """Those of ``assigned`` that have no keeper yet."""
+        """Those of ``assigned`` that have no task yet."""
         return sorted(SourcePartition(*source) for source in assigned if source not in self._owned)
 
-    def add(self, keeper: PartitionTask, bounds: LogBounds, *, create_time: bool | None = None) -> None:
-        """Own the partition that ``keeper`` keeps; ``bounds`` are those of its log now."""
-        source = keeper.source
-        owned = OwnedPartition(source, keeper, bounds.beginning, bounds.end, bounds.end, create_time=create_time)
+    def add(self, task: PartitionTask, bounds: LogBounds, *, create_time: bool | None = None) -> None:
+        """Own the partition that ``task`` keeps; ``bounds`` are those of its log now."""
+        source = task.source
+        owned = OwnedPartition(source, task, bounds.beginning, bounds.end, bounds.end, create_time=create_time)
         self._owned[source] = owned
         self._settle(owned)
 

@@ -1,4 +1,4 @@
-"""Recoveries under way: one task for each partition that is assigned and has no keeper yet."""
+"""Recoveries under way: one task for each partition that is assigned and has no task yet."""
 
 from __future__ import annotations
 

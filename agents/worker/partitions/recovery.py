@@ -43,7 +43,7 @@ AskBounds = Callable[[Sequence[SourcePartition]], Awaitable[dict[SourcePartition
 class Recovered:
     """A partition taken over; ``rows`` counts the records of state that were read."""
 
-    ownership: PartitionProcessor
+    processor: PartitionProcessor
     writer: OutputWriter
     bounds: LogBounds
     create_time: bool | None
@@ -96,11 +96,11 @@ class Recovery:
     async def _recover(self, source: SourcePartition, writer: OutputWriter) -> Recovered:
         rows = await read_rows(self.settings, source, partial(self._count, source)) if self.keeps_state else {}
         bounds = (await self.ask_bounds([source]))[source]
-        ownership = await self._take_over(source, rows, bounds)
-        create_time = await self._check(source, ownership, bounds)
-        if ownership.damaged:
-            log.error("%s/%s: damaged rows of state: %s.", *source, ", ".join(ownership.damaged))
-        return Recovered(ownership, writer, bounds, create_time, len(rows))
+        processor = await self._take_over(source, rows, bounds)
+        create_time = await self._check(source, processor, bounds)
+        if processor.damaged:
+            log.error("%s/%s: damaged rows of state: %s.", *source, ", ".join(processor.damaged))
+        return Recovered(processor, writer, bounds, create_time, len(rows))
 
     def _count(self, source: SourcePartition, records: int) -> None:
         self.read[source] = self.read.get(source, 0) + records
@@ -115,16 +115,16 @@ class Recovery:
             except StandardsNeeded as needed:
                 await self.control.look_up(needed.hash)
 
-    async def _check(self, source: SourcePartition, ownership: PartitionProcessor, bounds: LogBounds) -> bool | None:
+    async def _check(self, source: SourcePartition, processor: PartitionProcessor, bounds: LogBounds) -> bool | None:
         """Make sure that the log is the one that was folded; whether producers write its timestamps."""
-        saved, record = ownership.engine.saved, None
+        saved, record = processor.engine.saved, None
         if saved is not None and bounds.beginning <= saved.offset < bounds.end:
             record = await record_at(self.settings, *source, saved.offset)
         found = None
         if record is not None:
             stamp = NO_TIMESTAMP if record.timestamp is None or record.timestamp < 0 else record.timestamp
             found = LastRecord(record.offset, stamp, record_digest(record.value))
-        ownership.check(bounds.beginning, bounds.end, found)
+        processor.check(bounds.beginning, bounds.end, found)
         return None if record is None else record.timestamp_type == _CREATE_TIME
 
 

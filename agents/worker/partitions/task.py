@@ -1,4 +1,4 @@
-"""The keeper of one source partition: it folds what is read, and carries out what follows from it.
+"""The task of one source partition: it folds what is read, and carries out what follows from it.
 
 Folding goes on while a transaction is under way; what is concluded meanwhile goes into the next. When a transaction is
 made never changes what its records say.
@@ -42,7 +42,7 @@ _LONG_SECONDS: Final = 3.0
 
 @dataclass(slots=True)
 class TaskTotals:
-    """What all keepers of a process have done. ``seconds`` are those spent in transactions."""
+    """What all tasks of a process have done. ``seconds`` are those spent in transactions."""
 
     fold_seconds: float = 0.0
     committed: int = 0
@@ -56,31 +56,31 @@ class PartitionTask:
 
     Args:
         source: the partition.
-        settings: name the topics that conclusions are written to.
-        ownership: the engine, as recovered.
+        settings: name the topics that commit are written to.
+        processor: the engine, as recovered.
         writer: opened for this partition before its state was read.
         control: looks up standards that the log names.
-        tally: takes note of what is done.
-        on_end: is told, once, of an error after which this keeper is of no further use.
+        totals: takes note of what is done.
+        on_end: is told, once, of an error after which this task is of no further use.
     """
 
     def __init__(
         self,
         source: SourcePartition,
         settings: Settings,
-        ownership: PartitionProcessor,
+        processor: PartitionProcessor,
         writer: OutputWriter,
         *,
         control: ControlTopic,
-        tally: TaskTotals,
+        totals: TaskTotals,
         on_end: Callable[[PartitionTask, Exception], None],
     ) -> None:
-        self.ownership = ownership
+        self.processor = processor
         self.source = source
         self._settings = settings
         self._writer = writer
         self._control = control
-        self._tally = tally
+        self._totals = totals
         self._on_end = on_end
         self._wake = asyncio.Event()
         self._progress = asyncio.Condition()
@@ -89,15 +89,15 @@ class PartitionTask:
         self._closing = False
         self._looking_up = False
         self._full = False
-        saved = ownership.engine.saved
+        saved = processor.engine.saved
         self.saved_offset = None if saved is None else saved.offset + 1
         self.ended = False
-        self._task = asyncio.create_task(self._run(), name=f"keeper of {'/'.join(map(str, source))}")
+        self._task = asyncio.create_task(self._run(), name=f"task of {'/'.join(map(str, source))}")
 
     @property
     def engine(self) -> Engine:
         """What is folded into."""
-        return self.ownership.engine
+        return self.processor.engine
 
     @property
     def waits(self) -> str | None:
@@ -121,13 +121,13 @@ class PartitionTask:
         while not self.ended:
             began = time.perf_counter()
             try:
-                self.ownership.fold(batch)
+                self.processor.fold(batch)
             except StandardsNeeded as needed:
                 await self._look_up(needed.hash)
             else:
                 break
             finally:
-                self._tally.fold_seconds += time.perf_counter() - began
+                self._totals.fold_seconds += time.perf_counter() - began
         self._notice_letters()
         self._wake.set()
 
@@ -136,7 +136,7 @@ class PartitionTask:
         if self.ended:
             return
         try:
-            self.ownership.skip_to(offset)
+            self.processor.skip_to(offset)
         except RebuildLost as error:
             await self._end(ConnectionError(f"{error}"))
         self._wake.set()
@@ -148,7 +148,7 @@ class PartitionTask:
         self._full = False
 
     def _has_room(self) -> bool:
-        pending = self.ownership
+        pending = self.processor
         return self.ended or (pending.letter_bytes < MOST_LETTER_BYTES and pending.slices < MOST_SLICES)
 
     async def _look_up(self, digest: str) -> None:
@@ -159,7 +159,7 @@ class PartitionTask:
             self._looking_up = False
 
     def _notice_letters(self) -> None:
-        if self.ownership.letter_bytes and self._letters_since is None:
+        if self.processor.letter_bytes and self._letters_since is None:
             self._letters_since = time.monotonic()
 
     # -- transactions -----------------------------------------------------------------------------------------------
@@ -169,7 +169,7 @@ class PartitionTask:
             while not self._closing:
                 await self._until_due()
                 if self._has_something():
-                    await self._carry_out()
+                    await self._commit()
         except Exception as error:  # noqa: BLE001 - whatever it is, the one who began decides what follows
             await self._end(error)
 
@@ -183,41 +183,41 @@ class PartitionTask:
 
     def _is_due(self) -> bool:
         patience = self._patience()
-        return self.ownership.due or (patience is not None and patience <= 0)
+        return self.processor.due or (patience is not None and patience <= 0)
 
     def _patience(self) -> float | None:
         """How long dead letters may go on waiting; None where there are none."""
         if self._letters_since is None:
             return None
-        if self.ownership.letter_bytes >= MOST_LETTER_BYTES:
+        if self.processor.letter_bytes >= MOST_LETTER_BYTES:
             return 0.0
         return self._letters_since + LINGER_SECONDS - time.monotonic()
 
     def _has_something(self) -> bool:
-        return self.ownership.due or self.ownership.letter_bytes > 0
+        return self.processor.due or self.processor.letter_bytes > 0
 
-    async def _carry_out(self) -> None:
+    async def _commit(self) -> None:
         self._under_way_since = began = time.monotonic()
         self._letters_since = None
-        conclusions = self.ownership.take()
+        commit = self.processor.take()
         reached = self.engine.progress.next_offset
-        await self._tell_progress()
+        await self._notify_progress()
         try:
-            await self._writer.write(outputs(self._settings, self.source, conclusions))
+            await self._writer.write(outputs(self._settings, self.source, commit))
         except BaseException:
-            self._tally.failed += 1
+            self._totals.failed += 1
             raise
         else:
-            self._tally.committed += 1
+            self._totals.committed += 1
             self.saved_offset = reached
         finally:
             self._under_way_since = None
-            self._tally.last_seconds = time.monotonic() - began
-            self._tally.seconds += self._tally.last_seconds
+            self._totals.last_seconds = time.monotonic() - began
+            self._totals.seconds += self._totals.last_seconds
         self._notice_letters()
-        await self._tell_progress()
+        await self._notify_progress()
 
-    async def _tell_progress(self) -> None:
+    async def _notify_progress(self) -> None:
         async with self._progress:
             self._progress.notify_all()
 
@@ -230,13 +230,13 @@ class PartitionTask:
         done, _ = await asyncio.wait({self._task}, timeout=seconds)
         if done and not self.ended and self._has_something() and not self.engine.restoring:
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(self._carry_out(), seconds)
+                await asyncio.wait_for(self._commit(), seconds)
         await self.drop()
 
     async def drop(self) -> None:
         """End at once: somebody else owns the partition, or this process is of no use any more."""
         self.ended = True
-        await self._tell_progress()
+        await self._notify_progress()
         if asyncio.current_task() is not self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -246,4 +246,4 @@ class PartitionTask:
         if not self.ended:
             self.ended = True
             self._on_end(self, error)
-        await self._tell_progress()
+        await self._notify_progress()

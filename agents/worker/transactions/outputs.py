@@ -40,14 +40,14 @@ def output(settings: Settings, record: Record) -> Output:
     return Output(topics[record.kind], None, record.key, record.value)
 
 
-def outputs(settings: Settings, source: SourcePartition, conclusions: Commit) -> list[Output]:
-    """Everything that follows from ``conclusions`` about ``source``, the partition row last."""
+def outputs(settings: Settings, source: SourcePartition, commit: Commit) -> list[Output]:
+    """Everything that follows from ``commit`` about ``source``, the partition row last."""
     key, prefix = source_key(source), state_prefix(source, settings.group)
     records = [
-        *(Record(RecordKind.DEAD_LETTERS, key, value) for value in dead_letters.records(conclusions.letters)),
-        *(breach_record(source, decision) for decision in conclusions.decisions),
-        *(decision_record(source, decision) for decision in conclusions.decisions),
-        *(notice_record(source, notice) for notice in conclusions.notices),
+        *(Record(RecordKind.DEAD_LETTERS, key, value) for value in dead_letters.records(commit.letters)),
+        *(breach_record(source, decision) for decision in commit.decisions),
+        *(decision_record(source, decision) for decision in commit.decisions),
+        *(notice_record(source, notice) for notice in commit.notices),
     ]
-    rows = (Output(settings.state_topic, source.partition, prefix + name, value) for name, value in conclusions.rows)
+    rows = (Output(settings.state_topic, source.partition, prefix + name, value) for name, value in commit.rows)
     return [*(output(settings, record) for record in records), *rows]

@@ -24,7 +24,7 @@ from streams.events.rejections import Reason
 from streams.standards.load import load
 from streams.standards.model import Standards
 from streams.texts.warnings import Warnings
-from tests.fakes.engine import FakeKeeper, as_fake, fake_keeper
+from tests.fakes.engine import FakeTask, as_fake, fake_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,14 +37,14 @@ def idle(*, ephemeral: bool = False, file: StandardsFile = NO_FILE) -> MonitorAp
     """A worker that has been assigned partitions and was never started."""
     monitor = build(Settings.resolve({"topics": "events"}), file, ephemeral=ephemeral)
     monitor._worker.settled = True
-    monitor._watch.touched(time.monotonic())
+    monitor._liveness.touched(time.monotonic())
     return monitor
 
 
 def own(monitor: MonitorApp, number: int = 0) -> OwnedPartition:
     """A partition that ``monitor`` owns and has read to its end."""
-    keeper = fake_keeper("events", number)
-    monitor.partitions.add(keeper, LogBounds(0, 0), create_time=False)
+    task = fake_task("events", number)
+    monitor.partitions.add(task, LogBounds(0, 0), create_time=False)
     as_fake(monitor.partitions.owned()[-1]).standards = monitor.standards
     return monitor.partitions.owned()[-1]
 
@@ -116,7 +116,7 @@ def spoil_log(_: MonitorApp, one: OwnedPartition) -> None:
 
 
 def spoil_state(monitor: MonitorApp, _: OwnedPartition) -> None:
-    monitor.custody.damaged = True
+    monitor.assignment.damaged = True
 
 
 def spoil_ticks(monitor: MonitorApp, _: OwnedPartition) -> None:
@@ -184,7 +184,7 @@ def test_states_and_what_is_shown_in_each() -> None:
         assert [row.recovering for row in monitor.status().partitions] == [False, True]
         as_fake(other).restoring = False
         monitor._was_settled = True
-        monitor._watch.touched_at = time.monotonic() - monitor.settings.session_timeout
+        monitor._liveness.touched_at = time.monotonic() - monitor.settings.session_timeout
         assert monitor.status().state is State.EVICTED
         assert (monitor.engines(), monitor.status().partitions) == ([], ())
 
@@ -204,7 +204,7 @@ def test_what_standards_hold_and_what_is_pending_is_shown_for_each_partition() -
 def test_why_nothing_is_read_is_shown() -> None:
     def scenario() -> None:
         monitor = idle()
-        cast("FakeKeeper", own(monitor).keeper).waits = "waits-for-output"
+        cast("FakeTask", own(monitor).task).waits = "waits-for-output"
         assert monitor.status().waits == "waits-for-output"
 
     in_loop(scenario)

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from agents.worker.partitions import assignment as custody_module
-from agents.worker.partitions import recoveries as takeovers_module
-from agents.worker.partitions import task as keeper_module
+from agents.worker.partitions import assignment as assignment_module
+from agents.worker.partitions import recoveries as recoveries_module
+from agents.worker.partitions import task as task_module
 from streams.decoding.batch import Batch
 from tests.fakes.assignment_scene import LONG, SESSION, T0, T0_MS, T1, Scene
 from tests.fakes.clock import CLOCK, now, run
@@ -17,7 +17,7 @@ from tests.fakes.clock import CLOCK, now, run
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (custody_module, keeper_module, takeovers_module):
+    for module in (assignment_module, task_module, recoveries_module):
         monkeypatch.setattr(module, "time", CLOCK)
 
 
@@ -30,15 +30,15 @@ def test_what_is_assigned_is_recovered_and_read_on_from_where_its_log_goes_on() 
         scene.gate.clear()
         await scene.assign(T0, T1)
         assert scene.owned() == []
-        assert scene.custody.recovering
-        assert [(one.recovering, one.state_unread) for one in scene.custody.status()] == [(True, True)] * 2
+        assert scene.assignment.recovering
+        assert [(one.recovering, one.state_unread) for one in scene.assignment.status()] == [(True, True)] * 2
         scene.gate.set()
         await asyncio.sleep(1)
         assert scene.owned() == [T0, T1]
         assert sorted(scene.begun) == [(T0, 5), (T1, 5)]
-        assert not scene.custody.recovering
-        assert not scene.custody.evicted
-        await scene.custody.finish(LONG)
+        assert not scene.assignment.recovering
+        assert not scene.assignment.evicted
+        await scene.assignment.finish(LONG)
 
     run(scenario())
 
@@ -47,14 +47,14 @@ def test_a_member_that_stays_keeps_what_it_has_and_lets_go_of_what_is_revoked() 
     async def scenario() -> None:
         scene = Scene()
         await scene.assign(T0, T1)
-        kept = scene.keeper(T0)
+        kept = scene.task(T0)
         await scene.assign(T0)
         assert scene.owned() == [T0]
-        assert scene.keeper(T0) is kept
+        assert scene.task(T0) is kept
         assert scene.writers[T1].closed.is_set()
         assert not scene.writers[T0].closed.is_set()
         assert len(scene.recovered) == 2
-        await scene.custody.finish(LONG)
+        await scene.assignment.finish(LONG)
 
     run(scenario())
 
@@ -68,14 +68,14 @@ def test_a_member_that_was_away_keeps_nothing_for_others_may_have_owned_it(gener
     async def scenario() -> None:
         scene = Scene()
         await scene.assign(T0, T1)
-        before = {source: (scene.keeper(source), scene.writers[source]) for source in (T0, T1)}
+        before = {source: (scene.task(source), scene.writers[source]) for source in (T0, T1)}
         await scene.assign(T0, T1, generation=generation, member=member)
-        for source, (keeper, writer) in before.items():
-            assert keeper.ended
+        for source, (task, writer) in before.items():
+            assert task.ended
             assert writer.closed.is_set()
-            assert scene.keeper(source) is not keeper
+            assert scene.task(source) is not task
         assert len(scene.recovered) == 4
-        await scene.custody.finish(LONG)
+        await scene.assignment.finish(LONG)
 
     run(scenario())
 
@@ -86,12 +86,12 @@ def test_recoveries_under_way_go_on_only_where_the_member_stays() -> None:
         scene.gate.clear()
         await scene.assign(T0, T1)
         await scene.assign(T0)
-        assert scene.custody.takeovers.under_way == [T0]
-        scene.custody.assigned([T0])  # of the same generation
-        assert scene.custody.takeovers.under_way == [T0]
+        assert scene.assignment.recoveries.under_way == [T0]
+        scene.assignment.assigned([T0])  # of the same generation
+        assert scene.assignment.recoveries.under_way == [T0]
         scene.member = ("me", 9)
-        scene.custody.assigned([T0])
-        assert scene.custody.takeovers.under_way == []
+        scene.assignment.assigned([T0])
+        assert scene.assignment.recoveries.under_way == []
 
     run(scenario())
 
@@ -100,10 +100,10 @@ def test_what_was_recovered_for_nothing_is_closed() -> None:
     async def scenario() -> None:
         scene = Scene()
         await scene.assign(T0)
-        await scene.custody._recovered(T1, scene.recovery(T1))
+        await scene.assignment._recovered(T1, scene.recovery(T1))
         assert scene.owned() == [T0]
         assert scene.writers[T1].closed.is_set()
-        await scene.custody.finish(LONG)
+        await scene.assignment.finish(LONG)
 
     run(scenario())
 
@@ -111,15 +111,15 @@ def test_what_was_recovered_for_nothing_is_closed() -> None:
 def test_a_worker_that_is_out_of_touch_takes_nothing_over() -> None:
     async def scenario() -> None:
         scene = Scene()
-        scene.custody.assigned([T0])
+        scene.assignment.assigned([T0])
         await asyncio.sleep(SESSION)
-        scene.custody.want([T0])
+        scene.assignment.want([T0])
         await asyncio.sleep(LONG)
         assert scene.recovered == []
-        scene.watch.touched(now())
+        scene.liveness.touched(now())
         await asyncio.sleep(0.5)
         assert scene.recovered == [T0]
-        await scene.custody.finish(LONG)
+        await scene.assignment.finish(LONG)
 
     run(scenario())
 
@@ -128,12 +128,12 @@ def test_damaged_state_is_remembered() -> None:
     async def scenario() -> None:
         scene = Scene()
         await scene.assign(T0)
-        assert not scene.custody.damaged
+        assert not scene.assignment.damaged
         await scene.assign(T0, T1)
-        scene.custody.partitions.keep_only({T0})
-        await scene.custody._recovered(T1, scene.recovery(T1, damaged=("m",)))
-        assert scene.custody.damaged
-        await scene.custody.finish(LONG)
+        scene.assignment.partitions.keep_only({T0})
+        await scene.assignment._recovered(T1, scene.recovery(T1, damaged=("m",)))
+        assert scene.assignment.damaged
+        await scene.assignment.finish(LONG)
 
     run(scenario())
 
@@ -148,14 +148,14 @@ def test_the_watch_is_shown_what_moves_and_why_it_may_not() -> None:
         scene.refuse = KafkaConnectionError()
         scene.read[T1] = 40
         await scene.assign(T0, T1)
-        owned, coming = scene.custody.moving()
+        owned, coming = scene.assignment.moving()
         assert owned == (T0, 5, True, None)
         assert coming == (T1, 40, True, f"t/1: {scene.refuse!r}")
-        assert scene.custody.waits() == f"t/1: {scene.refuse!r}"
+        assert scene.assignment.waits() == f"t/1: {scene.refuse!r}"
         scene.refuse = None
         await asyncio.sleep(1)
-        assert scene.custody.waits() is None
-        await scene.custody.finish(LONG)
+        assert scene.assignment.waits() is None
+        await scene.assignment.finish(LONG)
 
     run(scenario())
 
@@ -165,16 +165,16 @@ def test_a_transaction_under_way_is_something_to_do() -> None:
         scene = Scene()
         await scene.assign(T0)
         scene.writers[T0].gate.clear()
-        keeper = scene.keeper(T0)
-        await keeper.fold(Batch.of(*T0, [b"junk"] * 4, 5, [T0_MS] * 4))
+        task = scene.task(T0)
+        await task.fold(Batch.of(*T0, [b"junk"] * 4, 5, [T0_MS] * 4))
         await asyncio.sleep(LONG)
-        (moving,) = scene.custody.moving()
-        assert (moving.position, moving.waiting, moving.why) == (9, True, keeper.waits)
+        (moving,) = scene.assignment.moving()
+        assert (moving.position, moving.waiting, moving.why) == (9, True, task.waits)
         scene.writers[T0].gate.set()
         await asyncio.sleep(1)
-        (moving,) = scene.custody.moving()
+        (moving,) = scene.assignment.moving()
         assert (moving.position, moving.waiting) == (18, False)
-        await scene.custody.finish(LONG)
+        await scene.assignment.finish(LONG)
 
     run(scenario())
 
@@ -183,14 +183,14 @@ def test_at_the_end_every_keeper_carries_out_what_is_left_and_recoveries_are_giv
     async def scenario() -> None:
         scene = Scene()
         await scene.assign(T0)
-        await scene.keeper(T0).fold(Batch.of(*T0, [b"junk"], 5, [T0_MS]))
+        await scene.task(T0).fold(Batch.of(*T0, [b"junk"], 5, [T0_MS]))
         scene.gate.clear()
         await scene.assign(T0, T1)
-        await scene.custody.finish(LONG)
+        await scene.assignment.finish(LONG)
         assert len(scene.writers[T0].committed) == 1
         assert scene.writers[T0].closed.is_set()
         assert scene.owned() == []
-        assert scene.custody.takeovers.under_way == []
+        assert scene.assignment.recoveries.under_way == []
         assert T1 not in scene.recovered
 
     run(scenario())

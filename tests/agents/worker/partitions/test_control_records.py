@@ -16,7 +16,7 @@ from streams.decoding.batch import SourcePartition
 from streams.engine.standards_log import ProposedStandards
 from streams.events import control_records
 from streams.standards.model import Standards
-from tests.fakes.engine import FakeControl, FakeEngine, as_fake, fake_keeper, partitions_of
+from tests.fakes.engine import FakeControl, FakeEngine, as_fake, fake_task, partitions_of
 
 T0, T1 = SourcePartition("t", 0), SourcePartition("t", 1)
 IN_FORCE: Final = StandardsFile(Standards(digest="in force"), "as it is", 500)
@@ -57,7 +57,7 @@ class Scene:
 
 def partition(*, number: int = 0, create_time: bool | None = False) -> OwnedPartition:
     partitions = partitions_of()
-    partitions.add(fake_keeper("t", number), LogBounds(0, 0), create_time=create_time)
+    partitions.add(fake_task("t", number), LogBounds(0, 0), create_time=create_time)
     (owned,) = partitions.owned()
     return owned
 

@@ -10,7 +10,7 @@ from agents.exits import Exit, Fault
 from agents.kafka.bounds import LogBounds
 from agents.worker.partitions.ingest import FoldError, Ingest
 from streams.decoding.batch import SourcePartition
-from tests.fakes.engine import FakeKeeper, as_fake, fake_keeper, fetched, folded, partitions_of
+from tests.fakes.engine import FakeTask, as_fake, fake_task, fetched, folded, partitions_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -108,7 +108,7 @@ def test_what_the_log_has_lost_is_told_to_an_audit_and_passed(
     scene.bounds = LogBounds(beginning, 10)
     scene.take(fetched(range(3)), fetched(range(5, 7), reads_from=reads_from))
     assert folded(scene.engine) == offsets
-    assert cast("FakeKeeper", scene.owned.keeper).skipped == skipped
+    assert cast("FakeTask", scene.owned.task).skipped == skipped
     assert scene.owned.missing is bool(skipped)
     assert scene.seeks == ([] if len(offsets) == 5 else [(T0, max(3, *skipped, 0))])
 
@@ -118,7 +118,7 @@ def test_a_partition_that_was_taken_over_anew_while_kafka_was_asked_is_left_alon
 
     async def ask_bounds(sources: Sequence[SourcePartition]) -> dict[SourcePartition, LogBounds]:
         scene.partitions.keep_only(())
-        scene.partitions.add(fake_keeper(), LogBounds(0, 10))
+        scene.partitions.add(fake_task(), LogBounds(0, 10))
         return dict.fromkeys(sources, LogBounds(0, 10))
 
     scene.ingest = Ingest(scene.partitions, seek=scene.seek, ask_bounds=ask_bounds, fail=scene.fail)
@@ -156,7 +156,7 @@ def test_timestamps_of_producers_are_noted() -> None:
 def fail_while_folding(scene: Scene, error: Exception) -> Exception:
     """What the process is told when ``error`` comes out of folding; the agent must not return."""
     as_fake(scene.owned).error = error
-    keeper = scene.owned.keeper
+    task = scene.owned.task
 
     async def folding() -> bool:
         task = asyncio.create_task(scene.ingest.take(fetched(range(3))))
@@ -168,7 +168,7 @@ def fail_while_folding(scene: Scene, error: Exception) -> Exception:
         return waits
 
     assert asyncio.run(folding()), "Faust would take the batch for processed"
-    assert scene.let_go == [keeper], "nothing of the batch may be carried out"
+    assert scene.let_go == [task], "nothing of the batch may be carried out"
     assert scene.partitions.committable() == {}
     (failure,) = scene.failures
     return failure

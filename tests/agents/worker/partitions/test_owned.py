@@ -12,7 +12,7 @@ from agents.kafka.bounds import LogBounds
 from agents.worker.partitions.owned import LogTruncated, OwnedPartition, OwnedPartitions
 from streams.decoding.batch import SourcePartition
 from streams.engine.standards_log import ProposedStandards
-from tests.fakes.engine import as_fake, fake_keeper, fetched, folded, partitions_of
+from tests.fakes.engine import as_fake, fake_task, fetched, folded, partitions_of
 
 if TYPE_CHECKING:
     from agents.worker.partitions.task import PartitionTask
@@ -113,7 +113,7 @@ def test_kept_partitions_go_on_and_the_keepers_of_others_are_let_go() -> None:
     partitions.keep_only({("t", 1), ("t", 2)})
     assert partitions.get("t", 0) is None
     assert partitions.owned() == [kept]
-    assert let_go == [dropped.keeper]
+    assert let_go == [dropped.task]
     assert partitions.expected() == {T1: 3}
     assert partitions.unknown({("t", 1), ("t", 2)}) == [SourcePartition("t", 2)]
 
@@ -122,17 +122,17 @@ def test_a_partition_that_comes_back_starts_anew() -> None:
     partitions, partition = one()
     deliver(partitions, partition, fetched(range(3)))
     partitions.keep_only(())
-    partitions.add(fake_keeper(), LogBounds(0, 5))
+    partitions.add(fake_task(), LogBounds(0, 5))
     assert partitions.expected() == {T0: 0}
 
 
 def test_a_keeper_that_ends_takes_its_own_partition_with_it_and_no_successors() -> None:
     let_go: list[PartitionTask] = []
     partitions = partitions_of(let_go, p0=(0, 5), p1=(0, 5))
-    ended = partitions.owned()[0].keeper
+    ended = partitions.owned()[0].task
     assert partitions.drop(ended)
     assert [one.source for one in partitions.owned()] == [T1]
-    partitions.add(fake_keeper(), LogBounds(0, 5))
+    partitions.add(fake_task(), LogBounds(0, 5))
     assert not partitions.drop(ended)
     assert let_go == [ended]
     assert len(partitions) == 2
@@ -243,18 +243,18 @@ def test_while_records_are_folded_again_nothing_is_committed_and_nothing_is_caug
 
 def test_what_is_saved_and_which_standards_hold_and_are_about_to_are_shown() -> None:
     _, partition = one()
-    engine, keeper = as_fake(partition), partition.keeper
+    engine, task = as_fake(partition), partition.task
     assert partition.status().pending_standards is None
     engine.latest_standards = ProposedStandards("next", 1)
-    keeper.saved_offset = 3
+    task.saved_offset = 3
     status = partition.status()
     assert (status.saved_offset, status.standards, status.pending_standards) == (3, "in force", "next")
 
 
 def test_a_log_is_read_on_from_where_saved_state_ends() -> None:
     partitions = partitions_of()
-    keeper = fake_keeper()
-    keeper.engine.start_from(40)
-    partitions.add(keeper, LogBounds(10, 50), create_time=False)
+    task = fake_task()
+    task.engine.start_from(40)
+    partitions.add(task, LogBounds(10, 50), create_time=False)
     (partition,) = partitions.owned()
     assert (partition.expected, partition.lag, partition.create_time) == (40, 10, False)

@@ -39,7 +39,7 @@ class Scene:
         self.gate = asyncio.Event()
         self.gate.set()
         self.refuse: Exception | None = None
-        self.takeovers = Recoveries(self.recover, done=self.on_done, fail=self.failures.append)
+        self.recoveries = Recoveries(self.recover, done=self.on_done, fail=self.failures.append)
 
     async def recover(self, source: SourcePartition) -> Any:
         self.tried.append(source)
@@ -54,7 +54,7 @@ class Scene:
         return Recovered()
 
     async def on_done(self, source: SourcePartition, _: object) -> None:
-        assert source not in self.takeovers.under_way
+        assert source not in self.recoveries.under_way
         if self.refuse is not None:
             raise self.refuse
         self.done.append(source)
@@ -63,12 +63,12 @@ class Scene:
 def test_partitions_are_taken_over_side_by_side_and_counted() -> None:
     async def scenario() -> None:
         scene = Scene()
-        scene.takeovers.want([T1, T0])
-        assert scene.takeovers.under_way == [T0, T1]
+        scene.recoveries.want([T1, T0])
+        assert scene.recoveries.under_way == [T0, T1]
         await asyncio.sleep(1.5)
         assert sorted(scene.done) == [T0, T1]
-        assert scene.takeovers.under_way == []
-        counts = scene.takeovers.counts
+        assert scene.recoveries.under_way == []
+        counts = scene.recoveries.counts
         assert (counts.count, counts.last_seconds, counts.last_rows) == (2, 1.0, 7)
 
     run(scenario())
@@ -77,8 +77,8 @@ def test_partitions_are_taken_over_side_by_side_and_counted() -> None:
 def test_what_is_wanted_twice_is_taken_over_once() -> None:
     async def scenario() -> None:
         scene = Scene()
-        scene.takeovers.want([T0])
-        scene.takeovers.want([T0])
+        scene.recoveries.want([T0])
+        scene.recoveries.want([T0])
         await asyncio.sleep(LONG)
         assert (scene.tried, scene.done) == ([T0], [T0])
 
@@ -91,14 +91,14 @@ def test_it_tries_until_kafka_answers_and_says_once_that_it_does_not(
 ) -> None:
     async def scenario() -> None:
         scene = Scene(error, error, error)
-        scene.takeovers.want([T0])
+        scene.recoveries.want([T0])
         await asyncio.sleep(1.2)
-        assert scene.takeovers.trouble == f"t/0: {error!r}"
-        assert scene.takeovers.under_way == [T0]
+        assert scene.recoveries.trouble == f"t/0: {error!r}"
+        assert scene.recoveries.under_way == [T0]
         await asyncio.sleep(LONG)
         assert (len(scene.tried), scene.done) == (4, [T0])
-        assert scene.takeovers.trouble is None
-        assert scene.takeovers.counts.count == 1
+        assert scene.recoveries.trouble is None
+        assert scene.recoveries.counts.count == 1
 
     run(scenario())
     assert [record.getMessage().partition(" (")[0] for record in caplog.records] == ["t/0 cannot be taken over yet"]
@@ -108,10 +108,10 @@ def test_it_tries_until_kafka_answers_and_says_once_that_it_does_not(
 def test_what_trying_again_would_not_help_is_told(error: Exception) -> None:
     async def scenario() -> None:
         scene = Scene(error)
-        scene.takeovers.want([T0])
+        scene.recoveries.want([T0])
         await asyncio.sleep(LONG)
         assert scene.failures == [error]
-        assert scene.takeovers.under_way == []
+        assert scene.recoveries.under_way == []
         assert scene.tried == [T0]
 
     run(scenario())
@@ -121,7 +121,7 @@ def test_an_error_of_the_one_who_begins_is_told_too() -> None:
     async def scenario() -> None:
         scene = Scene()
         scene.refuse = ZeroDivisionError()
-        scene.takeovers.want([T0])
+        scene.recoveries.want([T0])
         await asyncio.sleep(LONG)
         assert scene.failures == [scene.refuse]
 
@@ -131,14 +131,14 @@ def test_an_error_of_the_one_who_begins_is_told_too() -> None:
 def test_recoveries_of_partitions_that_were_revoked_are_given_up_with_their_troubles() -> None:
     async def scenario() -> None:
         scene = Scene(KafkaConnectionError(), KafkaConnectionError())
-        scene.takeovers.want([T0, T1])
+        scene.recoveries.want([T0, T1])
         await asyncio.sleep(1.2)
         scene.gate.clear()
-        scene.takeovers.keep_only({T1})
-        assert scene.takeovers.under_way == [T1]
-        assert (scene.takeovers.trouble or "").startswith("t/1")
-        scene.takeovers.keep_only(())
-        assert scene.takeovers.trouble is None
+        scene.recoveries.keep_only({T1})
+        assert scene.recoveries.under_way == [T1]
+        assert (scene.recoveries.trouble or "").startswith("t/1")
+        scene.recoveries.keep_only(())
+        assert scene.recoveries.trouble is None
         scene.gate.set()
         await asyncio.sleep(LONG)
         assert (scene.done, scene.failures) == ([], [])
@@ -150,11 +150,11 @@ def test_stopping_gives_up_all_and_waits_until_they_have_ended() -> None:
     async def scenario() -> None:
         scene = Scene()
         scene.gate.clear()
-        scene.takeovers.want([T0, T1])
+        scene.recoveries.want([T0, T1])
         await asyncio.sleep(LONG)
-        await scene.takeovers.stop()
+        await scene.recoveries.stop()
         assert sorted(scene.given_up) == [T0, T1]
-        assert (scene.done, scene.failures, scene.takeovers.under_way) == ([], [], [])
+        assert (scene.done, scene.failures, scene.recoveries.under_way) == ([], [], [])
 
     run(scenario())
 
@@ -162,10 +162,10 @@ def test_stopping_gives_up_all_and_waits_until_they_have_ended() -> None:
 def test_what_was_given_up_can_be_wanted_again_at_once() -> None:
     async def scenario() -> None:
         scene = Scene()
-        scene.takeovers.want([T0])
+        scene.recoveries.want([T0])
         await asyncio.sleep(0.5)
-        scene.takeovers.keep_only(())
-        scene.takeovers.want([T0])
+        scene.recoveries.keep_only(())
+        scene.recoveries.want([T0])
         await asyncio.sleep(LONG)
         assert (scene.tried, scene.given_up, scene.done) == ([T0, T0], [T0], [T0])
 

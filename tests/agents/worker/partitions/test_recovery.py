@@ -59,10 +59,10 @@ def batch(first: int, after: int) -> Batch:
 def saved_rows() -> dict[bytes, bytes]:
     """What an owner wrote who folded the log up to `SAVED`."""
     known = {one.digest: one for one in (STANDARDS, NAMED)}
-    ownership = take_over({}, Start(*SOURCE, STANDARDS, known.get, POLICY), beginning=FIRST)
-    ownership.check(FIRST, SAVED, None)
-    ownership.fold(batch(FIRST, SAVED))
-    return {name: value for name, value in ownership.take().rows if value is not None}
+    processor = take_over({}, Start(*SOURCE, STANDARDS, known.get, POLICY), beginning=FIRST)
+    processor.check(FIRST, SAVED, None)
+    processor.fold(batch(FIRST, SAVED))
+    return {name: value for name, value in processor.take().rows if value is not None}
 
 
 def flipped(value: bytes) -> bytes:
@@ -142,9 +142,9 @@ def test_a_partition_that_nobody_owned_begins_at_its_logs_beginning() -> None:
     scene = Scene()
     found = scene.recover()
     assert scene.journal == ["fence", "state", "bounds"], "what is read after fencing is all there will ever be"
-    assert found.ownership.expected == FIRST
-    assert found.ownership.engine.standards is STANDARDS
-    assert found.ownership.engine.saved is None
+    assert found.processor.expected == FIRST
+    assert found.processor.engine.standards is STANDARDS
+    assert found.processor.engine.saved is None
     assert (found.rows, found.create_time, found.bounds) == (0, None, scene.bounds)
     assert found.writer is scene.writer
     assert not scene.writer.closed.is_set()
@@ -155,14 +155,14 @@ def test_a_partition_goes_on_where_open_slices_need_its_log() -> None:
     scene = Scene(rows)
     found = scene.recover()
     assert scene.journal == ["fence", "state", "bounds", f"record {SAVED - 1}"]
-    assert found.ownership.expected == RESUME
-    assert found.ownership.engine.restoring
-    assert found.ownership.damaged == ()
+    assert found.processor.expected == RESUME
+    assert found.processor.engine.restoring
+    assert found.processor.damaged == ()
     assert (found.rows, scene.recovery.read) == (len(rows), {SOURCE: len(rows)})
     assert scene.control.looked_up == ["named"]
-    found.ownership.fold(batch(RESUME, FIRST + len(LOG)))
-    assert not found.ownership.engine.restoring
-    assert found.ownership.engine.progress.accepted == 6
+    found.processor.fold(batch(RESUME, FIRST + len(LOG)))
+    assert not found.processor.engine.restoring
+    assert found.processor.engine.progress.accepted == 6
 
 
 @pytest.mark.parametrize(("timestamp_type", "create_time"), [(0, True), (1, False)])
@@ -183,13 +183,13 @@ def test_only_the_newest_value_of_each_own_row_counts() -> None:
     others += [(state_prefix(SourcePartition("events", 1), "g") + b"p", b"other"), (b"", b"no key"), (b"strange", None)]
     scene.state = [*stale, *gone, *scene.state, *others]
     found = scene.recover()
-    assert (found.ownership.damaged, found.rows) == ((), len(rows))
+    assert (found.processor.damaged, found.rows) == ((), len(rows))
     assert scene.recovery.read == {SOURCE: len(scene.state)}
 
 
 def test_the_embedded_broker_keeps_no_state_to_read() -> None:
     scene = Scene(saved_rows(), keeps_state=False)
-    assert scene.recover().ownership.expected == FIRST
+    assert scene.recover().processor.expected == FIRST
     assert scene.journal == ["fence", "bounds"]
 
 
@@ -240,8 +240,8 @@ def test_records_that_retention_took_away_are_a_gap_for_the_audit(beginning: int
     scene.bounds = LogBounds(beginning, FIRST + len(LOG))
     found = scene.recover()
     assert scene.journal[3:] == asked
-    assert found.ownership.expected == beginning
-    (gap,) = [one for one in found.ownership.engine.notices if one.type is NoticeType.GAP]
+    assert found.processor.expected == beginning
+    (gap,) = [one for one in found.processor.engine.notices if one.type is NoticeType.GAP]
     assert gap.detail == {"from": RESUME, "to": beginning}
 
 
@@ -251,10 +251,10 @@ def test_a_gap_is_told_once_though_nothing_comes_behind_it() -> None:
     for _ in range(3):
         scene = Scene(rows)
         scene.bounds = LogBounds(SAVED + 9, SAVED + 9)
-        ownership = scene.recover().ownership
-        assert ownership.expected == SAVED + 9
-        if ownership.due:
-            taken = ownership.take()
+        processor = scene.recover().processor
+        assert processor.expected == SAVED + 9
+        if processor.due:
+            taken = processor.take()
             told += [notice for notice in taken.notices if notice.type is NoticeType.GAP]
             rows |= {name: value for name, value in taken.rows if value is not None}
     assert len(told) == 1
@@ -275,12 +275,12 @@ def test_damaged_slices_are_rebuilt_from_a_log_that_reaches_back(caplog: pytest.
     rows = saved_rows()
     names = damage(rows, b"s/")
     found = Scene(rows).recover()
-    assert sorted(found.ownership.damaged) == sorted(names)
-    assert found.ownership.expected == FIRST
+    assert sorted(found.processor.damaged) == sorted(names)
+    assert found.processor.expected == FIRST
     assert all(name in caplog.text for name in names)
-    found.ownership.fold(batch(FIRST, FIRST + len(LOG)))
-    assert found.ownership.engine.progress.accepted == 6
-    notices = found.ownership.take().notices
+    found.processor.fold(batch(FIRST, FIRST + len(LOG)))
+    assert found.processor.engine.progress.accepted == 6
+    notices = found.processor.take().notices
     assert [one.detail["row"] for one in notices if one.type is NoticeType.DAMAGE] == sorted(names)
     assert all(one.detail.get("rebuilt") for one in notices if one.type is NoticeType.DAMAGE)
 
@@ -291,10 +291,10 @@ def test_damaged_slices_are_left_out_and_told_of_where_the_log_does_not_reach_ba
     scene = Scene(rows)
     scene.bounds = LogBounds(FIRST + 1, FIRST + len(LOG))
     found = scene.recover()
-    assert sorted(found.ownership.damaged) == sorted(names)
-    assert found.ownership.expected == RESUME
-    found.ownership.fold(batch(RESUME, FIRST + len(LOG)))
-    notices = found.ownership.take().notices
+    assert sorted(found.processor.damaged) == sorted(names)
+    assert found.processor.expected == RESUME
+    found.processor.fold(batch(RESUME, FIRST + len(LOG)))
+    notices = found.processor.take().notices
     assert [one.detail["row"] for one in notices if one.type is NoticeType.DAMAGE] == sorted(names)
 
 
@@ -302,7 +302,7 @@ def test_a_damaged_catalogue_is_rebuilt_or_else_the_worker_ends() -> None:
     rows = saved_rows()
     assert damage(rows, b"m/")
     found = Scene(rows).recover()
-    assert found.ownership.expected == FIRST
+    assert found.processor.expected == FIRST
     scene = Scene(rows)
     scene.bounds = LogBounds(FIRST + 1, FIRST + len(LOG))
     message = scene.refused()

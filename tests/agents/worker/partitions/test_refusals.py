@@ -8,9 +8,9 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from agents.exits import Exit, Fault
-from agents.worker.partitions import assignment as custody_module
-from agents.worker.partitions import recoveries as takeovers_module
-from agents.worker.partitions import task as keeper_module
+from agents.worker.partitions import assignment as assignment_module
+from agents.worker.partitions import recoveries as recoveries_module
+from agents.worker.partitions import task as task_module
 from agents.worker.transactions.writer import Fenced, Refused
 from tests.fakes.assignment_scene import LONG, SESSION, T0, T1, Scene
 from tests.fakes.clock import CLOCK, now, run
@@ -18,7 +18,7 @@ from tests.fakes.clock import CLOCK, now, run
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (custody_module, keeper_module, takeovers_module):
+    for module in (assignment_module, task_module, recoveries_module):
         monkeypatch.setattr(module, "time", CLOCK)
 
 
@@ -30,18 +30,18 @@ def test_a_worker_whose_partition_another_took_over_drops_it_and_waits_for_its_g
         scene = Scene()
         await scene.assign(T0, T1)
         await scene.lose(T0, Fenced())
-        assert scene.custody.evicted
+        assert scene.assignment.evicted
         assert scene.owned() == [T1]
         assert scene.left_alone == [T0]
         assert scene.writers[T0].closed.is_set()
-        scene.watch.touched(now())
-        scene.custody.want([T0])
+        scene.liveness.touched(now())
+        scene.assignment.want([T0])
         await asyncio.sleep(LONG)
         assert scene.recovered.count(T0) == 1, "it would put the other out of business in turn"
-        scene.custody.assigned([T1])
-        assert not scene.custody.evicted
+        scene.assignment.assigned([T1])
+        assert not scene.assignment.evicted
         assert scene.failures == []
-        await scene.custody.finish(LONG)
+        await scene.assignment.finish(LONG)
 
     run(scenario())
 
@@ -52,12 +52,12 @@ def test_it_ends_only_if_its_group_still_counts_it_as_the_owner_after_a_session(
         await scene.assign(T0)
         await scene.lose(T0, Fenced())
         lost = now()
-        scene.custody.check(lost + LONG)  # no heartbeat since: the group may have given it away long ago
-        scene.watch.touched(lost + 1)
-        scene.custody.check(lost + 1)
-        scene.custody.check(lost + SESSION - 1)
+        scene.assignment.check(lost + LONG)  # no heartbeat since: the group may have given it away long ago
+        scene.liveness.touched(lost + 1)
+        scene.assignment.check(lost + 1)
+        scene.assignment.check(lost + SESSION - 1)
         with pytest.raises(Fault, match=r"t/0 is owned by another process .* make sure that no other") as caught:
-            scene.custody.check(lost + SESSION + 1)
+            scene.assignment.check(lost + SESSION + 1)
         assert caught.value.exit_code == Exit.STALLED
 
     run(scenario())
@@ -70,9 +70,9 @@ def test_a_partition_that_comes_back_with_an_assignment_is_taken_over_again() ->
         await scene.lose(T0, Fenced())
         await scene.assign(T0)
         assert scene.owned() == [T0]
-        assert not scene.custody.evicted
-        scene.custody.check(now() + LONG)
-        await scene.custody.finish(LONG)
+        assert not scene.assignment.evicted
+        scene.assignment.check(now() + LONG)
+        await scene.assignment.finish(LONG)
 
     run(scenario())
 
@@ -86,16 +86,16 @@ def test_after_a_transaction_of_unknown_end_it_recovers_once_a_later_heartbeat_c
         await scene.assign(T0)
         await scene.lose(T0, error)
         assert scene.owned() == []
-        assert scene.custody.recovering
-        assert not scene.custody.evicted
+        assert scene.assignment.recovering
+        assert not scene.assignment.evicted
         await asyncio.sleep(SESSION / 2)
         assert scene.recovered == [T0], "whoever is no owner any more must not fence the one who is"
-        scene.watch.touched(now())
+        scene.liveness.touched(now())
         await asyncio.sleep(1)
         assert scene.recovered == [T0, T0]
         assert scene.owned() == [T0]
-        scene.custody.check(now() + LONG)
-        await scene.custody.finish(LONG)
+        scene.assignment.check(now() + LONG)
+        await scene.assignment.finish(LONG)
 
     run(scenario())
 
@@ -109,7 +109,7 @@ def test_what_kafka_refuses_for_good_ends_the_worker_with_the_reason() -> None:
         assert isinstance(fault, Fault)
         assert fault.exit_code == Exit.STALLED
         assert "refuses what was concluded about t/0: MessageSizeTooLargeError: too large; “slm topics”" in str(fault)
-        assert not scene.custody.recovering
+        assert not scene.assignment.recovering
 
     run(scenario())
 
@@ -155,13 +155,13 @@ def test_the_end_of_a_keeper_that_was_let_go_already_changes_nothing(error: Exce
     async def scenario() -> None:
         scene = Scene()
         await scene.assign(T0)
-        keeper = scene.keeper(T0)
-        scene.custody.assigned([])
-        scene.custody._ended(keeper, error)
-        scene.watch.touched(now())
+        task = scene.task(T0)
+        scene.assignment.assigned([])
+        scene.assignment._ended(task, error)
+        scene.liveness.touched(now())
         await asyncio.sleep(LONG)
         assert scene.recovered == [T0], "somebody else may own it by now"
         assert scene.failures == []
-        assert not scene.custody.evicted
+        assert not scene.assignment.evicted
 
     run(scenario())

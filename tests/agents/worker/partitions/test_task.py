@@ -1,4 +1,4 @@
-"""The keeper of one partition: when it carries out what, and when folding waits."""
+"""The task of one partition: when it carries out what, and when folding waits."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def test_what_became_final_is_carried_out_with_the_partition_row_at_its_end() ->
         outputs = await scene.transaction()
         assert slices(outputs) == [0]
         assert outputs[-1].key == PREFIX + b"p"
-        await scene.keeper.drop()
+        await scene.task.drop()
         assert scene.writer.committed == [outputs]
-        assert scene.keeper.saved_offset == 2
-        assert (scene.tally.committed, scene.tally.failed) == (1, 0)
+        assert scene.task.saved_offset == 2
+        assert (scene.totals.committed, scene.totals.failed) == (1, 0)
 
     run(scenario())
 
@@ -45,7 +45,7 @@ def test_what_becomes_final_at_about_the_same_time_shares_a_transaction() -> Non
         await scene.close_slice(20)
         assert slices(await scene.transaction()) == [0, 10, 20]
         assert await scene.nothing_begins()
-        await scene.keeper.drop()
+        await scene.task.drop()
 
     run(scenario())
 
@@ -59,22 +59,22 @@ def test_folding_goes_on_while_a_transaction_is_under_way_and_its_conclusions_go
         await scene.fold(JUNK, second=15)
         await scene.close_slice(20)
         assert await scene.nothing_begins(), "one transaction at a time"
-        assert scene.keeper.saved_offset is None
-        assert scene.keeper.transaction_seconds == LONG
-        assert scene.keeper.waits == States.WAITS_FOR_TRANSACTION.key
+        assert scene.task.saved_offset is None
+        assert scene.task.transaction_seconds == LONG
+        assert scene.task.waits == States.WAITS_FOR_TRANSACTION.key
         scene.writer.gate.set()
         await asyncio.sleep(module._GATHER_SECONDS / 2)
         scene.writer.gate.clear()
         second = await scene.transaction()
         assert (slices(first), letters(first)) == ([0], [])
         assert (slices(second), letters(second)) == ([10, 20], [2])
-        assert scene.keeper.saved_offset == 2, "what was folded meanwhile is not saved yet"
+        assert scene.task.saved_offset == 2, "what was folded meanwhile is not saved yet"
         scene.writer.gate.set()
         assert await scene.nothing_begins()
-        await scene.keeper.drop()
+        await scene.task.drop()
         assert scene.writer.committed == [first, second]
-        assert scene.keeper.saved_offset == 5
-        assert scene.tally.seconds >= LONG
+        assert scene.task.saved_offset == 5
+        assert scene.totals.seconds >= LONG
 
     run(scenario())
 
@@ -92,7 +92,7 @@ def test_dead_letters_alone_wait_for_others_no_longer_than_the_linger() -> None:
         began = now()
         assert letters(await scene.transaction()) == [2]
         assert LINGER_SECONDS <= now() - began <= LINGER_SECONDS + 0.1
-        await scene.keeper.drop()
+        await scene.task.drop()
 
     run(scenario())
 
@@ -105,7 +105,7 @@ def test_dead_letters_go_along_with_what_becomes_final_before() -> None:
         assert letters(await scene.transaction()) == [0]
         assert now() < LINGER_SECONDS
         assert await scene.nothing_begins()
-        await scene.keeper.drop()
+        await scene.task.drop()
 
     run(scenario())
 
@@ -115,7 +115,7 @@ def test_where_nothing_becomes_final_nothing_is_written() -> None:
         scene = Scene()
         await scene.fold(event(0), event(1))
         assert await scene.nothing_begins()
-        await scene.keeper.drop()
+        await scene.task.drop()
 
     run(scenario())
 
@@ -124,7 +124,7 @@ def test_where_nothing_becomes_final_nothing_is_written() -> None:
 
 
 async def fold_until_it_waits(scene: Scene, *values: bytes, most: int) -> asyncio.Task[None]:
-    """Fold batches of ``values``, each ten seconds later, until the keeper holds one back; that one's task."""
+    """Fold batches of ``values``, each ten seconds later, until the task holds one back; that one's task."""
     for turn in range(most):
         folding = asyncio.create_task(scene.fold(*values, event(turn * 10), second=turn * 10))
         done, _ = await asyncio.wait({folding}, timeout=LONG)
@@ -146,18 +146,18 @@ def test_a_broker_that_does_not_take_the_transaction_stops_folding_within_bounds
         scene = Scene()
         scene.writer.gate.clear()
         waiting = await fold_until_it_waits(scene, *values, most=1_000)
-        pending = scene.ownership.letter_bytes if values else scene.ownership.slices
+        pending = scene.processor.letter_bytes if values else scene.processor.slices
         assert most <= pending < most + 1_000
-        assert scene.keeper.waits == States.WAITS_FOR_OUTPUT.key
-        reached = scene.keeper.engine.progress.next_offset
+        assert scene.task.waits == States.WAITS_FOR_OUTPUT.key
+        reached = scene.task.engine.progress.next_offset
         await asyncio.sleep(LONG)
-        assert scene.keeper.engine.progress.next_offset == reached
+        assert scene.task.engine.progress.next_offset == reached
         assert scene.writer.begun.qsize() == 1, "there is one transaction under way, and none behind it"
         scene.writer.gate.set()
         await waiting
-        assert scene.keeper.waits is None
-        assert scene.keeper.engine.progress.next_offset == scene.offset
-        await scene.keeper.drop()
+        assert scene.task.waits is None
+        assert scene.task.engine.progress.next_offset == scene.offset
+        await scene.task.drop()
 
     run(scenario())
 
@@ -168,10 +168,10 @@ def test_when_the_keeper_ends_what_waits_for_room_is_let_go_unfolded(monkeypatch
         scene = Scene()
         scene.writer.gate.clear()
         waiting = await fold_until_it_waits(scene, most=1_000)
-        reached = scene.keeper.engine.progress.next_offset
-        await scene.keeper.drop()
+        reached = scene.task.engine.progress.next_offset
+        await scene.task.drop()
         await waiting
-        assert scene.keeper.engine.progress.next_offset == reached
+        assert scene.task.engine.progress.next_offset == reached
 
     run(scenario())
 
@@ -183,7 +183,7 @@ def test_many_dead_letters_do_not_wait_for_the_linger(monkeypatch: pytest.Monkey
         await scene.fold(*[JUNK] * 10)
         assert letters(await scene.transaction()) == list(range(10))
         assert now() < LINGER_SECONDS
-        await scene.keeper.drop()
+        await scene.task.drop()
 
     run(scenario())
 
@@ -198,16 +198,16 @@ def test_standards_that_the_log_names_are_looked_up_and_the_batch_is_folded_once
         values = [event(0), JUNK, control_records.standards(OTHERS.digest, 7), event(1)]
         folding = asyncio.create_task(scene.fold(*values))
         await scene.control.looking.wait()
-        assert scene.keeper.waits == States.WAITS_FOR_STANDARDS.key
-        assert scene.keeper.engine.progress.records == 0
+        assert scene.task.waits == States.WAITS_FOR_STANDARDS.key
+        assert scene.task.engine.progress.records == 0
         scene.control.gate.set()
         await folding
-        assert scene.keeper.waits is None
+        assert scene.task.waits is None
         assert scene.control.looked_up == [OTHERS.digest]
-        assert scene.keeper.engine.latest_standards == (OTHERS.digest, 7)
-        assert scene.keeper.engine.progress.records == len(values)
+        assert scene.task.engine.latest_standards == (OTHERS.digest, 7)
+        assert scene.task.engine.progress.records == len(values)
         assert letters(await scene.transaction()) == [1]
-        await scene.keeper.drop()
+        await scene.task.drop()
 
     run(scenario())
 
@@ -218,8 +218,8 @@ def test_a_look_up_that_fails_for_good_is_the_folders_to_tell() -> None:
         scene.control.unreadable = Fault("a later version wrote them", Exit.STALLED)
         with pytest.raises(Fault, match="a later version"):
             await scene.fold(control_records.standards(OTHERS.digest, 7))
-        assert scene.keeper.waits is None
-        assert scene.keeper.engine.progress.records == 0
-        await scene.keeper.drop()
+        assert scene.task.waits is None
+        assert scene.task.engine.progress.records == 0
+        await scene.task.drop()
 
     run(scenario())
