@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 PROGRAM: Final = f"""
 import asyncio, os, signal, sys
 sys.path.append({str(ROOT)!r})
-from agents import log
+from agents.cli import log
 from agents.exits import Fault
 from agents.files.standards_file import read_standards
 from agents.worker.rekey.rekeyer import Rekeyer
