@@ -10,11 +10,9 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, cast
-
-from aiokafka.errors import KafkaError
+from typing import TYPE_CHECKING, Any, Final
 
 from agents.control.topic import ControlTopic
 from agents.kafka.appender import Appender
@@ -22,10 +20,11 @@ from agents.status.worker import RecoveryStatus, State, TransactionStatus, Worke
 from agents.web.routes import address, mount
 from agents.worker.faults import fault_of
 from agents.worker.faust.app import Worker
-from agents.worker.partitions.assignment import Assignment, PartitionReader
+from agents.worker.partitions.assignment import Assignment
 from agents.worker.partitions.control_records import Upkeep
 from agents.worker.partitions.ingest import Ingest
 from agents.worker.partitions.liveness import Liveness
+from agents.worker.partitions.log_ends import LogEnds
 from agents.worker.partitions.recovery import Recovery
 from agents.worker.transactions.writer import PlainWriter, TransactionalWriter
 from streams.engine.watermark import TimePolicy
@@ -33,11 +32,9 @@ from streams.texts.warnings import Warnings
 
 if TYPE_CHECKING:
     from agents.files.standards_file import StandardsFile
-    from agents.kafka.bounds import LogBounds
     from agents.settings.settings import Settings
-    from agents.worker.partitions.owned import OwnedPartition
+    from agents.worker.partitions.source_reader import SourceReader
     from agents.worker.rekey.rekeyer import Rekeyer
-    from streams.decoding.batch import SourcePartition
     from streams.engine.engine import Engine
     from streams.standards.model import Standards
 
@@ -82,33 +79,31 @@ class MonitorApp:
         self._starting: asyncio.Task[None]
         self._observer: asyncio.Task[None]
         self._upkeeper: asyncio.Task[None]
-        self._answering = True
         self._liveness = Liveness(settings.stall_timeout, settings.session_timeout, time.monotonic())
         self._append = Appender(settings)
         self._rekeyer = _new_rekeyer(settings, file.standards) if settings.rekey else None
         self.control = ControlTopic(settings, None if ephemeral else self._append)
+        self._worker = Worker(
+            settings,
+            mount=partial(mount, observed=self, bounds_us=settings.bounds_us),
+            on_touch=self._liveness.touched,
+        )
+        reader = self._worker.reader
         self.assignment = Assignment(
             settings,
             control=self.control,
-            recovery=self._new_recovery(),
+            recovery=self._new_recovery(reader),
             liveness=self._liveness,
-            reading=PartitionReader(self._begin, self._leave_alone, self._membership, self._partitions_of),
+            reader=reader,
             fail=self._fail,
         )
-        self.partitions = self.assignment.partitions
-        self._worker = Worker(
-            settings,
-            self.partitions,
-            mount=partial(mount, observed=self, bounds_us=settings.bounds_us),
-            on_unknown=self.assignment.want,
-            on_assigned=self.assignment.assigned,
-            on_touch=self._liveness.touched,
-        )
+        partitions = self.assignment.partitions
+        self._worker.follow(self.assignment)
+        self._worker.feed(Ingest(partitions, seek=reader.seek_again, ask_bounds=reader.bounds, fail=self._fail).run)
+        self._log_ends = LogEnds(settings, partitions, self.control, reader)
         self._upkeep = Upkeep(self._append, self.control, lambda: self.file, settings.tick_interval)
-        self._ingest = Ingest(self.partitions, seek=self._seek, ask_bounds=self._bounds, fail=self._fail)
-        self._worker.agent(self._worker.events, name="ingest", concurrency=1)(cast("Any", self._agent))
 
-    def _new_recovery(self) -> Recovery:
+    def _new_recovery(self, reader: SourceReader) -> Recovery:
         settings = self.settings
         return Recovery(
             settings,
@@ -116,7 +111,7 @@ class MonitorApp:
             lambda: self.standards,
             TimePolicy(settings.lateness_ms, settings.max_ahead_ms),
             partial(PlainWriter.open if self._ephemeral else TransactionalWriter.open, settings),
-            self._bounds,
+            reader.bounds,
             keeps_state=not self._ephemeral,
         )
 
@@ -134,7 +129,7 @@ class MonitorApp:
 
     def engines(self) -> Sequence[Engine]:
         """Engines of the owned partitions whose figures are complete; none once the group may have given them away."""
-        return [owned.engine for owned in self._certain() if not owned.engine.restoring]
+        return [owned.engine for owned in self.assignment.certain() if not owned.engine.restoring]
 
     def status(self) -> WorkerStatus:
         """How this worker is now."""
@@ -168,13 +163,10 @@ class MonitorApp:
             return State.STARTING
         return State.RECOVERING if self.assignment.recovering else State.RUNNING
 
-    def _certain(self) -> list[OwnedPartition]:
-        return self.partitions.owned() if self._in_touch else []
-
     def _warnings(self) -> Iterator[str]:
-        owned = self.partitions.owned()
+        owned = self.assignment.partitions.owned()
         found = {
-            Warnings.BROKER_SILENT: not self._answering,
+            Warnings.BROKER_SILENT: not self._log_ends.answered,
             Warnings.EMBEDDED_BROKER: self._ephemeral,
             Warnings.NO_STANDARDS: not self.standards.services,
             Warnings.STANDARDS_REJECTED: self.refused_standards is not None,
@@ -282,27 +274,6 @@ class MonitorApp:
         await self._starting
         await (self._rekeyer.wait() if self._rekeyer else asyncio.Event().wait())
 
-    async def _agent(self, batches: AsyncIterator[Any]) -> None:
-        await self._ingest.run(batches)
-
-    async def _seek(self, source: SourcePartition, offset: int) -> None:
-        await self._worker.reader.seek_again(source, offset)
-
-    async def _begin(self, source: SourcePartition, offset: int) -> None:
-        await self._worker.reader.begin(source, offset)
-
-    def _leave_alone(self, source: SourcePartition) -> None:
-        self._worker.reader.leave_alone(source)
-
-    def _membership(self) -> tuple[str, int]:
-        return self._worker.reader.membership()
-
-    def _partitions_of(self, topic: str) -> int | None:
-        return self._worker.reader.topic_partitions(topic)
-
-    async def _bounds(self, sources: Sequence[SourcePartition]) -> dict[SourcePartition, LogBounds]:
-        return await self._worker.reader.bounds(sources)
-
     def _fail(self, error: Exception) -> None:
         if self._failure is not None and not self._failure.done():
             self._failure.set_exception(error)
@@ -311,7 +282,8 @@ class MonitorApp:
         """Every second: where do the logs end, and does the worker make progress?"""
         while True:
             await asyncio.sleep(_OBSERVE_SECONDS)
-            await self._ask_broker()
+            if self._worker.settled:
+                await self._log_ends.ask()
             self._was_settled = self._was_settled or self._worker.settled
             now = time.monotonic()
             self._liveness.look(self.assignment.moving(), now)
@@ -322,30 +294,4 @@ class MonitorApp:
         """Every second: what is to be appended? Apart from the observer, for a broker that is away holds this up."""
         while not self._ephemeral:
             await asyncio.sleep(_OBSERVE_SECONDS)
-            await self._upkeep.look(self._certain(), time.monotonic())
-
-    async def _ask_broker(self) -> None:
-        if not self._worker.settled:
-            return
-        before = self.partitions.read()
-        try:
-            await self._check_partitions()
-            logs = await asyncio.wait_for(self._worker.reader.bounds(before), self.settings.session_timeout)
-        except (KafkaError, TimeoutError) as error:
-            self._note_answer(error)
-            return
-        self.partitions.observe(logs, before)
-        self._note_answer(None)
-
-    async def _check_partitions(self) -> None:
-        for topic in self.settings.sources:
-            await self.control.require_partitions(topic, self._partitions_of(topic))
-
-    def _note_answer(self, error: Exception | None) -> None:
-        """Note whether the broker answered; what has changed is logged, once."""
-        if (error is None) != self._answering:
-            self._answering = error is None
-            if error is None:
-                log.warning("The broker answers again.")
-            else:
-                log.warning("The broker does not answer (%r); trying on.", error)
+            await self._upkeep.look(self.assignment.certain(), time.monotonic())

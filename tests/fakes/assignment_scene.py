@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from agents.kafka.bounds import LogBounds
 from agents.settings.settings import Settings
-from agents.worker.partitions.assignment import Assignment, PartitionReader
+from agents.worker.partitions.assignment import Assignment
 from agents.worker.partitions.liveness import Liveness
 from agents.worker.partitions.recovery import Recovered
 from streams.decoding.batch import Batch, SourcePartition
@@ -20,6 +20,8 @@ from tests.fakes.clock import now
 from tests.fakes.engine import FakeControl, FakeWriter
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from agents.worker.partitions.task import PartitionTask
 
 T0, T1 = SourcePartition("t", 0), SourcePartition("t", 1)
@@ -50,12 +52,28 @@ class Scene:
             control=self.control.control,
             recovery=cast("Any", self),
             liveness=self.liveness,
-            reading=PartitionReader(self.begin, self.left_alone.append, lambda: self.member, lambda _: 2),
+            reader=self,
             fail=self.failures.append,
         )
 
     async def begin(self, source: SourcePartition, offset: int) -> None:
         self.begun.append((source, offset))
+
+    async def seek_again(self, source: SourcePartition, offset: int) -> None:
+        raise NotImplementedError
+
+    async def bounds(self, sources: Sequence[SourcePartition]) -> dict[SourcePartition, LogBounds]:
+        raise NotImplementedError
+
+    def leave_alone(self, source: SourcePartition) -> None:
+        self.left_alone.append(source)
+
+    def membership(self) -> tuple[str, int]:
+        return self.member
+
+    def topic_partitions(self, topic: str) -> int | None:
+        del topic
+        return 2
 
     def recovery(self, source: SourcePartition, damaged: tuple[str, ...] = ()) -> Recovered:
         processor = take_over({}, Start(*source, Standards(), self.control.book, TimePolicy(0)), beginning=0)

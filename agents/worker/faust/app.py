@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -19,12 +19,12 @@ from agents.worker.faust.schema import BatchSchema
 
 if TYPE_CHECKING:
     from aiohttp import web
-    from faust.types import AppT
+    from faust.types import AppT, StreamT
     from faust.types.web import Web
 
+    from agents.kafka.batches import Fetched
     from agents.settings.settings import Settings
-    from agents.worker.partitions.owned import OwnedPartitions
-    from streams.decoding.batch import SourcePartition
+    from agents.worker.partitions.assignment import Assignment
 
 #: Fetched batches that wait for the agent; with those in aiokafka's buffers they bound memory.
 _QUEUED_BATCHES: Final = 2
@@ -59,40 +59,44 @@ class _Web(web_driver.Web):
 
 
 class Worker(faust.App):
-    """A Faust app that reads the source topics for `OwnedPartitions`.
+    """A Faust app that reads the source topics; see `follow` and `feed`.
 
     Args:
         settings: as resolved.
-        partitions: which are kept in step with the group's assignment.
         mount: adds routes to the web server.
-        on_unknown: is asked to recover partitions that have no task.
-        on_assigned: is told of every assignment, before anything of it is read.
-        on_touch: is told the moments (`time.monotonic`) at which the group still counted this worker as a member;
-            called from the consumer's thread.
+        on_touch: called with the moments (`time.monotonic`) at which the group still counted this worker as a member,
+            also from the consumer's thread.
     """
 
     BootStrategy = _Boot
+    assignment: Assignment
 
     def __init__(
         self,
         settings: Settings,
-        partitions: OwnedPartitions,
         *,
         mount: Callable[[web.Application], None],
-        on_unknown: Callable[[Sequence[SourcePartition]], None],
-        on_assigned: Callable[[Collection[tuple[str, int]]], None],
         on_touch: Callable[[float], None],
     ) -> None:
         self.on_touch = on_touch
-        self.on_unknown = on_unknown
-        self._on_assignment = on_assigned
         self.settings = settings
-        self.partitions = partitions
         self.settled = False
         self._mount = mount
         super().__init__(settings.group, **_options(settings))
-        self.on_partitions_assigned.connect(cast("Any", self._on_assigned))
-        self.events = self.topic(*settings.sources, schema=BatchSchema(), maxsize=_QUEUED_BATCHES)
+        self._events = self.topic(*settings.sources, schema=BatchSchema(), maxsize=_QUEUED_BATCHES)
+
+    def follow(self, assignment: Assignment) -> None:
+        """Keep ``assignment`` in step with the group's; call it once, before the start."""
+        self.assignment = assignment
+        self.on_partitions_assigned.connect(self._on_assigned)
+
+    def feed(self, ingest: Callable[[AsyncIterable[Fetched]], Awaitable[None]]) -> None:
+        """Hand everything that is fetched to ``ingest``; call it once, before the start."""
+
+        async def agent(batches: StreamT[Fetched]) -> None:
+            await ingest(batches)
+
+        self.agent(self._events, name="ingest", concurrency=1)(agent)
 
     @property
     def reader(self) -> Consumer:
@@ -112,12 +116,13 @@ class Worker(faust.App):
         """Serve our pages from Faust's web server."""
         self._mount(cast("_Web", web).web_app)
 
-    async def _on_assigned(self, sender: AppT, assigned: Any, **_: Any) -> None:  # noqa: ANN401 - signals are untyped
-        del sender
+    async def _on_assigned(self, sender: AppT, /, *args: Any, **others: Any) -> None:  # noqa: ANN401 - untyped
+        del sender, others
+        (assigned,) = args
         self.on_touch(time.monotonic())
-        self._on_assignment(assigned)
+        self.assignment.assigned(assigned)
         # Where something is new the consumer settles it with its seek; for an empty assignment Faust asks for none.
-        self.settled = not self.partitions.unknown(assigned)
+        self.settled = not self.assignment.partitions.unknown(assigned)
 
 
 def _options(settings: Settings) -> dict[str, Any]:

@@ -149,7 +149,7 @@ class Consumer(driver.Consumer):
 
     @property
     def _partitions(self) -> OwnedPartitions:
-        return self.app.partitions
+        return self.app.assignment.partitions
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Before a rebalance."""
@@ -180,14 +180,16 @@ class Consumer(driver.Consumer):
         return records
 
     async def perform_seek(self) -> None:
-        """Where Faust seeks to the committed offsets: seek to those that the engines expect.
+        """Seek to the offsets that the engines expect, where Faust would seek to the committed ones.
 
-        Partitions without a task are left alone until `begin`; their recovery is asked for.
+        Partitions without a task are not read until `begin`; their recoveries start here. They must not start as soon
+        as an assignment is announced: Faust announces those of superseded generations too, and to fence in one of them
+        would evict the partition's new owner. It seeks only in the newest generation.
         """
         async with self._seeking:
             unknown = self._partitions.unknown(self.assignment())
             self.pause_partitions([TP(*source) for source in unknown])
-            self.app.on_unknown(unknown)
+            self.app.assignment.want(unknown)
             await self._thread.fetch(unknown, wanted=False)
             expected = self._partitions.expected()
             await self.seek_wait({TP(*tp): offset for tp, offset in expected.items()})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -23,25 +23,13 @@ from streams.decoding.batch import SourcePartition
 if TYPE_CHECKING:
     from agents.control.topic import ControlTopic
     from agents.settings.settings import Settings
+    from agents.worker.partitions.owned import OwnedPartition
     from agents.worker.partitions.recovery import Recovered, Recovery
+    from agents.worker.partitions.source_reader import SourceReader
 
 log = logging.getLogger(__name__)
 
 _MEMBER_SECONDS: Final = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class PartitionReader:
-    """What assignment asks of the consumer.
-
-    ``begin`` reads a partition on from an offset, ``leave_alone`` no longer; ``membership`` is this member's id and its
-    group's generation; ``partitions_of`` says how many a topic has, where that is known.
-    """
-
-    begin: Callable[[SourcePartition, int], Awaitable[None]]
-    leave_alone: Callable[[SourcePartition], None]
-    membership: Callable[[], tuple[str, int]]
-    partitions_of: Callable[[str], int | None]
 
 
 class Assignment:
@@ -52,7 +40,7 @@ class Assignment:
         control: looks up standards that logs name.
         recovery: takes partitions over.
         watch: knows when the group last counted this worker as a member.
-        reading: of the source logs.
+        reader: consumes the source logs.
         fail: is told of an error after which the process must end.
     """
 
@@ -63,7 +51,7 @@ class Assignment:
         control: ControlTopic,
         recovery: Recovery,
         liveness: Liveness,
-        reading: PartitionReader,
+        reader: SourceReader,
         fail: Callable[[Exception], None],
     ) -> None:
         self.settings = settings
@@ -73,7 +61,7 @@ class Assignment:
         self._control = control
         self._recovery = recovery
         self._liveness = liveness
-        self._reading = reading
+        self._reader = reader
         self._fail = fail
         self._membership: tuple[str, int] | None = None
         self._assigned: frozenset[SourcePartition] = frozenset()
@@ -97,6 +85,10 @@ class Assignment:
         """Of every partition that is owned or being recovered."""
         owned = [one.status() for one in self.partitions.owned()]
         return owned + [_unread(source) for source in self.recoveries.under_way]
+
+    def certain(self) -> list[OwnedPartition]:
+        """Owned partitions; none once the group may have given them to other workers."""
+        return self.partitions.owned() if self._liveness.in_touch(time.monotonic()) else []
 
     def waits(self) -> str | None:
         """Why nothing is read at the moment, where that is so."""
@@ -143,7 +135,7 @@ class Assignment:
         What was assigned before stays only if this member took part in the generation just before: else somebody may
         have owned it in between.
         """
-        before, self._membership = self._membership, self._reading.membership()
+        before, self._membership = self._membership, self._reader.membership()
         member, generation = self._membership
         continuous = before is not None and before[0] == member and generation - before[1] <= 1
         self._assigned = frozenset(SourcePartition(*source) for source in sources)
@@ -159,7 +151,7 @@ class Assignment:
         """Recover ``source`` once the group has confirmed, after it was last lost, that it is to be owned here."""
         while not self._is_confirmed(source):  # noqa: ASYNC110 - heartbeats come from another thread
             await asyncio.sleep(_MEMBER_SECONDS)
-        await self._control.require_partitions(source.topic, self._reading.partitions_of(source.topic))
+        await self._control.require_partitions(source.topic, self._reader.topic_partitions(source.topic))
         try:
             return await self._recovery.recover(source)
         except Refused as error:
@@ -185,7 +177,7 @@ class Assignment:
             on_end=self._ended,
         )
         self.partitions.add(task, recovered.bounds, create_time=recovered.create_time)
-        await self._reading.begin(source, max(recovered.bounds.beginning, task.processor.expected))
+        await self._reader.begin(source, max(recovered.bounds.beginning, task.processor.expected))
 
     # -- ends -----------------------------------------------------------------------------------------------------
 
@@ -196,7 +188,7 @@ class Assignment:
             return  # it was let go already: somebody else may own the partition by now
         fenced = isinstance(error, Fenced)
         self._lost[source] = _Loss(time.monotonic(), fenced=fenced)
-        self._reading.leave_alone(source)
+        self._reader.leave_alone(source)
         if fenced:
             log.warning("%s/%s was taken over by another worker.", *source)
         elif isinstance(error, KafkaError | TimeoutError | ConnectionError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from aiokafka.errors import KafkaError
@@ -55,7 +55,7 @@ class Ingest:
         self._ask_bounds = ask_bounds
         self._fail = fail
 
-    async def run(self, batches: AsyncIterator[Fetched]) -> None:
+    async def run(self, batches: AsyncIterable[Fetched]) -> None:
         """Fold everything that ``batches`` yields; between two, other tasks have their turn."""
         async for fetched in batches:
             await self.take(fetched)

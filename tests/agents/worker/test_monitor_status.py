@@ -44,9 +44,9 @@ def idle(*, ephemeral: bool = False, file: StandardsFile = NO_FILE) -> MonitorAp
 def own(monitor: MonitorApp, number: int = 0) -> OwnedPartition:
     """A partition that ``monitor`` owns and has read to its end."""
     task = fake_task("events", number)
-    monitor.partitions.add(task, LogBounds(0, 0), create_time=False)
-    as_fake(monitor.partitions.owned()[-1]).standards = monitor.standards
-    return monitor.partitions.owned()[-1]
+    monitor.assignment.partitions.add(task, LogBounds(0, 0), create_time=False)
+    as_fake(monitor.assignment.partitions.owned()[-1]).standards = monitor.standards
+    return monitor.assignment.partitions.owned()[-1]
 
 
 def metrics(monitor: MonitorApp) -> list[str]:
@@ -96,7 +96,7 @@ def test_what_is_as_it_should_be_warns_of_nothing() -> None:
 
 
 def spoil_broker(monitor: MonitorApp, _: OwnedPartition) -> None:
-    monitor._note_answer(TimeoutError())
+    monitor._log_ends.note(TimeoutError())
 
 
 def spoil_standards(_: MonitorApp, one: OwnedPartition) -> None:

@@ -11,7 +11,6 @@ from faust.types import TP
 
 from agents.settings.settings import Settings
 from agents.worker.faust.app import Worker
-from agents.worker.partitions.owned import OwnedPartitions
 from streams.decoding.batch import SourcePartition
 
 if TYPE_CHECKING:
@@ -34,13 +33,11 @@ def consumer(monkeypatch: pytest.MonkeyPatch, assigned: Collection[TP]) -> Consu
     """One that has not been started, for which the group has decided."""
     worker = Worker(
         Settings.resolve({"group": "g", "topics": ("events",)}),
-        OwnedPartitions(_ignore),
         mount=_ignore,
-        on_unknown=_ignore,
-        on_assigned=_ignore,
         on_touch=_ignore,
     )
     monkeypatch.setattr(worker.reader._thread, "assignment", lambda: set(assigned))
+    worker.reader._thread.thread_loop.close()  # nothing here runs in the thread
     return worker.reader
 
 

@@ -1,0 +1,39 @@
+"""The consumer of the source logs as the parts around partitions see it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from agents.kafka.bounds import LogBounds
+    from streams.decoding.batch import SourcePartition
+
+
+class SourceReader(Protocol):
+    """Reads source partitions from where it is told to, and knows the group and the logs."""
+
+    async def begin(self, source: SourcePartition, offset: int) -> None:
+        """Read ``source``, which has been recovered, from ``offset`` on."""
+
+    async def seek_again(self, source: SourcePartition, offset: int) -> None:
+        """Read ``source`` on from ``offset``; does nothing where a rebalance has taken it away."""
+
+    def leave_alone(self, source: SourcePartition) -> None:
+        """Read nothing of ``source`` until it `begin`s again."""
+
+    def membership(self) -> tuple[str, int]:
+        """This member's id in its group, and the group's generation."""
+        ...
+
+    def topic_partitions(self, topic: str) -> int | None:
+        """The number of partitions of ``topic``; None while it is not known."""
+        ...
+
+    async def bounds(self, sources: Sequence[SourcePartition]) -> dict[SourcePartition, LogBounds]:
+        """Ask the broker where logs begin and end now.
+
+        Raises:
+            KafkaError, TimeoutError: it did not answer.
+        """
+        ...
