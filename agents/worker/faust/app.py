@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterable, Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import faust
 from faust.app.base import BootStrategy
@@ -100,8 +100,10 @@ class Worker(faust.App):
 
     @property
     def reader(self) -> Consumer:
-        """The consumer, as the kind that it is."""
-        return cast("Consumer", self.consumer)
+        """The consumer, made when it is first asked for."""
+        consumer = self.consumer
+        assert isinstance(consumer, Consumer)
+        return consumer
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)
@@ -114,7 +116,8 @@ class Worker(faust.App):
 
     def on_webserver_init(self, web: Web) -> None:
         """Serve our pages from Faust's web server."""
-        self._mount(cast("_Web", web).web_app)
+        assert isinstance(web, _Web)
+        self._mount(web.web_app)
 
     async def _on_assigned(self, sender: AppT, /, *args: Any, **others: Any) -> None:  # noqa: ANN401 - untyped
         del sender, others
