@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from agents.kafka.security import client_options_aiokafka
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _REQUEST_TIMEOUT_MS: Final = 10_000
-#: Room for a part of a row, or for a record of dead letters, and what surrounds it.
+#: Bytes: room for a part of a row of state, or for a record of dead letters, and its framing.
 _MAX_REQUEST: Final = 2 * 1024 * 1024
 _MAX_BATCH: Final = 512 * 1024
 _CLOSE_SECONDS: Final = 2.0
@@ -35,16 +35,16 @@ def producer_options(settings: Settings) -> dict[str, Any]:
         "request_timeout_ms": _REQUEST_TIMEOUT_MS,
         "max_request_size": _MAX_REQUEST,
         "max_batch_size": _MAX_BATCH,
-        "compression_type": "zstd",  # aiokafka would have lz4 try hardest: five times as long for half as much again
+        "compression_type": "zstd",  # aiokafka uses lz4 at its highest level: five times the time, half as large again
         **client_options_aiokafka(settings),
     }
 
 
 async def start_producer(producer: AIOKafkaProducer, seconds: float) -> None:
-    """Start ``producer`` within ``seconds``, or leave nothing of it behind.
+    """Start ``producer`` within ``seconds``; close it on any error.
 
     Raises:
-        KafkaError, TimeoutError: it could not.
+        KafkaError, TimeoutError: it could not be started.
     """
     try:
         await asyncio.wait_for(producer.start(), seconds)
@@ -77,16 +77,22 @@ async def opening(producer: AIOKafkaProducer, seconds: float) -> AsyncIterator[N
         raise
 
 
+def add_to_transaction(producer: AIOKafkaProducer, tps: Iterable[tuple[str, int]]) -> None:
+    """Add partitions to the current transaction of ``producer``, though it has no record for them."""
+    for tp in tps:
+        producer._txn_manager.maybe_add_partition_to_txn(TopicPartition(*tp))  # noqa: SLF001 - there is no public way
+
+
 async def close_producer(producer: AIOKafkaProducer) -> None:
-    """End ``producer``, and give up what it has under way if that takes long."""
+    """Stop ``producer``; abandon what it has in flight if that takes longer than `_CLOSE_SECONDS`."""
     stopping = asyncio.ensure_future(producer.stop())
     done, _ = await asyncio.wait({stopping}, timeout=_CLOSE_SECONDS)
     if done:
         _note_failure(stopping)
         return
-    # aiokafka would go on trying for as long as the broker is away.
+    # aiokafka would keep retrying for as long as the broker is away.
     stopping.cancel()
-    sender = producer._sender.sender_task  # noqa: SLF001 - as said
+    sender = producer._sender.sender_task  # noqa: SLF001 - there is no public way
     if sender is not None:
         sender.cancel()
     with contextlib.suppress(KafkaError, TimeoutError):

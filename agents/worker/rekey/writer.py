@@ -1,8 +1,8 @@
-"""Writing what was rekeyed from one source partition: records and the offset reached, in one transaction.
+"""Writing the rekeyed records of one source partition: records and the source offset reached, in one transaction.
 
-The source offsets are those of a consumer group of the rekeyer's own, so that whoever watches the lag of groups sees
-how far rekeying is. aiokafka commits them without the group's generation; what keeps an earlier owner of a partition
-out is the transactional id, one for each source partition.
+The offsets are committed for a consumer group of the rekeyers' own, so that tools that show the lag of groups show how
+far rekeying is. aiokafka commits them without the group's generation; an earlier owner of a partition is fenced by the
+transactional id instead, one for each source partition.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
 from agents.kafka.partitioner import KeyPartitioner
-from agents.kafka.producer import close_producer, opening, transactional_producer
+from agents.kafka.producer import add_to_transaction, close_producer, opening, transactional_producer
 from agents.worker.rekey.offsets import group_of
 from agents.worker.rekey.tails import NOTHING
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from streams.decoding.batch import SourcePartition
     from streams.decoding.rekeying import Rekeyed, RekeyMark
 
-#: Kafka aborts a transaction that was not ended for so long. Until then nobody who reads committed records sees what
-#: came after it, so this is short; an owner that was slower begins anew.
+#: Kafka aborts a transaction that is open for longer. Until then readers of committed records see nothing after it, so
+#: this is short; an owner that was slower starts again.
 TRANSACTION_SECONDS: Final = 30
 _ABORT_SECONDS: Final = 1.0
 
 
 def transactional_id(settings: Settings, source: SourcePartition) -> str:
-    """What makes a new owner of a source partition the successor of the one before."""
+    """The transactional id of a source partition, by which a new owner fences the one before."""
     return f"{group_of(settings)}/{source.topic}/{source.partition}"
 
 
@@ -62,43 +62,41 @@ class RekeyWriter:
 
     @classmethod
     async def open(cls, settings: Settings, source: SourcePartition) -> Self:
-        """Become the one that may rekey ``source``, and end what earlier owners left without an end.
+        """Fence earlier owners of ``source``, and end the transactions that they left hanging.
 
         Raises:
-            KafkaError, TimeoutError: no broker could do that in time.
+            KafkaError, TimeoutError: Kafka did not do so in time.
         """
         producer = transactional_producer(settings, transactional_id(settings, source), TRANSACTION_SECONDS)
         async with opening(producer, TRANSACTION_SECONDS):
             partitions = len(await producer.partitions_for(settings.rekeyed_topic))
             writer = cls(producer, source, settings, partitions)
             async with asyncio.timeout(TRANSACTION_SECONDS):
-                await writer._settle()
+                await writer._end_hanging()
         return writer
 
-    async def _settle(self) -> None:
-        """Abort an empty transaction in every partition that earlier ones may have been in.
+    async def _end_hanging(self) -> None:
+        """Abort an empty transaction in every partition that transactions of earlier owners may have written to.
 
-        Kafka has ended them all by now, but for partitions that had no leader at that moment, which 4.3.1 leaves out
-        (KAFKA-20734). There nobody reads on until another transaction of the same producer ends; this one does. Of a
-        transaction that was to be committed something may thus be lost. `tails` finds out what, and it
-        is written again.
+        Kafka has ended those by now, except in partitions that had no leader at that moment, which 4.3.1 omits
+        (KAFKA-20734). There, readers of committed records wait until another transaction of the same producer ends,
+        as this one does. Part of a transaction that was to be committed may thereby be lost; `tails` finds out which
+        part, and it is written again.
         """
         producer = self._producer
         await producer.begin_transaction()
         for topic in (self._settings.rekeyed_topic, self._settings.audit_topic):
-            for number in await producer.partitions_for(topic):
-                # There is no public way to have a partition in a transaction and no record in it.
-                producer._txn_manager.maybe_add_partition_to_txn(TopicPartition(topic, number))  # noqa: SLF001
+            add_to_transaction(producer, [(topic, number) for number in await producer.partitions_for(topic)])
         await producer.send_offsets_to_transaction({self._source: OffsetAndMetadata(0, "")}, group_of(self._settings))
         await producer.abort_transaction()
 
     async def write(
         self, records: Sequence[Rekeyed], name: str, reached: int, mark: RekeyMark, audit: Iterable[Output] = ()
     ) -> dict[int, int]:
-        """Write ``records`` of the source partition called ``name``, and that all before ``reached`` is rekeyed.
+        """Write ``records`` of the source partition called ``name``, and commit ``reached`` as its rekeyed offset.
 
-        Unless this returns, it is not known whether they are written: open another writer, and find out. It gives the
-        offset behind the last record in each partition that has got some; `NOTHING` where the broker did not tell.
+        Returns the offset after the last record written to each partition, or `NOTHING` where the broker did not say.
+        If this raises, it is unknown whether the records are written: open another writer and find out.
 
         Raises:
             KafkaError: something was refused, or could not be done in time.
@@ -110,7 +108,7 @@ class RekeyWriter:
             offset = OffsetAndMetadata(reached, mark.to_text())
             await producer.send_offsets_to_transaction({self._source: offset}, group_of(self._settings))
         except BaseException:
-            # So that readers of committed records need not wait for this transaction's end.
+            # Spare readers of committed records the wait until Kafka aborts this transaction.
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(producer.abort_transaction(), _ABORT_SECONDS)
             raise
@@ -118,11 +116,11 @@ class RekeyWriter:
         return ends
 
     async def close(self) -> None:
-        """End; a transaction under way is left to the next owner, who aborts it."""
+        """Close the producer; a transaction in progress is left to the next owner, which aborts it."""
         await close_producer(self._producer)
 
     async def _send(self, records: Sequence[Rekeyed], name: str, audit: Iterable[Output]) -> dict[int, int]:
-        """Send everything, and wait until the brokers have it: aiokafka would commit although a batch failed."""
+        """Send everything and await the acknowledgements: aiokafka would commit although a batch had failed."""
         audited = [
             await self._producer.send(output.topic, output.value, key=output.key, partition=output.partition)
             for output in audit
@@ -141,7 +139,7 @@ class RekeyWriter:
             if isinstance(result, BaseException):
                 raise result
         placed = [(partition, future.result().offset, batch.record_count()) for partition, batch, future in batches]
-        # A batch that was sent twice, the first time without an answer, may be acknowledged without its offset.
+        # A batch that was sent again, because the first answer was lost, may be acknowledged without its offset.
         return {partition: offset + count if offset >= 0 else NOTHING for partition, offset, count in placed}
 
     def _by_partition(self, records: Sequence[Rekeyed]) -> dict[int, list[Rekeyed]]:
@@ -151,7 +149,7 @@ class RekeyWriter:
         return found
 
     def _batches(self, records: Sequence[Rekeyed], name: str) -> Iterator[Any]:
-        """Batches with ``records``; each is as large as the producer allows, and holds one record at least."""
+        """Pack ``records`` into batches as large as the producer allows, of at least one record each."""
         batch = self._producer.create_batch()
         for record in records:
             stamp = record.timestamp_ms if record.timestamp_ms >= 0 else None

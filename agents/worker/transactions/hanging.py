@@ -1,14 +1,15 @@
-"""Settling what Kafka has left undecided of a partition's last transaction.
+"""Ending hanging transactions (KIP-664): those that Kafka has left undecided in a partition.
 
-A transaction ends by a marker in each partition that it wrote to. Kafka 4.3.1 leaves a marker out where a partition has
-no leader at that moment (KAFKA-20734): what was written there is neither committed nor aborted, readers of committed
-records stop before it, and the *next* marker of the same producer decides it, whatever that says. So a new owner looks
-for such records before it does anything else, finds out from the other partitions what became of their transaction,
-and ends an empty one in the same way.
+A transaction ends with a marker in each partition that it wrote to. Kafka 4.3.1 omits the marker where a partition has
+no leader at that moment (KAFKA-20734). The records there are then neither committed nor aborted, readers of committed
+records stop before them, and the *next* marker of the same producer decides them, whatever that marker says. Therefore
+a new owner looks for such records before anything else, finds out from the other partitions how their transaction
+ended, and ends an empty one in the same way.
 
-And a commit can be forgotten half-way: a broker that is killed, and back before anybody has missed it, goes on with a
-commit that it had not replicated yet, and tells partitions of it; the broker that is made coordinator instead has never
-heard of it, and takes the transaction for open. A new owner's arrival would abort the rest. So he asks for that before.
+A commit can also be forgotten half-way. A coordinator that is killed, and back before the cluster has noticed, goes on
+with a commit that it had not replicated, and writes its markers; the broker that becomes coordinator in its place does
+not know of the commit and takes the transaction for open. Initializing the transactional id would then abort the rest.
+Therefore a new owner looks for half-committed transactions before it fences the old one.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 from kafka import KafkaAdminClient
-from kafka import TopicPartition as Place
+from kafka import TopicPartition as LogPartition
 from kafka.errors import (
     KafkaError,
     TransactionalIdAuthorizationFailedError,
@@ -32,6 +33,7 @@ from kafka.errors import (
 
 from agents.kafka.admin import AdminClient, client_options
 from agents.kafka.log_reader import read_range
+from agents.kafka.producer import add_to_transaction
 
 if TYPE_CHECKING:
     from aiokafka import ConsumerRecord
@@ -40,49 +42,51 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Header of every record that a transaction writes: which transaction it was.
+#: Header of every record written in a transaction; its value, the mark, identifies the transaction.
 MARK: Final = "slm-transaction"
 _ASK_MS: Final = 5_000
-#: What coordinators say of a transaction that is open, and while they tell partitions of its end.
+#: States of a transaction at its coordinator: open, and while its end is being written to the partitions.
 _OPEN: Final = "Ongoing"
 _ENDING: Final = frozenset({"PrepareCommit", "PrepareAbort"})
 _ENDING_SECONDS: Final = 0.1
-#: What became of a transaction is looked for among so many records at the end of a log.
+#: Records at the end of a log among which those of a transaction are looked for.
 _TAIL: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Undecided:
-    """Where records of a transaction lie that has no end there: partition and first offset; and its mark."""
+class HangingTransaction:
+    """The partitions where a transaction has no end, with its first offset in each, and its mark."""
 
-    starts: Mapping[Place, int]
+    starts: Mapping[LogPartition, int]
     mark: bytes
 
 
-class Questions:
-    """Asks brokers about transactions. All questions of one ``async with`` go through one client."""
+class TransactionQueries:
+    """Asks brokers about transactions, through one client for each ``async with``."""
 
     def __init__(self, settings: Settings) -> None:
-        """Connect with the first question."""
+        """Connect with the first query."""
         self._settings = settings
         self._client: KafkaAdminClient | None = None
-        self._turn = threading.Lock()  # kafka-python blocks, so that threads ask; a question may outlive who asked it
+        self._lock = (
+            threading.Lock()
+        )  # kafka-python blocks, so threads query; a query may outlive the task that awaits it
 
     async def __aenter__(self) -> Self:
         """Connect later."""
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Disconnect, behind a question that is still under way, and without waiting for that."""
+        """Disconnect after a query that is still running, without waiting for it."""
         asyncio.get_running_loop().run_in_executor(None, self._disconnect)
 
-    async def described(self, transactional_id: str) -> Any:  # noqa: ANN401 - kafka-python is not typed here
-        """What its coordinator says of the last transaction of an id; None: there never was one, or it cannot say.
+    async def describe(self, transactional_id: str) -> Any:  # noqa: ANN401 - kafka-python is not typed here
+        """The last transaction of an id, as its coordinator describes it; None if there is none, or it cannot say.
 
         Raises:
             TimeoutError: Kafka did not answer.
         """
-        found = await self._ask(
+        found = await self._query(
             lambda client: client.describe_transactions([transactional_id]),
             TransactionalIdNotFoundError,
             TransactionalIdAuthorizationFailedError,
@@ -90,44 +94,44 @@ class Questions:
         )
         return found and found[transactional_id]
 
-    async def hanging(self, places: list[Place], producer_id: int) -> dict[Place, int]:
-        """Those of ``places`` where a transaction of ``producer_id`` has no end, with its first offset.
+    async def find_hanging(self, tps: list[LogPartition], producer_id: int) -> dict[LogPartition, int]:
+        """The first offset of the transaction of ``producer_id`` in each of ``tps`` where it has no end.
 
         Raises:
             TimeoutError: Kafka did not answer.
         """
-        # Brokers before 2.8 cannot say.
-        found = await self._ask(lambda client: client.describe_producers(places), UnsupportedVersionError)
+        # Brokers before 2.8 do not support it.
+        found = await self._query(lambda client: client.describe_producers(tps), UnsupportedVersionError)
         return {
-            place: producer.current_transaction_start_offset
-            for place, state in (found or {}).items()
+            tp: producer.current_transaction_start_offset
+            for tp, state in (found or {}).items()
             for producer in state.active_producers
             if producer.producer_id == producer_id and producer.current_transaction_start_offset >= 0
         }
 
-    async def _ask(
-        self, question: Callable[[KafkaAdminClient], Mapping[Any, Any]], *no_answer: type[Exception]
+    async def _query(
+        self, query: Callable[[KafkaAdminClient], Mapping[Any, Any]], *no_answer: type[Exception]
     ) -> Mapping[Any, Any] | None:
-        """The answer; None for the errors that mean ``no_answer``."""
+        """The answer; None after one of the errors ``no_answer``."""
         try:
-            return await asyncio.to_thread(self._answer, question)
+            return await asyncio.to_thread(self._answer, query)
         except no_answer:
             return None
         except (KafkaError, OSError) as error:
             raise TimeoutError(f"Kafka does not say which transactions are open: {error!r}") from error
 
-    def _answer(self, question: Callable[[KafkaAdminClient], Mapping[Any, Any]]) -> Mapping[Any, Any]:
-        with self._turn:
+    def _answer(self, query: Callable[[KafkaAdminClient], Mapping[Any, Any]]) -> Mapping[Any, Any]:
+        with self._lock:
             if self._client is None:
                 self._client = AdminClient(bootstrap_timeout_ms=_ASK_MS, **client_options(self._settings))
             try:
-                return question(self._client)
-            except KafkaError:  # it would go on asking who was coordinator before
+                return query(self._client)
+            except KafkaError:  # the client would go on asking the former coordinator
                 self._close()
                 raise
 
     def _disconnect(self) -> None:
-        with self._turn:
+        with self._lock:
             self._close()
 
     def _close(self) -> None:
@@ -136,101 +140,105 @@ class Questions:
             self._client = None
 
 
-async def settle(settings: Settings, asking: Questions, producer: AIOKafkaProducer, places: Iterable[Place]) -> None:
-    """Decide what ``producer``'s predecessors have left undecided in ``places``. Call it once it has been started.
+async def end_hanging(
+    settings: Settings, queries: TransactionQueries, producer: AIOKafkaProducer, tps: Iterable[LogPartition]
+) -> None:
+    """End the transaction that an earlier owner of ``producer``'s id left hanging in ``tps``.
+
+    Call it once ``producer`` has been started.
 
     Raises:
         KafkaError, TimeoutError: Kafka did not answer.
     """
-    candidates = list(places)
-    starts = await asking.hanging(candidates, producer_id_of(producer))
+    candidates = list(tps)
+    starts = await queries.find_hanging(candidates, producer_id_of(producer))
     if not starts:
         return
-    undecided = Undecided(starts, await _last_mark(settings, starts))
-    decided = [place for place in candidates if place not in starts]
-    committed = await _was_committed(settings, undecided, decided)
+    hanging = HangingTransaction(starts, await _last_mark(settings, starts))
+    decided = [tp for tp in candidates if tp not in starts]
+    committed = await _was_committed(settings, hanging, decided)
     log.warning(
         "Kafka has left a transaction undecided in %s; the other partitions have it as %s, and so have these now.",
-        ", ".join(f"{place.topic}/{place.partition}" for place in starts),
+        ", ".join(f"{tp.topic}/{tp.partition}" for tp in starts),
         "committed" if committed else "aborted",
     )
-    await end_empty(producer, starts, commit=committed)
+    await end_empty_transaction(producer, starts, commit=committed)
 
 
 @dataclass(frozen=True, slots=True)
 class HalfCommitted:
-    """A transaction that its coordinator takes for open, though some partition has it as committed; its producer."""
+    """A transaction of a producer that is open at its coordinator, but committed in some partition."""
 
-    starts: Mapping[Place, int]
+    starts: Mapping[LogPartition, int]
     producer_id: int
     epoch: int
 
 
-async def half_committed(
-    settings: Settings, asking: Questions, transactional_id: str, state: Place
+async def find_half_committed(
+    settings: Settings, queries: TransactionQueries, transactional_id: str, state: LogPartition
 ) -> HalfCommitted | None:
-    """What an earlier owner has left so, who wrote to ``state`` and other partitions. Call it before he is fenced.
+    """The half-committed transaction of an earlier owner that wrote to ``state`` and other partitions, if any.
+
+    Call it before that owner is fenced.
 
     Raises:
         KafkaError, TimeoutError: Kafka did not answer.
     """
-    found = await asking.described(transactional_id)
-    while found is not None and found.state in _ENDING:  # whoever fences would have to wait, too
+    found = await queries.describe(transactional_id)
+    while found is not None and found.state in _ENDING:  # fencing would have to wait for it, too
         await asyncio.sleep(_ENDING_SECONDS)
-        found = await asking.described(transactional_id)
+        found = await queries.describe(transactional_id)
     if found is None or found.state != _OPEN:
         return None
     candidates = sorted({state, *found.topic_partitions})
-    starts = await asking.hanging(candidates, found.producer_id)
-    decided = [place for place in candidates if place not in starts]
+    starts = await queries.find_hanging(candidates, found.producer_id)
+    decided = [tp for tp in candidates if tp not in starts]
     if not starts or not decided:
         return None
-    undecided = Undecided(starts, await _last_mark(settings, starts))
-    if not await _was_committed(settings, undecided, decided):
+    hanging = HangingTransaction(starts, await _last_mark(settings, starts))
+    if not await _was_committed(settings, hanging, decided):
         return None
     log.warning("Kafka has forgotten half-way that a transaction was committed; now the other half of it is, too.")
     return HalfCommitted(starts, found.producer_id, found.producer_epoch)
 
 
 def producer_id_of(producer: AIOKafkaProducer) -> int:
-    """The number that Kafka has given to ``producer``, which has been started; there is no public way to see it."""
+    """The id that Kafka has given to ``producer``, which has been started; it is not public."""
     return int(producer._txn_manager.producer_id)  # noqa: SLF001
 
 
-async def _last_mark(settings: Settings, starts: Mapping[Place, int]) -> bytes:
-    """The mark of the newest transaction among the undecided records."""
-    place, first = next(iter(sorted(starts.items())))
+async def _last_mark(settings: Settings, starts: Mapping[LogPartition, int]) -> bytes:
+    """The mark of the newest transaction of its producer from the first hanging record on."""
+    tp, first = next(iter(sorted(starts.items())))
     marks = [b""]
-    async for record in read_range(settings, *place, first=first, committed=False):
+    async for record in read_range(settings, *tp, first=first, committed=False):
         mark = mark_of(record)
-        if record.offset == first or _same_owner(mark, marks[0]):
+        if record.offset == first or _same_producer(mark, marks[0]):
             marks = [mark]
     return marks[0]
 
 
-def _same_owner(one: bytes, other: bytes) -> bool:
-    """Whether two marks are of one producer."""
+def _same_producer(one: bytes, other: bytes) -> bool:
+    """Whether two marks name the same producer."""
     return bool(one) and one.partition(b"/")[0] == other.partition(b"/")[0]
 
 
-async def _was_committed(settings: Settings, undecided: Undecided, decided: Iterable[Place]) -> bool:
-    """Whether a record of the transaction is among the committed ones of a partition where it was decided."""
-    for place in decided:
-        async for record in read_range(settings, *place, first=-_TAIL, committed=True):
-            if mark_of(record) == undecided.mark:
+async def _was_committed(settings: Settings, hanging: HangingTransaction, decided: Iterable[LogPartition]) -> bool:
+    """Whether a partition in which the transaction has ended holds a committed record of it."""
+    for tp in decided:
+        async for record in read_range(settings, *tp, first=-_TAIL, committed=True):
+            if mark_of(record) == hanging.mark:
                 return True
     return False
 
 
 def mark_of(record: ConsumerRecord) -> bytes:
-    """Which transaction wrote ``record``; empty where it does not say."""
+    """The mark of the transaction that wrote ``record``; empty if it has none."""
     return next((value for name, value in record.headers if name == MARK), b"")
 
 
-async def end_empty(producer: AIOKafkaProducer, places: Iterable[Place], *, commit: bool) -> None:
-    """End a transaction of ``producer`` in ``places`` that has no further record."""
+async def end_empty_transaction(producer: AIOKafkaProducer, tps: Iterable[LogPartition], *, commit: bool) -> None:
+    """Begin a transaction of ``producer`` without records in ``tps``, and end it; hanging ones end with it."""
     await producer.begin_transaction()
-    for place in places:
-        # There is no public way to have a partition in a transaction and no record in it.
-        producer._txn_manager.maybe_add_partition_to_txn(TopicPartition(*place))  # noqa: SLF001
+    add_to_transaction(producer, tps)
     await (producer.commit_transaction() if commit else producer.abort_transaction())

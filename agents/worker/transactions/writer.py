@@ -1,7 +1,7 @@
-"""Writing what was concluded about one source partition: all of it or nothing, and only by its newest owner.
+"""Writing the outputs of one source partition: all of them or none, and only by its newest owner.
 
 Each source partition has a transactional id of its own. Opening a `TransactionalWriter` makes Kafka refuse every later
-write of whoever had the id before; that is all the fencing there is.
+write of the earlier owner of that id; there is no other fencing.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, ProducerFenced
-from kafka import TopicPartition as Place
+from kafka import TopicPartition as LogPartition
 
 from agents.kafka.errors import describe, is_fenced, is_final, root_cause
 from agents.kafka.producer import close_producer, opening, producer_options, start_producer, transactional_producer
 from agents.worker.transactions.hanging import (
     MARK,
     HalfCommitted,
-    Questions,
-    end_empty,
-    half_committed,
+    TransactionQueries,
+    end_empty_transaction,
+    end_hanging,
+    find_half_committed,
     producer_id_of,
-    settle,
 )
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Kafka gives up a transaction that was not ended for so long, and refuses its producer from then on.
+#: Kafka aborts a transaction that is open for longer, and refuses its producer from then on.
 TRANSACTION_SECONDS: Final = 120
-#: Its owner gives it up before that: refused, he would take himself for evicted.
+#: Give up earlier than Kafka does; its refusal would look like fencing.
 _WRITE_SECONDS: Final = 90.0
 
 
@@ -46,94 +46,97 @@ class Fenced(Exception):  # noqa: N818 - says how the writer is
 
 
 class Refused(Exception):  # noqa: N818 - says what Kafka did
-    """Kafka does not take what was written, and trying again would not help; the message says why."""
+    """Kafka refuses what was written, and would refuse it again; the message says why."""
 
 
 class OutputWriter(Protocol):
-    """Carries out one transaction after the other."""
+    """Writes one transaction after the other."""
 
     async def write(self, outputs: Sequence[Output]) -> None:
-        """Write all of ``outputs``; unless this returns, it is not known whether they are written.
+        """Write all of ``outputs``. If this raises, it is unknown whether they are written.
 
         Raises:
             Fenced, Refused: see there.
-            KafkaError, TimeoutError: anything else; who still owns the partition opens another writer.
+            KafkaError, TimeoutError: anything else; if the partition is still owned, open another writer.
         """
         ...
 
     async def close(self) -> None:
-        """End, whatever is under way, and soon."""
+        """Close within seconds, whatever is in progress."""
         ...
 
 
 def transactional_id(source: SourcePartition, group: str) -> str:
-    """Application, source topic and partition: what makes a new owner the successor of the one before."""
+    """The transactional id of a source partition of ``group``, by which a new owner fences the one before."""
     return f"{group}/{source.topic}/{source.partition}"
 
 
 class TransactionalWriter:
     """The transactions of one source partition."""
 
-    def __init__(self, settings: Settings, producer: AIOKafkaProducer, places: list[Place]) -> None:
+    def __init__(self, settings: Settings, producer: AIOKafkaProducer, tps: list[LogPartition]) -> None:
         self._settings = settings
         self._producer = producer
-        self._places = places
+        self._tps = tps
         self._count = 0
-        self._connections: tuple[Any, ...] = ()  # of the transaction before
+        self._connections: tuple[Any, ...] = ()  # used by the previous transaction
 
     @classmethod
     async def open(cls, settings: Settings, source: SourcePartition) -> Self:
-        """Become the one that may write about ``source``; what an earlier owner left open is aborted.
+        """Fence earlier owners of ``source``, whose open transactions Kafka then aborts.
 
-        What Kafka itself has left undecided, or forgotten, of that owner's last transaction is settled; see
+        Half-committed transactions are committed before, hanging ones ended after; see
         `agents.worker.transactions.hanging`.
 
         Raises:
-            KafkaError, TimeoutError: no broker could do that in time.
-            Refused: this client may not.
+            KafkaError, TimeoutError: Kafka did not do so in time.
+            Refused: this client lacks the right.
         """
-        state = Place(settings.state_topic, source.partition)
-        with _told():
-            async with Questions(settings) as asking:
+        state = LogPartition(settings.state_topic, source.partition)
+        with _translated_errors():
+            async with TransactionQueries(settings) as queries:
                 async with asyncio.timeout(TRANSACTION_SECONDS):
-                    half = await half_committed(settings, asking, transactional_id(source, settings.group), state)
+                    half = await find_half_committed(settings, queries, transactional_id(source, settings.group), state)
                     if half is not None:
                         await _commit_rest(settings, source, half)
                 producer = _new_producer(settings, source)
                 async with opening(producer, TRANSACTION_SECONDS), asyncio.timeout(TRANSACTION_SECONDS):
-                    places = await _places(settings, source, producer)
-                    await settle(settings, asking, producer, places)
-        return cls(settings, producer, places)
+                    tps = await _output_partitions(settings, source, producer)
+                    await end_hanging(settings, queries, producer, tps)
+        return cls(settings, producer, tps)
 
     async def write(self, outputs: Sequence[Output]) -> None:
-        """Write ``outputs`` in one transaction; brokers that are away are waited for while Kafka keeps it open."""
-        with _told():
+        """Write ``outputs`` in one transaction, waiting for absent brokers as long as Kafka keeps it open."""
+        with _translated_errors():
             await self._require_end()
             async with asyncio.timeout(_WRITE_SECONDS):
                 await self._producer.begin_transaction()
                 await send_all(self._producer, outputs, self._next_mark())
                 await self._producer.commit_transaction()
-        self._connections = tuple(self._producer.client._conns.values())  # noqa: SLF001 - nobody is told of lost ones
+        self._connections = tuple(self._producer.client._conns.values())  # noqa: SLF001 - lost ones are not reported
 
     async def _require_end(self) -> None:
-        """Refuse to go on where the transaction before has no end in some partition, which the next would decide.
+        """Refuse to go on if the previous transaction hangs in some partition: the next one would decide it.
 
-        That can be so if a broker was lost meanwhile; who recovers settles it.
+        That is possible only if a broker was lost in between. The recovery that follows ends it.
+
+        Raises:
+            KafkaConnectionError: it hangs.
         """
         if all(connection.connected() for connection in self._connections):
             return
-        async with Questions(self._settings) as asking:
-            if await asking.hanging(self._places, producer_id_of(self._producer)):
+        async with TransactionQueries(self._settings) as queries:
+            if await queries.find_hanging(self._tps, producer_id_of(self._producer)):
                 raise KafkaConnectionError("a broker was lost, and with it the end of the transaction before")
 
     def _next_mark(self) -> bytes:
-        """What tells the next transaction from every other: producer and epoch, and a number."""
+        """The mark of the next transaction: producer id, epoch and a number, unique among all transactions."""
         self._count += 1
-        manager = self._producer._txn_manager  # noqa: SLF001 - there is no public way to see who one is
+        manager = self._producer._txn_manager  # noqa: SLF001 - its id is not public
         return f"{manager.producer_id}/{manager.producer_epoch}/{self._count}".encode()
 
     async def close(self) -> None:
-        """End; a transaction under way is left to the next owner, who aborts it."""
+        """Close the producer; a transaction in progress is left to the next owner, which aborts it."""
         await close_producer(self._producer)
 
 
@@ -142,14 +145,14 @@ def _new_producer(settings: Settings, source: SourcePartition) -> AIOKafkaProduc
 
 
 async def _commit_rest(settings: Settings, source: SourcePartition, half: HalfCommitted) -> None:
-    """Commit ``half`` as its own producer would, had it not died; whoever has fenced that has taken the matter over."""
+    """Commit ``half`` with the id and epoch of its own producer; if that is fenced, its new owner has to decide."""
     producer = _new_producer(settings, source)
     # There is no public way to start without fencing.
     producer._txn_manager.set_pid_and_epoch(half.producer_id, half.epoch)  # noqa: SLF001
     try:
-        with _told():
+        with _translated_errors():
             await start_producer(producer, TRANSACTION_SECONDS)
-            await end_empty(producer, half.starts, commit=True)
+            await end_empty_transaction(producer, half.starts, commit=True)
     except Fenced:
         log.info("%s/%s: another owner came between.", *source)
     finally:
@@ -157,45 +160,51 @@ async def _commit_rest(settings: Settings, source: SourcePartition, half: HalfCo
 
 
 class PlainWriter:
-    """Writes without transactions, for the embedded broker: it has none, and nothing there needs to survive."""
+    """Writes without transactions, for the embedded broker: it has none, and none of its records need survive."""
 
     def __init__(self, producer: AIOKafkaProducer) -> None:
         self._producer = producer
 
     @classmethod
     async def open(cls, settings: Settings, source: SourcePartition) -> Self:
-        """Connect."""
+        """Connect.
+
+        Raises:
+            KafkaError, TimeoutError: the broker did not answer.
+        """
         del source
         producer = AIOKafkaProducer(**producer_options(settings))
-        with _told():
+        with _translated_errors():
             await start_producer(producer, TRANSACTION_SECONDS)
         return cls(producer)
 
     async def write(self, outputs: Sequence[Output]) -> None:
         """Write ``outputs``."""
-        with _told():
+        with _translated_errors():
             await send_all(self._producer, outputs)
 
     async def close(self) -> None:
-        """End."""
+        """Close the producer."""
         await close_producer(self._producer)
 
 
-async def _places(settings: Settings, source: SourcePartition, producer: AIOKafkaProducer) -> list[Place]:
-    """Every partition that a transaction about ``source`` may write to."""
+async def _output_partitions(
+    settings: Settings, source: SourcePartition, producer: AIOKafkaProducer
+) -> list[LogPartition]:
+    """Every partition that a transaction of ``source`` may write to."""
     others = (settings.breaches_topic, settings.audit_topic, settings.dead_letters_topic)
     numbers = {topic: await producer.partitions_for(topic) for topic in others}
-    rest = (Place(topic, number) for topic in others for number in sorted(numbers[topic]))
-    return [Place(settings.state_topic, source.partition), *rest]
+    rest = (LogPartition(topic, number) for topic in others for number in sorted(numbers[topic]))
+    return [LogPartition(settings.state_topic, source.partition), *rest]
 
 
 async def send_all(producer: AIOKafkaProducer, outputs: Sequence[Output], mark: bytes | None = None) -> None:
-    """Send ``outputs``, and wait until the brokers have every one; ``mark`` says which transaction they are of.
+    """Send ``outputs``, and wait until the brokers have acknowledged each; ``mark`` identifies their transaction.
 
     A transaction must not be committed before: aiokafka commits what arrived, even if a batch did not.
 
     Raises:
-        KafkaError: one was not taken.
+        KafkaError: one was refused.
     """
     headers = None if mark is None else [(MARK, mark)]
     sent = [await _send(producer, output, headers) for output in outputs]
@@ -208,9 +217,9 @@ async def send_all(producer: AIOKafkaProducer, outputs: Sequence[Output], mark: 
 async def _send(
     producer: AIOKafkaProducer, output: Output, headers: list[tuple[str, bytes]] | None
 ) -> asyncio.Future[Any]:
-    """Hand ``output`` over; where its partition takes nothing at present, wait for as long as the caller does."""
+    """Queue ``output``; while there is no room for its partition, wait for as long as the caller does."""
     while True:
-        with contextlib.suppress(KafkaTimeoutError):  # there was no room for it: it was not taken, and may come again
+        with contextlib.suppress(KafkaTimeoutError):  # it was not queued, so it may be sent again
             sent: asyncio.Future[Any] = await producer.send(
                 output.topic, output.value, key=output.key, partition=output.partition, headers=headers
             )
@@ -218,8 +227,8 @@ async def _send(
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """Turn aiokafka's errors into those that a writer's owner tells apart."""
+def _translated_errors() -> Iterator[None]:
+    """Translate aiokafka's errors into `Fenced` and `Refused`; pass all others on."""
     try:
         yield
     except KafkaError as error:

@@ -25,7 +25,7 @@ import agents.worker.transactions.writer as transactions
 async def _write(self, outputs):
     letters = [output for output in outputs if output.topic.endswith("dead-letters")]
     others = [output for output in outputs if not output.topic.endswith("dead-letters")]
-    with transactions._told():
+    with transactions._translated_errors():
         for part in filter(None, (letters, others)):
             await self._producer.begin_transaction()
             await transactions.send_all(self._producer, part)
