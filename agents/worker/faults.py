@@ -1,4 +1,4 @@
-"""What ended a worker, as one line that says what to do, and an exit code."""
+"""Translates the error that ended a worker into one line that says what to do, and an exit code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from agents.worker.partitions.owned import LogTruncated
 
 
 def fault_of(error: BaseException | None) -> Fault:
-    """What ended the worker, as a line and an exit code."""
+    """The fault to report for ``error``, which ended the worker; None: it ended without one."""
     if isinstance(error, Fault):
         return error
     if isinstance(error, Stuck | LogTruncated):

@@ -1,7 +1,7 @@
 """Composition root of the worker: settings and standards in, a running monitor out.
 
-`build` makes it; `MonitorApp.run` runs it until it is told to stop; `start` and `stop` do the same for a process that
-runs other tasks beside it.
+`build` makes it, `MonitorApp.run` runs it until it is stopped; `start` and `stop` serve a process that runs other tasks
+beside it.
 """
 
 from __future__ import annotations
@@ -41,25 +41,25 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _OBSERVE_SECONDS: Final = 1.0
-#: Parts have so long to end; the process does not wait for a broker that is away.
+#: Longest time for each part to end; the process does not wait for an absent broker.
 _STOP_SECONDS: Final = 4.0
-#: A last transaction has so long.
+#: Longest time for a partition's last transaction.
 _FINISH_SECONDS: Final = 3.0
 
 
 def build(settings: Settings, file: StandardsFile, *, ephemeral: bool = False) -> MonitorApp:
-    """A worker, not yet started.
+    """Make a worker, not yet started.
 
     Args:
         settings: as resolved.
-        file: with the standards that it judges by.
+        file: the standards file; partitions without saved state begin with its standards, others are proposed it.
         ephemeral: the broker runs inside this process and keeps nothing.
     """
     return MonitorApp(settings, file, ephemeral=ephemeral)
 
 
 def _new_rekeyer(settings: Settings, standards: Standards) -> Rekeyer:
-    # Few workers merge topics, and all start the sooner.
+    # Few workers rekey; the others start faster without these modules.
     from agents.worker.rekey.rekeyer import Rekeyer  # noqa: PLC0415
 
     return Rekeyer(settings, standards)
@@ -76,9 +76,9 @@ class MonitorApp:
         self._started_at = time.time()
         self._was_settled = False
         self._failure: asyncio.Future[None] | None = None
-        self._starting: asyncio.Task[None]
-        self._observer: asyncio.Task[None]
-        self._upkeeper: asyncio.Task[None]
+        self._start_task: asyncio.Task[None]
+        self._observe_task: asyncio.Task[None]
+        self._upkeep_task: asyncio.Task[None]
         self._liveness = Liveness(settings.stall_timeout, settings.session_timeout, time.monotonic())
         self._append = Appender(settings)
         self._rekeyer = _new_rekeyer(settings, file.standards) if settings.rekey else None
@@ -115,7 +115,7 @@ class MonitorApp:
             keeps_state=not self._ephemeral,
         )
 
-    # -- what others see ------------------------------------------------------------------------------------------
+    # -- view ------------------------------------------------------------------------------------------
 
     @property
     def url(self) -> str:
@@ -128,11 +128,11 @@ class MonitorApp:
         return self.file.standards
 
     def engines(self) -> Sequence[Engine]:
-        """Engines of the owned partitions whose figures are complete; none once the group may have given them away."""
+        """Engines with complete figures, of partitions that no other worker can own yet."""
         return [owned.engine for owned in self.assignment.certain() if not owned.engine.restoring]
 
     def status(self) -> WorkerStatus:
-        """How this worker is now."""
+        """The state of this worker now."""
         totals, recoveries = self.assignment.totals, self.assignment.recoveries.counts
         return WorkerStatus(
             state=self._state(),
@@ -181,13 +181,13 @@ class MonitorApp:
         }
         return (warning.key for warning, holds in found.items() if holds)
 
-    # -- its life -------------------------------------------------------------------------------------------------
+    # -- start and stop ---------------------------------------------------------------------------------------------
 
     async def run(self, stop: asyncio.Event | None = None) -> None:
-        """Start, work until ``stop`` is set (None: until cancelled), and end in good order.
+        """Start, work until ``stop`` is set (None: until cancelled), and stop.
 
         Raises:
-            Fault: it cannot go on; the exit code says why.
+            Fault: the worker cannot go on; the exit code says why.
         """
         await self.start()
         try:
@@ -196,12 +196,12 @@ class MonitorApp:
             await self.stop()
 
     async def start(self) -> None:
-        """Start, and return at once; `status` tells when partitions have been assigned."""
+        """Start, and return at once; `status` shows when partitions have been assigned."""
         self._failure = asyncio.get_running_loop().create_future()
         self._liveness.touched(time.monotonic())
-        self._starting = asyncio.create_task(self._start(), name="start")
-        self._observer = asyncio.create_task(self._observe(), name="observer")
-        self._upkeeper = asyncio.create_task(self._keep_up(), name="upkeep")
+        self._start_task = asyncio.create_task(self._start(), name="start")
+        self._observe_task = asyncio.create_task(self._observe(), name="observer")
+        self._upkeep_task = asyncio.create_task(self._run_upkeep(), name="upkeep")
 
     async def _start(self) -> None:
         self.control.have(self.file)
@@ -218,25 +218,25 @@ class MonitorApp:
             Fault: the worker cannot go on.
         """
         assert self._failure is not None, "start first"
-        told = asyncio.create_task((stop or asyncio.Event()).wait(), name="told to stop")
+        stopping = asyncio.create_task((stop or asyncio.Event()).wait(), name="stop")
         crashes = [
             asyncio.create_task(self._crash(), name="crash of Faust"),
             asyncio.create_task(self._rekeying(), name="end of rekeying"),
         ]
-        ends: list[asyncio.Future[Any]] = [told, *crashes, self._failure, self._observer]
-        ends += () if self._ephemeral else (self._upkeeper,)
+        ends: list[asyncio.Future[Any]] = [stopping, *crashes, self._failure, self._observe_task]
+        ends += () if self._ephemeral else (self._upkeep_task,)
         try:
             done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (told, *crashes):
+            for task in (stopping, *crashes):
                 task.cancel()
-        if told not in done:
+        if stopping not in done:
             error = next(filter(None, (end.exception() for end in done)), None)
             raise fault_of(error) from error
 
     async def stop(self) -> None:
-        """End in good order: what became final is carried out, then the group learns that the partitions are free."""
-        tasks = (self._starting, self._observer, self._upkeeper)
+        """Write what became final, then leave the group, so that others get the partitions at once."""
+        tasks = (self._start_task, self._observe_task, self._upkeep_task)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -247,11 +247,11 @@ class MonitorApp:
             self._failure.cancel()
 
     async def _leave(self) -> None:
-        rekeyer = () if self._rekeyer is None or not self._starting.done() else (self._rekeyer.stop(),)
+        rekeyer = () if self._rekeyer is None or not self._start_task.done() else (self._rekeyer.stop(),)
         await asyncio.gather(self._worker.stop(), self._append.close(), *rekeyer, return_exceptions=True)
 
     def reload(self, file: StandardsFile | str) -> None:
-        """Propose the standards of ``file`` to all partitions; a text says what is wrong, and nothing changes."""
+        """Propose the standards of ``file`` to all partitions; a text says why the file was refused."""
         if isinstance(file, str):
             self.refused_standards = file
             log.error("The standards file was refused, the earlier standards stay: %s", file)
@@ -263,15 +263,15 @@ class MonitorApp:
     # -- inside ---------------------------------------------------------------------------------------------------
 
     async def _crash(self) -> None:
-        """Wait until Faust cannot start or gives up, and raise the reason."""
-        await self._starting
+        """Wait until Faust fails to start or crashes, and raise the reason."""
+        await self._start_task
         await self._worker.wait()
         if self._worker.crash_reason is not None:
             raise self._worker.crash_reason
 
     async def _rekeying(self) -> None:
         """Wait until rekeying fails, and raise the reason."""
-        await self._starting
+        await self._start_task
         await (self._rekeyer.wait() if self._rekeyer else asyncio.Event().wait())
 
     def _fail(self, error: Exception) -> None:
@@ -279,7 +279,7 @@ class MonitorApp:
             self._failure.set_exception(error)
 
     async def _observe(self) -> None:
-        """Every second: where do the logs end, and does the worker make progress?"""
+        """Every second, ask where the logs end, and check that the worker makes progress."""
         while True:
             await asyncio.sleep(_OBSERVE_SECONDS)
             if self._worker.settled:
@@ -290,8 +290,8 @@ class MonitorApp:
             self._liveness.check(now)
             self.assignment.check(now)
 
-    async def _keep_up(self) -> None:
-        """Every second: what is to be appended? Apart from the observer, for a broker that is away holds this up."""
+    async def _run_upkeep(self) -> None:
+        """Every second, append control records where due. Not in `_observe`, since an absent broker blocks appends."""
         while not self._ephemeral:
             await asyncio.sleep(_OBSERVE_SECONDS)
             await self._upkeep.look(self.assignment.certain(), time.monotonic())

@@ -1,4 +1,4 @@
-"""What must hold before a worker starts; each failure is one line that says what to do."""
+"""Checks before a worker starts; each failure is one line that says what to do."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def check_port(settings: Settings) -> None:
-    """Refuse to start where the status page could not be served.
+    """Make sure that the status page can be served.
 
     Raises:
         Fault: the port is taken, or the address is not this machine's.
@@ -26,7 +26,7 @@ def check_port(settings: Settings) -> None:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
-            # As the server does: connections that linger from before do not keep the port.
+            # As the server does: connections of an earlier process in TIME_WAIT do not occupy the port.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
@@ -46,7 +46,7 @@ def check_broker(settings: Settings, notice: Notice) -> None:
 
     Args:
         settings: as resolved.
-        notice: takes a line for the user while there is something to wait for.
+        notice: called with a line for the user while waiting.
 
     Raises:
         Fault: no broker answered, it refused this client, or a topic does not exist or has too few partitions.

@@ -26,23 +26,23 @@ if TYPE_CHECKING:
     from agents.settings.settings import Settings
     from agents.worker.partitions.assignment import Assignment
 
-#: Fetched batches that wait for the agent; with those in aiokafka's buffers they bound memory.
+#: Fetched batches queued for the agent; together with aiokafka's buffers they bound memory.
 _QUEUED_BATCHES: Final = 2
-#: Faust waits so long for seeks, and takes the wait's end for the worker's; `partitions.liveness` judges delays.
+#: Seconds that Faust waits for seeks; it would end the worker after them. `partitions.liveness` judges delays instead.
 _FOREVER: Final = 86_400.0
 
 
 class _Boot(BootStrategy):
-    """Without Faust's producer: nothing is sent through it."""
+    """Starts no producer: nothing is sent through Faust."""
 
     enable_kafka_producer = False
 
 
 class _NoTables(TableManager):
-    """Keeps no table, and so does not wait a second for any to be registered."""
+    """Keeps no tables, and does not wait a second for any to be registered."""
 
     async def on_start(self) -> None:
-        """Let reading begin, once everything else of Faust's has started."""
+        """Let reading begin once the other parts of Faust have started."""
         await self.sleep(0)
         if not self.should_stop:
             await self._update_channels()
@@ -50,7 +50,7 @@ class _NoTables(TableManager):
 
 
 class _Web(web_driver.Web):
-    """Faust's web server without any page of Faust's."""
+    """Faust's web server without Faust's own pages."""
 
     default_blueprints = ()
     production_blueprints = ()
@@ -112,10 +112,10 @@ class Worker(faust.App):
         return _Web(self)
 
     def _create_directories(self) -> None:
-        """None: nothing is kept in files."""
+        """Create none: nothing is kept in files."""
 
     def on_webserver_init(self, web: Web) -> None:
-        """Serve our pages from Faust's web server."""
+        """Serve the monitor's pages from Faust's web server."""
         assert isinstance(web, _Web)
         self._mount(web.web_app)
 
@@ -124,7 +124,7 @@ class Worker(faust.App):
         (assigned,) = args
         self.on_touch(time.monotonic())
         self.assignment.assigned(assigned)
-        # Where something is new the consumer settles it with its seek; for an empty assignment Faust asks for none.
+        # New partitions are settled by the consumer's seek. For an empty assignment Faust does not seek.
         self.settled = not self.assignment.partitions.unknown(assigned)
 
 

@@ -1,11 +1,11 @@
-"""Faust's consumer with its bookkeeping for single records replaced by that of `agents.worker.partitions.owned`.
+"""Faust's consumer with its bookkeeping of single records replaced by that of `agents.worker.partitions.owned`.
 
-What Faust does for each record (acknowledged offsets, gaps, the largest offset read) would cost more than the fold, and
-loses its place at rebalances. Here the engines know the place: every seek that Faust makes to the committed offset goes
-to the offset that the engine expects, and what is committed is what the engines have folded. The group's offset thus
-serves those who watch the lag, and nothing else.
+Faust's work for each record (acknowledged offsets, gaps, the largest offset read) would cost more than the fold, and
+loses the position at rebalances. Here the engines know the position: where Faust would seek to the committed offset,
+this consumer seeks to the offset that the engine expects, and it commits the offsets that the engines have folded. The
+group's offsets are thus for lag monitors only.
 
-The methods overridden are private to faust-streaming 0.15.3, which is pinned for that reason;
+The overridden methods are private to faust-streaming 0.15.3, which is pinned for that reason;
 `tests/real_parts/test_run.py` proves them against a real broker.
 """
 
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from agents.worker.faust.host import ConsumerHost
     from agents.worker.partitions.owned import OwnedPartitions
 
-#: Not this module's name, under which Faust's services log.
+#: Not named after this module: Faust's services log under that name and are silenced.
 log = logging.getLogger("slm.consumer")
 
 _FETCH_WAIT_RECOVERING_MS = 20
-#: Most batches taken from aiokafka in one go. It reads on in a partition only once all that it has of that is taken.
+#: Most batches taken from aiokafka at once. It fetches more of a partition only once its buffer for it is empty.
 _MOST_BATCHES = 4
 _BOUNDS_SECONDS = 4.0
 _COMMIT_SECONDS = 2.0
@@ -48,16 +48,16 @@ _STOP_SECONDS = 3.0
 class _ConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread in which aiokafka runs, so that heartbeats go on while a batch is folded."""
 
-    app: ConsumerHost  # type: ignore[assignment]  # Faust knows it as an app of any kind
+    app: ConsumerHost  # type: ignore[assignment]  # Faust declares any app
 
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         del transport
-        # What is returned, and counted here, are batches: see `on_start`.
+        # The consumer returns batches, so this counts batches: see `on_start`.
         options = consumer_options(self.app.settings) | {"max_poll_records": _MOST_BATCHES}
         return AIOKafkaConsumer(**options)
 
     async def on_start(self) -> None:
-        """Start aiokafka's consumer, have it return batches, and watch its heartbeats."""
+        """Start aiokafka's consumer, let it return batches, and observe its heartbeats."""
         await super().on_start()
         fetch_columns(self._ensure_consumer(), self.app.settings.batch_records)
         coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001 - there is no public way to see heartbeats
@@ -65,7 +65,7 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
 
     def _watched(self, heartbeat: Callable[[], Awaitable[bool]]) -> Callable[[], Awaitable[bool]]:
         async def watched() -> bool:
-            # The moment of sending: an answer may lie unread for as long as the process was suspended.
+            # Take the time of sending: an answer may stay unread for as long as the process is suspended.
             sent = time.monotonic()
             recognized = await heartbeat()
             if recognized:
@@ -75,12 +75,12 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         return watched
 
     async def on_thread_stop(self) -> None:
-        """End, without waiting long for a broker that is away."""
+        """Stop, waiting at most `_STOP_SECONDS` for an absent broker."""
         with contextlib.suppress(asyncio.CancelledError, KafkaError, TimeoutError):
             await asyncio.wait_for(super().on_thread_stop(), _STOP_SECONDS)
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        """Commit, and go on if that fails: nothing but lag monitors reads these offsets."""
+        """Commit, and ignore failures: only lag monitors read these offsets."""
         consumer = self._ensure_consumer()
         owned = {TopicPartition(*tp): offset for tp, offset in offsets.items() if tp in self.assignment()}
         try:
@@ -91,7 +91,7 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         return True
 
     async def bounds(self, tps: list[TopicPartition]) -> dict[SourcePartition, LogBounds]:
-        """Ask where logs begin and end; from any thread."""
+        """Ask where logs begin and end; may be called from any thread."""
         found: dict[SourcePartition, LogBounds] = await self.call_thread(self._bounds, tps)
         return found
 
@@ -102,9 +102,10 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         return {SourcePartition(*tp): LogBounds(beginnings[tp], ends[tp]) for tp in tps}
 
     async def fetch(self, sources: Collection[SourcePartition], *, wanted: bool = True) -> None:
-        """Fetch ``sources``, as far as they are assigned, or nothing of them; from any thread.
+        """Fetch those of ``sources`` that are assigned, or stop fetching them; may be called from any thread.
 
-        Faust's own pausing goes on fetching, and the broker answers nothing else while it waits for records.
+        Partitions that only Faust has paused are still fetched, and a broker that waits for their records answers no
+        other fetch.
         """
         await self.call_thread(self._fetch, sources, wanted)
 
@@ -113,20 +114,20 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         change = consumer.resume if wanted else consumer.pause
         change(*(tp for tp in consumer.assignment() if tp in sources))
         wait_ms = _FETCH_WAIT_RECOVERING_MS if consumer.paused() else FETCH_WAIT_MS
-        consumer._fetcher._fetch_max_wait_ms = wait_ms  # noqa: SLF001 - it can be set at the start alone
+        consumer._fetcher._fetch_max_wait_ms = wait_ms  # noqa: SLF001 - it is public only as an option at the start
 
     def verify_event_path(self, now: float, tp: TP) -> None:
-        """Nothing: Faust would report every idle topic as an error; `partitions.liveness` looks after progress."""
+        """Do nothing: Faust would report idle topics as errors; `partitions.liveness` checks progress instead."""
 
-    def position(self, tp: TP) -> int | None:  # type: ignore[override]  # asked after every fetch: no detour through the thread
-        """Where the consumer stands; None while it does not know."""
+    def position(self, tp: TP) -> int | None:  # type: ignore[override]  # called after every fetch: no detour through the thread
+        """The offset of the next record to fetch; None while it is not known."""
         assignment = self._ensure_consumer()._subscription.subscription.assignment  # noqa: SLF001 - Faust reads it so
         state = None if assignment is None else assignment.state_value(TopicPartition(*tp))
         return state.position if state is not None and state.has_valid_position else None
 
 
 class _Forgetful(dict[TP, int | None]):
-    """Offsets read, as Faust would use them to drop what it takes for repetitions; `partitions.owned` decides that."""
+    """Remembers no offsets read: Faust would drop repeated records by them, which `partitions.owned` decides."""
 
     def __getitem__(self, key: TP) -> None:
         return None
@@ -136,7 +137,7 @@ class Consumer(driver.Consumer):
     """Reads for `agents.worker.partitions.owned`."""
 
     _thread: _ConsumerThread
-    app: ConsumerHost  # type: ignore[assignment]  # Faust knows it as an app of any kind
+    app: ConsumerHost  # type: ignore[assignment]  # Faust declares any app
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - handed on
         super().__init__(*args, **kwargs)
@@ -152,7 +153,7 @@ class Consumer(driver.Consumer):
         return self.app.assignment.partitions
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Before a rebalance."""
+        """Note that the consumer loses its positions, before a rebalance."""
         self._partitions.unsought()
         await super().on_partitions_revoked(revoked)
 
@@ -162,7 +163,7 @@ class Consumer(driver.Consumer):
         self._resumed.set()
 
     async def _wait_next_records(self, timeout: float) -> tuple[Mapping[TP, list[Any]] | None, set[TP] | None]:  # noqa: ASYNC109
-        """Fetch; where nothing is to be read, as during recovery, until something is: Faust would sleep a second."""
+        """Fetch; while all partitions are paused, as in recovery, wait until one is resumed: Faust would sleep 1 s."""
         if self.flow_active and not self._get_active_partitions():
             self._resumed.clear()
             await self.wait(self._resumed.wait(), timeout=timeout)
@@ -170,7 +171,7 @@ class Consumer(driver.Consumer):
         return await super()._wait_next_records(timeout)
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Mapping[TP, list[Any]]:  # noqa: ASYNC109
-        """Fetch, and note up to where each log has been handed over."""
+        """Fetch, and note up to which offset each log has been handed over."""
         records = await super()._getmany(active_partitions, timeout)
         for owned in self._partitions.owned():
             tp = TP(*owned.source)
@@ -205,25 +206,25 @@ class Consumer(driver.Consumer):
                 self.resume_partitions({TP(*source)})
 
     def leave_alone(self, source: SourcePartition) -> None:
-        """Read nothing of ``source`` until it `begin`s again."""
+        """Read nothing of ``source`` until `begin` is called for it."""
         if TP(*source) in self.assignment():
             self.pause_partitions({TP(*source)})
 
     def membership(self) -> tuple[str, int]:
         """This member's id in its group, and the group's generation."""
-        coordinator = self._thread._ensure_consumer()._coordinator  # noqa: SLF001 - there is no public way to see it
+        coordinator = self._thread._ensure_consumer()._coordinator  # noqa: SLF001 - they are not public
         return coordinator.member_id, coordinator.generation
 
     async def bounds(self, sources: Iterable[SourcePartition]) -> dict[SourcePartition, LogBounds]:
         """Ask the broker where logs begin and end now.
 
         Raises:
-            KafkaError, TimeoutError: it did not say.
+            KafkaError, TimeoutError: it did not answer.
         """
         return await self._thread.bounds([TopicPartition(*source) for source in sources])
 
     async def seek_again(self, source: SourcePartition, offset: int) -> None:
-        """Read ``source`` on from ``offset``; does nothing where a rebalance has taken it away."""
+        """Continue reading ``source`` at ``offset``; do nothing if a rebalance has revoked it."""
         try:
             await self.seek_wait({TP(*source): offset})
         except (IllegalStateError, TimeoutError):
@@ -232,18 +233,18 @@ class Consumer(driver.Consumer):
             self._partitions.sought([source])
 
     def ack(self, message: Message) -> bool:
-        """Note nothing but that the message is done with: the engines know what has been folded."""
+        """Note only that the message is done: the engines know what has been folded."""
         message.acked = True
         self._unacked_messages.discard(message)
         return True
 
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ANN401, FBT001, FBT002
-        """Commit what the engines have folded, where that has changed."""
+        """Commit the offsets that the engines have folded up to, where they have changed."""
         del topics, start_new_transaction
         offsets = {TP(*source): offset for source, offset in self._partitions.committable().items()}
         changed = {tp: offset for tp, offset in offsets.items() if self._committed_offset.get(tp) != offset}
         try:
-            # A second time-out: with the broker away the thread may be busy waiting for something else.
+            # A second timeout: while the broker is absent the thread may be busy waiting for something else.
             committed = bool(changed) and await asyncio.wait_for(self._commit(changed), _COMMIT_SECONDS)
         except TimeoutError:
             return False
@@ -252,13 +253,13 @@ class Consumer(driver.Consumer):
         return committed
 
     def on_buffer_full(self, tp: TP) -> None:
-        """Nothing: the queue holds back the fetching task, which is enough, and no partition is left out by mistake."""
+        """Do nothing: the queue holds back the fetching task; pausing single partitions could leave one paused."""
 
     def on_buffer_drop(self, tp: TP) -> None:
-        """Nothing, for the same reason."""
+        """Do nothing, for the same reason."""
 
 
 class Transport(driver.Transport):
-    """Faust's aiokafka transport with our consumer."""
+    """Faust's aiokafka transport with the consumer of this module."""
 
     Consumer: ClassVar[type[driver.Consumer]] = Consumer

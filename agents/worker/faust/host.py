@@ -1,4 +1,4 @@
-"""What the consumer needs of the Faust app that it reads for."""
+"""The Faust app as its consumer sees it; apart, so that app and consumer form no circle."""
 
 from __future__ import annotations
 

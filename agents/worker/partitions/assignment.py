@@ -1,4 +1,4 @@
-"""Which source partitions this worker keeps: taken over when assigned, let go when revoked, dropped when refused."""
+"""The source partitions of this worker: recovered when assigned, released when revoked, dropped when fenced."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ _MEMBER_SECONDS: Final = 0.1
 
 
 class Assignment:
-    """The tasks of this worker, and the recoveries that lead to them.
+    """The partition tasks of this worker, and the recoveries that lead to them.
 
     Args:
         settings: as resolved.
         control: looks up standards that logs name.
-        recovery: takes partitions over.
-        watch: knows when the group last counted this worker as a member.
+        recovery: fences earlier owners and reads their state.
+        liveness: knows when the group last counted this worker as a member.
         reader: consumes the source logs.
-        fail: is told of an error after which the process must end.
+        fail: called with an error after which the process must end.
     """
 
     def __init__(
@@ -69,34 +69,34 @@ class Assignment:
         self._ending: set[asyncio.Task[None]] = set()
         self.damaged = False
 
-    # -- what others see ------------------------------------------------------------------------------------------
+    # -- view ------------------------------------------------------------------------------------------
 
     @property
     def evicted(self) -> bool:
-        """Whether another worker owns what the group has assigned to this one, as far as is known."""
+        """Whether another worker is known to own a partition that the group has assigned to this one."""
         return any(loss.fenced for loss in self._lost.values())
 
     @property
     def recovering(self) -> bool:
-        """Whether a partition's figures are not complete yet."""
+        """Whether the figures of a partition are not complete yet."""
         return bool(self.recoveries.under_way) or any(one.engine.restoring for one in self.partitions.owned())
 
     def status(self) -> list[PartitionStatus]:
-        """Of every partition that is owned or being recovered."""
+        """The status of every partition that is owned or being recovered."""
         owned = [one.status() for one in self.partitions.owned()]
         return owned + [_unread(source) for source in self.recoveries.under_way]
 
     def certain(self) -> list[OwnedPartition]:
-        """Owned partitions; none once the group may have given them to other workers."""
+        """Owned partitions that no other worker can own yet: all, or none once the group may have given them away."""
         return self.partitions.owned() if self._liveness.in_touch(time.monotonic()) else []
 
     def waits(self) -> str | None:
-        """Why nothing is read at the moment, where that is so."""
+        """Why nothing is read at the moment; None if that is not so."""
         tasks = (one.task.waits for one in self.partitions.owned())
         return next(filter(None, tasks), self.recoveries.trouble)
 
     def moving(self) -> list[Moving]:
-        """How far every partition has come, for the watch."""
+        """The progress of every partition, for `Liveness`."""
         owned = self.partitions.owned()
         found = [
             Moving(
@@ -112,10 +112,10 @@ class Assignment:
         return found + [Moving(s, read.get(s, 0), waiting=True, why=trouble) for s in self.recoveries.under_way]
 
     def check(self, now: float) -> None:
-        """Refuse to go on as the owner in the eyes of the group that another worker has put out of business.
+        """End a worker that is fenced while its group still counts it as the owner.
 
         Raises:
-            Fault: that is so, and the group has had the time to notice.
+            Fault: that has lasted for a session timeout, so that the group has had time to notice.
         """
         for source, loss in self._lost.items():
             confirmed = self._liveness.touched_at > loss.at
@@ -130,10 +130,10 @@ class Assignment:
     # -- assignments ----------------------------------------------------------------------------------------------
 
     def assigned(self, sources: Collection[tuple[str, int]]) -> None:
-        """Keep what is assigned still, let go of the rest.
+        """Keep what is still assigned, and release the rest.
 
-        What was assigned before stays only if this member took part in the generation just before: else somebody may
-        have owned it in between.
+        Partitions are kept only if this member took part in the previous generation: else another worker may have owned
+        them in between.
         """
         before, self._membership = self._membership, self._reader.membership()
         member, generation = self._membership
@@ -144,18 +144,18 @@ class Assignment:
         self.recoveries.keep_only(self._assigned if continuous else ())
 
     def want(self, sources: Sequence[SourcePartition]) -> None:
-        """Recover ``sources``, which are assigned; for those that a refusal has cost, see `assigned`."""
+        """Recover ``sources``, which are assigned; those lost since the last assignment wait for the next."""
         self.recoveries.want(source for source in sources if source not in self._lost)
 
     async def _recover(self, source: SourcePartition) -> Recovered:
-        """Recover ``source`` once the group has confirmed, after it was last lost, that it is to be owned here."""
-        while not self._is_confirmed(source):  # noqa: ASYNC110 - heartbeats come from another thread
+        """Recover ``source``, once a heartbeat after its last loss has confirmed that this worker is a member."""
+        while not self._is_confirmed(source):  # noqa: ASYNC110 - heartbeats arrive in another thread
             await asyncio.sleep(_MEMBER_SECONDS)
         await self._control.require_partitions(source.topic, self._reader.topic_partitions(source.topic))
         try:
             return await self._recovery.recover(source)
         except Refused as error:
-            raise _not_let_in(source, error) from error
+            raise _not_admitted(source, error) from error
 
     def _is_confirmed(self, source: SourcePartition) -> bool:
         loss = self._lost.get(source)
@@ -182,10 +182,10 @@ class Assignment:
     # -- ends -----------------------------------------------------------------------------------------------------
 
     def _ended(self, task: PartitionTask, error: Exception) -> None:
-        """A task is of no further use; what of its partition?"""
+        """Drop the partition of ``task``, which has ended with ``error``, and recover it where that may help."""
         source = task.source
         if not self.partitions.drop(task):
-            return  # it was let go already: somebody else may own the partition by now
+            return  # it was released before; another worker may own the partition by now
         fenced = isinstance(error, Fenced)
         self._lost[source] = _Loss(time.monotonic(), fenced=fenced)
         self._reader.leave_alone(source)
@@ -203,7 +203,7 @@ class Assignment:
         ending.add_done_callback(self._ending.discard)
 
     async def finish(self, seconds: float) -> None:
-        """Carry out what is left to be, for at most ``seconds``, and end."""
+        """Write what is left, for at most ``seconds``, and end all tasks and recoveries."""
         await self.recoveries.stop()
         tasks = [one.task for one in self.partitions.owned()]
         await asyncio.gather(*(task.finish(seconds) for task in tasks), return_exceptions=True)
@@ -213,19 +213,19 @@ class Assignment:
 
 
 def _unread(source: SourcePartition) -> PartitionStatus:
-    """Of a partition whose state is being read."""
+    """The status of a partition whose state is being read."""
     return PartitionStatus(*source, 0, None, None, caught_up=False, recovering=True)
 
 
 @dataclass(frozen=True, slots=True)
 class _Loss:
-    """When a partition was lost that the group has assigned to this worker; ``fenced``: to another worker."""
+    """When (`time.monotonic`) an assigned partition was lost; ``fenced``: to another worker."""
 
     at: float
     fenced: bool = field(kw_only=True)
 
 
-def _not_let_in(source: SourcePartition, error: Refused) -> Fault:
+def _not_admitted(source: SourcePartition, error: Refused) -> Fault:
     return Fault(
         f"Kafka does not let this worker take over {source.topic}/{source.partition}: {error}; give this client the"
         " right to use transactional ids that begin with its --group",

@@ -1,7 +1,7 @@
-"""What an owner appends to its source partitions: ticks where they are idle, and its standards where they are new.
+"""The records that an owner appends to its source partitions: ticks while they are idle, proposals of new standards.
 
-Neither does anything by itself. A tick or a proposal takes effect when it is read in the log, by whoever owns the
-partition then; repetitions change nothing.
+A tick or a proposal takes effect when it is read from the log, by the owner of the partition at that time; repetitions
+change nothing.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: What could not be appended, or was and has not come back, is appended again after so long.
+#: Seconds after which a failed append, or a proposal that was not read yet, is repeated.
 _AGAIN_SECONDS: Final = 20.0
 
 
 @dataclass(slots=True)
 class Upkeep:
-    """Looks after owned partitions. Times are seconds of a clock that never goes back.
+    """Appends control records to owned partitions. Times are seconds of a monotonic clock.
 
-    ``ticks`` counts those appended; ``refused``: Kafka does not let this worker write to a source topic.
+    ``ticks`` is the number appended; ``refused``: Kafka does not let this worker write to a source topic.
     """
 
     append: Appender
@@ -69,13 +69,13 @@ class Upkeep:
             last = before.get(one.source)
             still = last is not None and last[0] == one.log_end
             self._moved[one.source] = last if still and last is not None else (one.log_end, now)
-        self._proposed = {source: told for source, told in self._proposed.items() if source in self._moved}
+        self._proposed = {source: last for source, last in self._proposed.items() if source in self._moved}
 
     async def _tick(self, one: OwnedPartition, now: float) -> None:
         position, since = self._moved[one.source]
         if not is_idle(one) or now - since < self.tick_seconds:
             return
-        self._moved[one.source] = position, now  # until it comes back
+        self._moved[one.source] = position, now  # as if it had moved, until the tick is read
         await self.append(*one.source, None, control_records.tick())
         self.ticks += 1
         self.refused = False
@@ -83,8 +83,8 @@ class Upkeep:
     async def _propose(self, one: OwnedPartition, now: float) -> None:
         file = self.file()
         digest = file.standards.digest
-        told = self._proposed.get(one.source)
-        if not wants(one, file) or (told is not None and told[0] == digest and now - told[1] < _AGAIN_SECONDS):
+        last = self._proposed.get(one.source)
+        if not wants(one, file) or (last is not None and last[0] == digest and now - last[1] < _AGAIN_SECONDS):
             return
         await self.control.publish(file)
         await self.append(*one.source, None, control_records.standards(digest, file.written_ms))
@@ -97,16 +97,16 @@ class Upkeep:
 
 
 def is_idle(one: OwnedPartition) -> bool:
-    """Whether a tick would tell the partition something: it is read to its end, and brokers stamp its records."""
+    """Whether a tick would advance the partition: it is read to its end, and brokers stamp its records."""
     read = one.caught_up and not one.lag and not one.engine.restoring
     return read and one.create_time is False and one.engine.tickable
 
 
 def wants(one: OwnedPartition, file: StandardsFile) -> bool:
-    """Whether the standards of ``file`` are to be proposed to a partition.
+    """Whether the standards of ``file`` have to be proposed to a partition.
 
-    New ones are. Those that it had before come back only if the file was written, or its worker told to read it again,
-    after the newest proposal: a worker that starts again with an old file changes nothing.
+    New ones have to be. Those that it had before are proposed only if the file was written, or read again on request,
+    after the newest proposal: a worker that restarts with an old file changes nothing.
     """
     if not one.caught_up or one.engine.restoring:
         return False

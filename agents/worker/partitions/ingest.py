@@ -1,4 +1,4 @@
-"""The agent: each fetched batch is handed to its partition's task, in log order and each record once."""
+"""The agent: hands each fetched batch to its partition's task, in log order and each record once."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ log = logging.getLogger(__name__)
 
 
 class FoldError(Exception):
-    """The program's own fault while folding a batch: nothing that an event contains may lead here."""
+    """A bug met while folding a batch: no content of an event may lead here."""
 
     def __init__(self, fetched: Fetched, error: Exception) -> None:
-        """Say which records were being folded."""
+        """Name the records that were being folded."""
         batch = fetched.batch
         super().__init__(
             f"internal error at {batch.source}/{batch.partition}, offsets {fetched.first} to {fetched.end - 1}:"
@@ -36,10 +36,10 @@ class Ingest:
     """Folds batches, one at a time.
 
     Args:
-        partitions: where the tasks are.
-        seek: reads a source on from an offset.
+        partitions: the owned ones.
+        seek: continues reading a source at an offset.
         ask_bounds: asks where logs begin and end.
-        fail: is told of an error after which nothing may go on; the process ends.
+        fail: called with an error after which nothing may go on; the process ends.
     """
 
     def __init__(
@@ -56,20 +56,20 @@ class Ingest:
         self._fail = fail
 
     async def run(self, batches: AsyncIterable[Fetched]) -> None:
-        """Fold everything that ``batches`` yields; between two, other tasks have their turn."""
+        """Fold everything that ``batches`` yields, and let other asyncio tasks run after each batch."""
         async for fetched in batches:
             await self.take(fetched)
             await asyncio.sleep(0)
 
     async def take(self, fetched: Fetched) -> None:
-        """Fold what of ``fetched`` continues its log; drop the rest, and seek what is missing."""
+        """Fold the part of ``fetched`` that continues its log, drop the rest, and seek what is missing."""
         owned = self._partitions.get(fetched.batch.source, fetched.batch.partition)
         if owned is None:
             return
         if owned.misses(fetched):
             await self._pass_lost(owned, fetched)
             if self._partitions.get(*owned.source) is not owned:
-                return  # somebody else owns it meanwhile, or this worker has taken it over anew
+                return  # it was lost, and perhaps recovered, in the meantime
         if owned.misses(fetched):
             log.info("%s/%s: offset %d was expected, %d came; seeking.", *owned.source, owned.expected, fetched.first)
             await self._seek(owned.source, owned.expected)
@@ -77,7 +77,7 @@ class Ingest:
             await self._fold(owned, admitted)
 
     async def _pass_lost(self, owned: OwnedPartition, fetched: Fetched) -> None:
-        """Where the log itself has lost records before ``fetched``, let an audit know, and go on behind them."""
+        """If the log itself has lost records before ``fetched``, audit the gap and continue after it."""
         try:
             bounds = (await self._ask_bounds([owned.source]))[owned.source]
         except (KafkaError, TimeoutError):
@@ -92,14 +92,14 @@ class Ingest:
             await owned.task.fold(fetched.batch)
         except Exception as error:
             self._partitions.keep_only(())
-            self._fail(_told(fetched, error))
-            await asyncio.Event().wait()  # never returns: Faust takes an event whose agent returns for processed
+            self._fail(_as_fatal(fetched, error))
+            await asyncio.Event().wait()  # never return: Faust would take the event for processed
             raise
         self._partitions.folded(owned)
 
 
-def _told(fetched: Fetched, error: Exception) -> Exception:
-    """What ends the process: a fault that says what to do, as it is; else an error of the program's own."""
+def _as_fatal(fetched: Fetched, error: Exception) -> Exception:
+    """The error to end the process with: a fault as it is, anything else as a `FoldError`."""
     if isinstance(error, Fault):
         return error
     log.critical("The batch could not be folded.", exc_info=error)

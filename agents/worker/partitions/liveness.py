@@ -1,4 +1,4 @@
-"""Whether a worker makes progress: what the state on the status page and the end of a stuck process rest on."""
+"""Whether a worker makes progress: the basis of the state on the status page, and of the end of a stuck process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Moving(NamedTuple):
-    """How far a partition has come; ``waiting``: there is something to do for it; ``why`` it may not move."""
+    """Progress of a partition; ``waiting``: it has something to do; ``why``: a known reason for not moving."""
 
     source: SourcePartition
     position: int
@@ -20,10 +20,10 @@ class Moving(NamedTuple):
 
 
 class Stuck(Exception):  # noqa: N818 - says how the worker is
-    """There is something to do, the worker is in its group, and nothing has moved for twice the stall timeout."""
+    """A partition of a group member has something to do and has not moved for twice the stall timeout."""
 
     def __init__(self, moving: Moving, seconds: float) -> None:
-        """Say which partition, for how long, and why, where that is known."""
+        """Name the partition, the ``seconds`` without progress, and the reason if it is known."""
         source = moving.source
         why = f" ({moving.why})" if moving.why else ""
         super().__init__(
@@ -34,7 +34,7 @@ class Stuck(Exception):  # noqa: N818 - says how the worker is
 
 @dataclass(slots=True)
 class Liveness:
-    """Times are seconds of a clock that never goes back; the caller reads it."""
+    """Watches partitions and group membership. Times are seconds of a monotonic clock, which the caller reads."""
 
     stall_timeout: float
     session_timeout: float
@@ -46,7 +46,7 @@ class Liveness:
         self.touched_at = max(moment, self.touched_at)
 
     def look(self, partitions: Iterable[Moving], now: float) -> None:
-        """Note how far each partition has come; one that has nothing to do has nothing to move for."""
+        """Note the progress of each partition; one without anything to do counts as moving."""
         before, self._moved = self._moved, {}
         for one in partitions:
             last = before.get(one.source)
@@ -54,7 +54,10 @@ class Liveness:
             self._moved[one.source] = (one, now if moved or last is None else last[1])
 
     def in_touch(self, now: float) -> bool:
-        """Whether the group cannot have given this worker's partitions to others yet."""
+        """Whether the group counted this worker as a member less than a session timeout ago.
+
+        Until then it cannot have given its partitions to others.
+        """
         return now - self.touched_at < self.session_timeout
 
     def is_stalled(self, now: float) -> bool:
@@ -62,10 +65,10 @@ class Liveness:
         return max((now - since for _, since in self._moved.values()), default=0.0) >= self.stall_timeout
 
     def check(self, now: float) -> None:
-        """Refuse to go on where the fault must be here.
+        """End a worker that is stuck although it is a member of its group.
 
         Raises:
-            Stuck: a partition has not moved for twice the stall timeout although the worker is a member.
+            Stuck: a partition has not moved for twice the stall timeout.
         """
         if not self.in_touch(now):
             return

@@ -1,8 +1,8 @@
-"""The tasks of the source partitions that this worker owns, and how far each log has been read.
+"""The source partitions that this worker owns, and how far each log has been read.
 
-An engine is a function of its partition's log alone. So every record must reach it once, in offset order, whatever
-Faust does at rebalances: records that come twice are cut off, and where some are missing the log is sought again. Gaps
-that the log itself has (control markers, compaction) are known from what was fetched: it says from where it was read.
+An engine is a function of its partition's log alone. Therefore every record must reach it once, in offset order,
+whatever Faust does at rebalances: repeated records are cut off, and where records are missing the log is sought again.
+Gaps of the log itself (control markers, compaction) are recognized by the offset from which a batch was fetched.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from streams.engine.engine import Engine
 
 
-#: How to go on where a log is not the one that saved state was made of.
+#: Advice where a log is not the one that the saved state was made of.
 ANOTHER_GROUP: Final = (
     "if the log as it is now is to be judged from its beginning, start the workers with another --group"
 )
@@ -31,7 +31,7 @@ class LogTruncated(Exception):  # noqa: N818 - says what happened to the log
     """A log ends before records that have been read: the topic was made anew, or has lost records."""
 
     def __init__(self, source: SourcePartition, read: int, end: int) -> None:
-        """Say which log, up to where it had been read, and where it ends."""
+        """Name the log of ``source``, the offset ``read`` up to which it was read, and its ``end``."""
         super().__init__(
             f"{source.topic}/{source.partition} was read up to offset {read} but now ends at {end}: the topic was made"
             f" anew or has lost records, and its figures no longer follow from it; {ANOTHER_GROUP}"
@@ -40,10 +40,12 @@ class LogTruncated(Exception):  # noqa: N818 - says what happened to the log
 
 @dataclass(slots=True)
 class OwnedPartition:
-    """One owned source partition. ``delivered`` and ``position`` are what the consumer has handed over.
+    """One owned source partition; all positions are offsets.
 
-    ``sought``: the consumer has been sent to where the log is to be read on, so that its position says something.
-    ``create_time``: producers write the timestamps of its records; None while that is not known.
+    ``delivered`` follows the last record that the consumer handed over, ``position`` is where it fetches next. It is
+    meaningful only once ``sought``: the consumer was sent to the offset at which reading continues.
+    ``create_time``: producers write the timestamps of its records; None while that is not known. ``missing``: the log
+    has lost records before they were read.
     """
 
     source: SourcePartition
@@ -60,12 +62,12 @@ class OwnedPartition:
 
     @property
     def engine(self) -> Engine:
-        """The task's."""
+        """The engine of its task."""
         return self.task.engine
 
     @property
     def folded_to(self) -> int:
-        """Offset after the last record folded, be it again; 0 before the first."""
+        """Offset after the last record folded, or folded again; 0 before the first."""
         return self.engine.expected or 0
 
     @property
@@ -75,24 +77,24 @@ class OwnedPartition:
 
     @property
     def read_to(self) -> int:
-        """Offset up to which the log is folded, markers and compacted records behind the last record included."""
+        """Offset up to which the log is folded, including markers and compacted records after the last record."""
         return max(self.expected, self.position) if self.delivered <= self.expected else self.expected
 
     @property
     def lag(self) -> int:
-        """Offsets between here and the log's end."""
+        """Number of offsets up to the log's end."""
         return max(0, self.log_end - self.read_to)
 
     def misses(self, fetched: Fetched) -> bool:
-        """Whether there may be records between those folded and ``fetched``, which must not be folded then."""
+        """Whether the log may have records between those folded and ``fetched``; do not fold ``fetched`` then."""
         return fetched.reads_from > self.expected
 
     def admit(self, fetched: Fetched) -> Fetched | None:
-        """What of ``fetched``, before which nothing is missing, is to be folded; None where all of it has been."""
+        """The part of ``fetched``, which misses nothing, that is not folded yet; None if there is none."""
         return fetched.since(self.expected) if fetched.end > self.expected else None
 
     def status(self) -> PartitionStatus:
-        """How far the log has been read, and how far what follows from it is saved."""
+        """How far the log has been read, and up to where its state is saved."""
         topic, partition = self.source
         standards = self.engine.standards.digest
         latest = self.engine.latest_standards.hash
@@ -111,10 +113,10 @@ class OwnedPartition:
 
 
 class OwnedPartitions:
-    """Owner of the tasks by source partition.
+    """The owned partitions, by source partition.
 
     Args:
-        let_go: is told of every task whose partition is no longer owned.
+        let_go: called with every task whose partition is no longer owned.
     """
 
     def __init__(self, let_go: Callable[[PartitionTask], None]) -> None:
@@ -134,14 +136,14 @@ class OwnedPartitions:
         return [self._owned[source] for source in sorted(self._owned)]
 
     def keep_only(self, assigned: Collection[tuple[str, int]]) -> None:
-        """Let go of every partition that is not in ``assigned``."""
+        """Release every partition that is not in ``assigned``."""
         dropped = [owned for source, owned in self._owned.items() if source not in assigned]
         self._owned = {source: owned for source, owned in self._owned.items() if source in assigned}
         for owned in dropped:
             self._let_go(owned.task)
 
     def drop(self, task: PartitionTask) -> bool:
-        """Let go of the partition that ``task`` keeps; False where it has been let go before."""
+        """Release the partition of ``task``; False if it was released before."""
         owned = self._owned.get(task.source)
         if owned is None or owned.task is not task:
             return False
@@ -149,28 +151,28 @@ class OwnedPartitions:
         return True
 
     def unknown(self, assigned: Iterable[tuple[str, int]]) -> list[SourcePartition]:
-        """Those of ``assigned`` that have no task yet."""
+        """Those of ``assigned`` that have no task, sorted."""
         return sorted(SourcePartition(*source) for source in assigned if source not in self._owned)
 
     def add(self, task: PartitionTask, bounds: LogBounds, *, create_time: bool | None = None) -> None:
-        """Own the partition that ``task`` keeps; ``bounds`` are those of its log now."""
+        """Own the partition of ``task``; ``bounds`` are those of its log now."""
         source = task.source
         owned = OwnedPartition(source, task, bounds.beginning, bounds.end, bounds.end, create_time=create_time)
         self._owned[source] = owned
-        self._settle(owned)
+        self._note_caught_up(owned)
 
     def expected(self) -> dict[SourcePartition, int]:
-        """The offset at which each partition is to be read on."""
+        """The offset at which reading continues, by partition."""
         return {source: owned.expected for source, owned in self._owned.items()}
 
     def sought(self, sources: Iterable[tuple[str, int]]) -> None:
-        """Note that the consumer has been sent to where each of ``sources`` is to be read on."""
+        """Note that the consumer was sent to the expected offset of each of ``sources``."""
         for source in sources:
             if (owned := self.get(*source)) is not None:
                 owned.sought = True
 
     def unsought(self) -> None:
-        """Note that the consumer is about to lose its places: it begins anew at the group's offsets."""
+        """Note that the consumer is about to lose its positions: it restarts at the group's offsets."""
         for owned in self._owned.values():
             owned.sought = False
 
@@ -180,9 +182,9 @@ class OwnedPartitions:
         Args:
             topic: of the partition.
             partition: its number.
-            delivered: offset after the last record handed over; None when none was.
-            position: where the consumer stands; None when it does not know. Before it was sought, that is where
-                the group's offset is, up to which an earlier owner has folded.
+            delivered: offset after the last record handed over; None if there was none.
+            position: offset that the consumer fetches next; None if it does not know. Until it has been sought, that
+                is the group's offset, up to which an earlier owner has folded.
         """
         owned = self.get(topic, partition)
         if owned is None:
@@ -191,7 +193,7 @@ class OwnedPartitions:
             owned.delivered = delivered
         if position is not None and owned.sought:
             owned.position = position
-        self._settle(owned)
+        self._note_caught_up(owned)
 
     def read(self) -> dict[SourcePartition, int]:
         """The offset after the last record folded, by source."""
@@ -201,11 +203,11 @@ class OwnedPartitions:
         """Note where logs begin and end.
 
         Args:
-            logs: as the broker said.
-            before: what had been `read` when it was asked; meanwhile more may have been.
+            logs: the bounds that the broker answered.
+            before: the result of `read` when it was asked; more may have been read since.
 
         Raises:
-            LogTruncated: one ends before what has been read of it.
+            LogTruncated: a log ends before what has been read of it.
         """
         for source, bounds in logs.items():
             owned = self._owned.get(source)
@@ -215,19 +217,19 @@ class OwnedPartitions:
             if bounds.end < read:
                 raise LogTruncated(source, read, bounds.end)
             owned.log_end = max(owned.log_end, bounds.end)
-            # Markers and compaction leave gaps too, but only retention takes away what was still to be read.
+            # Markers and compaction leave gaps too, but only retention moves the beginning past unread records.
             owned.missing = owned.missing or bounds.beginning > owned.read_to
 
     def folded(self, owned: OwnedPartition) -> None:
         """Note that ``owned``'s engine has folded a batch."""
         owned.log_end = max(owned.log_end, owned.expected)
-        self._settle(owned)
+        self._note_caught_up(owned)
 
     def committable(self) -> dict[SourcePartition, int]:
-        """The offset up to which each log is folded: what the group's offset is to be. Never one that goes back."""
+        """The offsets to commit for the group: up to where each log is folded. They never decrease."""
         owned = self._owned.items()
         return {s: one.read_to for s, one in owned if one.read_to > one.beginning and not one.engine.restoring}
 
-    def _settle(self, owned: OwnedPartition) -> None:
+    def _note_caught_up(self, owned: OwnedPartition) -> None:
         reached = owned.read_to >= owned.end_at_assignment and not owned.engine.restoring
         owned.caught_up = owned.caught_up or reached

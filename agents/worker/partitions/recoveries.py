@@ -1,4 +1,4 @@
-"""Recoveries under way: one task for each partition that is assigned and has no task yet."""
+"""Recoveries in progress: one asyncio task for each assigned partition that has no `PartitionTask` yet."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _RETRY_SECONDS: Final = 0.5
 
 @dataclass(slots=True)
 class RecoveryCounts:
-    """Take-overs of a process; the last two are of the last one."""
+    """Recoveries of a process; duration and number of rows are those of the last one."""
 
     count: int = 0
     last_seconds: float | None = None
@@ -35,9 +35,9 @@ class Recoveries:
     """Recovers partitions side by side.
 
     Args:
-        recover: takes one over; raises `KafkaError` or `TimeoutError` where it is to be tried again.
-        done: is given what was recovered.
-        fail: is told of an error after which the process must end.
+        recover: recovers one; raises `KafkaError`, `TimeoutError` or `ConnectionError` if it has to be repeated.
+        done: called with what was recovered.
+        fail: called with an error after which the process must end.
     """
 
     def __init__(
@@ -61,32 +61,32 @@ class Recoveries:
 
     @property
     def trouble(self) -> str | None:
-        """Why a partition that is being recovered could not be so far; None where nothing has gone wrong."""
+        """Why a recovery has not succeeded so far; None if none has failed."""
         return next(iter(self._troubles.values()), None)
 
     def want(self, sources: Iterable[SourcePartition]) -> None:
-        """Begin to recover those of ``sources`` that are not under way."""
+        """Start recoveries of those of ``sources`` that have none in progress."""
         for source in sources:
             if source not in self._tasks:
-                task = asyncio.create_task(self._take_over(source), name=f"recovery of {source}")
+                task = asyncio.create_task(self._run(source), name=f"recovery of {source}")
                 self._tasks[source] = task
 
     def keep_only(self, sources: Collection[tuple[str, int]]) -> None:
-        """Give up the recoveries of all others."""
+        """Cancel the recoveries of all other partitions."""
         for source in [source for source in self._tasks if source not in sources]:
             self._tasks.pop(source).cancel()
             self._troubles.pop(source, None)
 
     async def stop(self) -> None:
-        """Give up every recovery."""
+        """Cancel every recovery, and wait until all have ended."""
         tasks = list(self._tasks.values())
         self.keep_only(())
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _take_over(self, source: SourcePartition) -> None:
+    async def _run(self, source: SourcePartition) -> None:
         began = time.monotonic()
         try:
-            recovered = await self._patiently(source)
+            recovered = await self._retry(source)
             self.counts.count += 1
             self.counts.last_rows = recovered.rows
             self._tasks.pop(source, None)
@@ -98,7 +98,7 @@ class Recoveries:
                 log.critical("%s/%s could not be taken over.", *source, exc_info=True)
             self._fail(error)
 
-    async def _patiently(self, source: SourcePartition) -> Recovered:
+    async def _retry(self, source: SourcePartition) -> Recovered:
         while True:
             try:
                 recovered = await self._recover(source)

@@ -1,7 +1,7 @@
-"""Taking a source partition over: fence whoever owned it, read what was committed, and find the place in the log.
+"""Recovery of a source partition: fence its earlier owner, read the committed state, find the offset to continue at.
 
-The order is what makes it right. Once the writer is open nobody else's transaction can succeed, so that what is read
-after that is all there will ever be of earlier owners.
+The order matters. Once the writer is open, no transaction of another owner can succeed, so that what is read after that
+is all that earlier owners will ever have written.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ AskBounds = Callable[[Sequence[SourcePartition]], Awaitable[dict[SourcePartition
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """A partition taken over; ``rows`` counts the records of state that were read."""
+    """A recovered partition; ``rows`` is the number of its rows of state."""
 
     processor: PartitionProcessor
     writer: OutputWriter
@@ -52,18 +52,18 @@ class Recovered:
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """Takes partitions over.
+    """Recovers partitions.
 
     Args:
         settings: as resolved.
         control: knows standards by their digest.
-        standards: gives those of a partition that nobody owned before.
+        standards: returns those that a partition without saved state begins with.
         policy: of time, where the standards do not say otherwise.
         open_writer: fences earlier owners.
-        ask_bounds: of source logs.
-        keeps_state: whether there is saved state at all; the embedded broker keeps none.
+        ask_bounds: asks for the bounds of source logs.
+        keeps_state: False with the embedded broker, which keeps no state.
 
-    ``read`` counts the records of state read so far, by partition.
+    ``read`` counts the records of the state topic read so far, by partition.
     """
 
     settings: Settings
@@ -76,10 +76,10 @@ class Recovery:
     read: dict[SourcePartition, int] = field(default_factory=dict)
 
     async def recover(self, source: SourcePartition) -> Recovered:
-        """Take ``source`` over.
+        """Recover ``source``; the writer is closed on any error.
 
         Raises:
-            Fault: it cannot go on; the message says why, and what to do.
+            Fault: the saved state does not fit the log, or cannot be used; the message says what to do.
             KafkaError, TimeoutError: Kafka did not answer; try again.
             Refused: Kafka does not let this client write.
         """
@@ -96,7 +96,7 @@ class Recovery:
     async def _recover(self, source: SourcePartition, writer: OutputWriter) -> Recovered:
         rows = await read_rows(self.settings, source, partial(self._count, source)) if self.keeps_state else {}
         bounds = (await self.ask_bounds([source]))[source]
-        processor = await self._take_over(source, rows, bounds)
+        processor = await self._processor(source, rows, bounds)
         create_time = await self._check(source, processor, bounds)
         if processor.damaged:
             log.error("%s/%s: damaged rows of state: %s.", *source, ", ".join(processor.damaged))
@@ -105,7 +105,7 @@ class Recovery:
     def _count(self, source: SourcePartition, records: int) -> None:
         self.read[source] = self.read.get(source, 0) + records
 
-    async def _take_over(
+    async def _processor(
         self, source: SourcePartition, rows: dict[bytes, bytes], bounds: LogBounds
     ) -> PartitionProcessor:
         start = Start(*source, self.standards(), self.control.book, self.policy)
@@ -116,7 +116,7 @@ class Recovery:
                 await self.control.look_up(needed.hash)
 
     async def _check(self, source: SourcePartition, processor: PartitionProcessor, bounds: LogBounds) -> bool | None:
-        """Make sure that the log is the one that was folded; whether producers write its timestamps."""
+        """Check that the log is the one that was folded; return whether producers write its timestamps, if known."""
         saved, record = processor.engine.saved, None
         if saved is not None and bounds.beginning <= saved.offset < bounds.end:
             record = await record_at(self.settings, *source, saved.offset)

@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 
 class SourceReader(Protocol):
-    """Reads source partitions from where it is told to, and knows the group and the logs."""
+    """Reads source partitions from given offsets, and knows the group and the bounds of logs."""
 
     async def begin(self, source: SourcePartition, offset: int) -> None:
         """Read ``source``, which has been recovered, from ``offset`` on."""
 
     async def seek_again(self, source: SourcePartition, offset: int) -> None:
-        """Read ``source`` on from ``offset``; does nothing where a rebalance has taken it away."""
+        """Continue reading ``source`` at ``offset``; do nothing if a rebalance has revoked it."""
 
     def leave_alone(self, source: SourcePartition) -> None:
-        """Read nothing of ``source`` until it `begin`s again."""
+        """Read nothing of ``source`` until `begin` is called for it."""
 
     def membership(self) -> tuple[str, int]:
         """This member's id in its group, and the group's generation."""

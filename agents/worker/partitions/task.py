@@ -1,7 +1,7 @@
-"""The task of one source partition: it folds what is read, and carries out what follows from it.
+"""The task of one source partition: folds what is read, and writes what follows from it in transactions.
 
-Folding goes on while a transaction is under way; what is concluded meanwhile goes into the next. When a transaction is
-made never changes what its records say.
+Folding goes on during a transaction; its results go into the next. When a transaction is made never changes the content
+of its records.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Dead letters wait so long for a transaction.
+#: Seconds that dead letters may wait for a transaction.
 LINGER_SECONDS: Final = 1.0
-#: What became final waits so long for more of its kind.
+#: Seconds that a due transaction waits to gather more.
 _GATHER_SECONDS: Final = 0.05
-#: Beyond so many bytes of dead letters, or closed slices, that no transaction carries yet, folding waits.
+#: Folding waits beyond this many bytes of dead letters, or closed slices, that no transaction has taken yet.
 MOST_LETTER_BYTES: Final = 8 * 1024 * 1024
 MOST_SLICES: Final = 2_000
-#: A transaction that takes longer is spoken of.
+#: A transaction that takes longer is shown as the reason for waiting.
 _LONG_SECONDS: Final = 3.0
 
 
 @dataclass(slots=True)
 class TaskTotals:
-    """What all tasks of a process have done. ``seconds`` are those spent in transactions."""
+    """Totals over all partition tasks of a process; ``seconds`` were spent in transactions, failed ones included."""
 
     fold_seconds: float = 0.0
     committed: int = 0
@@ -56,12 +56,12 @@ class PartitionTask:
 
     Args:
         source: the partition.
-        settings: name the topics that commit are written to.
-        processor: the engine, as recovered.
+        settings: name the topics that are written to.
+        processor: with the engine, as recovered.
         writer: opened for this partition before its state was read.
         control: looks up standards that the log names.
-        totals: takes note of what is done.
-        on_end: is told, once, of an error after which this task is of no further use.
+        totals: are added to.
+        on_end: called once, with the error that ended this task.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class PartitionTask:
         self._wake = asyncio.Event()
         self._progress = asyncio.Condition()
         self._letters_since: float | None = None
-        self._under_way_since: float | None = None
+        self._transaction_since: float | None = None
         self._closing = False
         self._looking_up = False
         self._full = False
@@ -96,12 +96,12 @@ class PartitionTask:
 
     @property
     def engine(self) -> Engine:
-        """What is folded into."""
+        """The engine of its processor."""
         return self.processor.engine
 
     @property
     def waits(self) -> str | None:
-        """Why folding waits: a key of `streams.texts.States`; None where it does not."""
+        """Why folding waits: a key of `streams.texts.States`; None if it does not."""
         if self._looking_up:
             return States.WAITS_FOR_STANDARDS.key
         if self._full:
@@ -110,13 +110,13 @@ class PartitionTask:
 
     @property
     def transaction_seconds(self) -> float:
-        """How long the transaction has taken that is under way; 0 where none is."""
-        return 0.0 if self._under_way_since is None else time.monotonic() - self._under_way_since
+        """Seconds since the current transaction began; 0 if there is none."""
+        return 0.0 if self._transaction_since is None else time.monotonic() - self._transaction_since
 
     # -- folding ----------------------------------------------------------------------------------------------------
 
     async def fold(self, batch: Batch) -> None:
-        """Fold ``batch``, once there is room for what follows from it; does nothing after the end."""
+        """Fold ``batch``, once there is room for its results; do nothing after the end."""
         await self._room()
         while not self.ended:
             began = time.perf_counter()
@@ -132,7 +132,7 @@ class PartitionTask:
         self._wake.set()
 
     async def skip_to(self, offset: int) -> None:
-        """Go on at ``offset``, for the log has lost what lies before."""
+        """Continue at ``offset``, since the log has lost the records before it."""
         if self.ended:
             return
         try:
@@ -170,7 +170,7 @@ class PartitionTask:
                 await self._until_due()
                 if self._has_something():
                     await self._commit()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the one who began decides what follows
+        except Exception as error:  # noqa: BLE001 - `on_end` decides what follows
             await self._end(error)
 
     async def _until_due(self) -> None:
@@ -186,7 +186,7 @@ class PartitionTask:
         return self.processor.due or (patience is not None and patience <= 0)
 
     def _patience(self) -> float | None:
-        """How long dead letters may go on waiting; None where there are none."""
+        """Seconds that dead letters may go on waiting; None if there are none."""
         if self._letters_since is None:
             return None
         if self.processor.letter_bytes >= MOST_LETTER_BYTES:
@@ -197,7 +197,7 @@ class PartitionTask:
         return self.processor.due or self.processor.letter_bytes > 0
 
     async def _commit(self) -> None:
-        self._under_way_since = began = time.monotonic()
+        self._transaction_since = began = time.monotonic()
         self._letters_since = None
         commit = self.processor.take()
         reached = self.engine.progress.next_offset
@@ -211,7 +211,7 @@ class PartitionTask:
             self._totals.committed += 1
             self.saved_offset = reached
         finally:
-            self._under_way_since = None
+            self._transaction_since = None
             self._totals.last_seconds = time.monotonic() - began
             self._totals.seconds += self._totals.last_seconds
         self._notice_letters()
@@ -224,7 +224,7 @@ class PartitionTask:
     # -- the end ----------------------------------------------------------------------------------------------------
 
     async def finish(self, seconds: float) -> None:
-        """Carry out what is left, for at most ``seconds``, and end."""
+        """Write what is left, for at most ``seconds``, and end."""
         self._closing = True
         self._wake.set()
         done, _ = await asyncio.wait({self._task}, timeout=seconds)
@@ -234,7 +234,7 @@ class PartitionTask:
         await self.drop()
 
     async def drop(self) -> None:
-        """End at once: somebody else owns the partition, or this process is of no use any more."""
+        """End at once, without writing what is left: the partition is no longer owned, or the process ends."""
         self.ended = True
         await self._notify_progress()
         if asyncio.current_task() is not self._task:

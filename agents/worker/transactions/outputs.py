@@ -1,4 +1,4 @@
-"""What a transaction carries, as records of Kafka: what is published, and the rows of state."""
+"""The Kafka records of a transaction: published records and rows of state."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Output(NamedTuple):
-    """One record to write. ``partition`` None: by the key, as Kafka's own clients choose it."""
+    """One record to write; ``partition`` None: chosen by the key, as Kafka's own clients do."""
 
     topic: str
     partition: int | None
@@ -31,7 +31,7 @@ class Output(NamedTuple):
 
 
 def output(settings: Settings, record: Record) -> Output:
-    """``record`` in the topic of its kind."""
+    """The output for ``record``, in the topic of its kind."""
     topics = {
         RecordKind.DEAD_LETTERS: settings.dead_letters_topic,
         RecordKind.BREACH: settings.breaches_topic,
@@ -41,7 +41,7 @@ def output(settings: Settings, record: Record) -> Output:
 
 
 def outputs(settings: Settings, source: SourcePartition, commit: Commit) -> list[Output]:
-    """Everything that follows from ``commit`` about ``source``, the partition row last."""
+    """The outputs of ``commit`` for ``source``, the partition row last."""
     key, prefix = source_key(source), state_prefix(source, settings.group)
     records = [
         *(Record(RecordKind.DEAD_LETTERS, key, value) for value in dead_letters.records(commit.letters)),
