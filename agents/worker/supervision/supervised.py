@@ -1,7 +1,7 @@
-"""A worker under a supervisor: it tells what it knows when it is asked, and ends when its supervisor is gone.
+"""A worker under a supervisor: reports its state on request, and ends when its supervisor has ended.
 
-The two speak over a socket in a folder that only their user can open. What is told is pickled: both ends are the same
-program, and the supervisor believes nobody else.
+They communicate through a socket in a folder that only their user can open. Reports are pickled: both ends are the same
+program, and the supervisor trusts no other.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from agents.status.worker import MonitorView, WorkerStatus
     from streams.engine.engine import Engine
 
-#: Environment variable that names the socket of a worker that has a supervisor.
+#: Environment variable with the path of the socket of a supervised worker.
 VARIABLE: Final = "SLM_SUPERVISED"
 
 
 @dataclass(frozen=True, slots=True)
 class EngineView:
-    """What an engine knew at one moment, as pages ask for it."""
+    """The figures of an engine at one moment, with the part of its interface that pages use."""
 
     progress: Progress
     standards: Standards
@@ -40,7 +40,7 @@ class EngineView:
 
     @classmethod
     def of(cls, engine: Engine) -> EngineView:
-        """What ``engine`` knows now."""
+        """Read all figures of ``engine``."""
         windows = {window.name: engine.read(window) for window in engine.standards.windows()}
         return cls(engine.progress, engine.standards, engine.cumulative(), windows, engine.never_found)
 
@@ -49,58 +49,58 @@ class EngineView:
         return self.everything
 
     def read(self, window: Window) -> Reading:
-        """Figures over ``window``; none over one that this engine's standards do not know."""
+        """Figures over ``window``; empty if the engine's standards have no such window."""
         return self.windows.get(window.name, Reading(window.name, None, None, (), ()))
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What a worker tells its supervisor."""
+class Report:
+    """The state and the figures of a worker, as its supervisor gets them."""
 
     status: WorkerStatus
     standards: Standards
     engines: Sequence[EngineView]
 
     @classmethod
-    def by(cls, observed: MonitorView) -> Told:
-        """What ``observed`` knows now."""
+    def by(cls, observed: MonitorView) -> Report:
+        """Read the state and the figures of ``observed``."""
         return cls(observed.status(), observed.standards, [EngineView.of(engine) for engine in observed.engines()])
 
 
 def socket_path() -> str | None:
-    """Where this process's supervisor asks; None where it has none."""
+    """Path of the socket where this process's supervisor asks; None if it has none."""
     return os.environ.get(VARIABLE)
 
 
 async def serve(observed: MonitorView, path: str) -> asyncio.Server:
-    """Tell whoever connects to ``path``, once a connection."""
+    """Send a report to every client that connects to ``path``, one for each connection."""
 
-    async def tell(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def send(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
-            writer.write(pickle.dumps(Told.by(observed), pickle.HIGHEST_PROTOCOL))
+            writer.write(pickle.dumps(Report.by(observed), pickle.HIGHEST_PROTOCOL))
             await writer.drain()
         writer.close()
 
-    return await asyncio.start_unix_server(tell, path)
+    return await asyncio.start_unix_server(send, path)
 
 
-async def ask(path: str) -> Told:
-    """What the worker behind ``path`` knows.
+async def ask(path: str) -> Report:
+    """Get a report of the worker that serves ``path``.
 
     Raises:
-        OSError: nobody answers.
-        EOFError, pickle.UnpicklingError: the answer is not whole.
+        OSError: no worker answers.
+        EOFError, pickle.UnpicklingError: the answer is incomplete.
     """
     reader, writer = await asyncio.open_unix_connection(path)
     try:
-        told: Told = pickle.loads(await reader.read())  # noqa: S301 - from a worker of our own
-        return told
+        report: Report = pickle.loads(await reader.read())  # noqa: S301 - from a worker of this program
+        return report
     finally:
         writer.close()
 
 
 async def supervisor_gone() -> None:
-    """Wait until the supervisor has ended, however it did: the pipe from it has no other end then."""
+    """Wait until the supervisor has ended, in whatever way: its end of the pipe is closed then."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     await reader.read()

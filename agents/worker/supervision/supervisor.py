@@ -28,29 +28,29 @@ from streams.mappings.mapping import found_by_none
 
 if TYPE_CHECKING:
     from agents.settings.settings import Settings
-    from agents.worker.supervision.supervised import Told
+    from agents.worker.supervision.supervised import Report
     from streams.engine.engine import Engine
     from streams.standards.model import Standards
 
 log = logging.getLogger(__name__)
 
-#: A worker that ends is started again after so long; twice as long each further time, as long as it ends soon.
+#: Seconds until a worker that ended is started again; doubled each time unless it had lasted `_LASTING_SECONDS`.
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
 _LASTING_SECONDS: Final = 60.0
-#: Workers have so long to end in good order.
+#: Seconds that workers have to end before they are killed.
 _END_SECONDS: Final = 15.0
-#: What they know is asked for at most so often, and waited for so long.
+#: Least seconds between two requests for reports, and longest wait for a report.
 _FRESH_SECONDS: Final = 1.0
 _ASK_SECONDS: Final = 3.0
-#: The worst comes first: it is what all of them together are in.
+#: From the worst to the best: the state of all workers together is the worst of any.
 _WORST: Final = (State.EVICTED, State.STALLED, State.STARTING, State.RECOVERING, State.RUNNING)
 _START: Final = "import sys; from agents.cli import main; main(prog_name='slm')"
 
 
 @dataclass
 class Child:
-    """One worker: its number from 1, its port, and the socket that it tells its supervisor through."""
+    """One worker: its number from 1, its port, and the socket on which it serves reports."""
 
     number: int
     port: int
@@ -64,7 +64,7 @@ class Child:
         return self.process is not None and self.process.returncode is None
 
     def send(self, number: signal.Signals) -> None:
-        """Pass a signal on."""
+        """Send a signal to its process, if that runs."""
         if self.running and self.process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self.process.send_signal(number)
@@ -74,9 +74,9 @@ class Together:
     """All workers as one; it implements `agents.status.worker.MonitorView`.
 
     Args:
-        children: that are asked.
-        standards: of the supervisor's own reading of the file.
-        broker: as settings have it.
+        children: the workers.
+        standards: shown until a worker has reported its own.
+        broker: as in the settings.
     """
 
     def __init__(self, children: Sequence[Child], standards: Standards, broker: str) -> None:
@@ -84,7 +84,7 @@ class Together:
         self._standards = standards
         self._started_at = time.time()
         self._broker = broker
-        self._told: list[Told] = []
+        self._reports: list[Report] = []
         self._silent = len(children)
         self._asked_at = -_FRESH_SECONDS
         self._asking = asyncio.Lock()
@@ -92,30 +92,30 @@ class Together:
     @property
     def standards(self) -> Standards:
         """The standards of the workers' own file."""
-        return next((told.standards for told in self._told), self._standards)
+        return next((report.standards for report in self._reports), self._standards)
 
     def engines(self) -> Sequence[Engine]:
-        """What all engines know."""
-        views = [view for told in self._told for view in told.engines]
+        """Views of all engines, in the order of topic and partition."""
+        views = [view for report in self._reports for view in report.engines]
         views.sort(key=lambda view: (view.progress.source, view.progress.partition))
         return cast("Sequence[Engine]", views)
 
     def status(self) -> WorkerStatus:
-        """How all of them are, added up; the worst state of any."""
-        return _together([told.status for told in self._told], self._silent, self._started_at, self._broker)
+        """The status of all workers, added up, with the worst state of any."""
+        return _together([report.status for report in self._reports], self._silent, self._started_at, self._broker)
 
     async def refresh(self) -> None:
-        """Ask the workers, unless they were asked just now."""
+        """Ask the workers for reports, unless that was done less than `_FRESH_SECONDS` ago."""
         async with self._asking:
             if time.monotonic() - self._asked_at < _FRESH_SECONDS:
                 return
             answers = await asyncio.gather(*(_ask(child) for child in self._children))
-            self._told = [told for told in answers if told is not None]
-            self._silent = len(answers) - len(self._told)
+            self._reports = [report for report in answers if report is not None]
+            self._silent = len(answers) - len(self._reports)
             self._asked_at = time.monotonic()
 
 
-async def _ask(child: Child) -> Told | None:
+async def _ask(child: Child) -> Report | None:
     if not child.running:
         return None
     try:
@@ -143,7 +143,7 @@ def _together(known: Sequence[WorkerStatus], silent: int, started_at: float, bro
 
 
 def _rekeying(known: Sequence[RekeyStatus]) -> RekeyStatus | None:
-    """What rekeyers have done together; a path that one of them has found is found."""
+    """The status of all rekeyers, added up; a path that one of them has found is found."""
     if not known:
         return None
     lags = [one.lag for one in known]
@@ -180,9 +180,9 @@ class Supervisor:
 
     Args:
         settings: as resolved.
-        standards: as the supervisor has read them.
-        words: of the command line that the workers are started with, behind ``slm``.
-        notice: takes a line for the user.
+        standards: as read by the supervisor.
+        words: command-line arguments of the workers, after ``slm``.
+        notice: called with a line for the user.
     """
 
     settings: Settings
@@ -193,11 +193,11 @@ class Supervisor:
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> int:
-        """Run until a signal ends it; the exit code."""
+        """Run until a signal ends it; return the exit code."""
         code: list[Exit] = []
 
         def end(number: signal.Signals, exit_code: Exit) -> None:
-            # Asked twice: at once.
+            # A second signal ends the workers at once.
             self._pass_on(signal.SIGKILL if self._stopping.is_set() else number)
             code.append(exit_code)
             self._stopping.set()
@@ -213,13 +213,13 @@ class Supervisor:
             ]
             together = Together(self.children, self.standards, self.settings.broker)
             runner = await self._serve(together)
-            keepers = [asyncio.create_task(self._keep(child)) for child in self.children]
+            tasks = [asyncio.create_task(self._run_child(child)) for child in self.children]
             try:
                 await self._stopping.wait()
-                await asyncio.wait(keepers, timeout=_END_SECONDS)
+                await asyncio.wait(tasks, timeout=_END_SECONDS)
             finally:
                 self._pass_on(signal.SIGKILL)
-                await asyncio.gather(*keepers)
+                await asyncio.gather(*tasks)
                 await runner.cleanup()
         return code[0]
 
@@ -229,13 +229,13 @@ class Supervisor:
 
     # -- workers --------------------------------------------------------------------------------------------------
 
-    async def _keep(self, child: Child) -> None:
-        """Start ``child``, and again whenever it ends, until all are to end."""
+    async def _run_child(self, child: Child) -> None:
+        """Run ``child``, and restart it whenever it ends, until the supervisor stops."""
         pause = _FIRST_PAUSE
         while not self._stopping.is_set():
             began = time.monotonic()
             child.process = await self._start(child)
-            if self._stopping.is_set():  # the signal came while it was being started
+            if self._stopping.is_set():  # the signal came during the start
                 child.send(signal.SIGTERM)
             code = await child.process.wait()
             if self._stopping.is_set():
@@ -255,10 +255,10 @@ class Supervisor:
             "-c",
             _START,
             *words,
-            # The worker ends when this pipe has no other end any more, which is so however this process ends.
+            # The worker ends when this end of the pipe closes, which happens in whatever way this process ends.
             stdin=asyncio.subprocess.PIPE,
             env=_environment(child),
-            # An interrupt from the keyboard reaches this process alone, which passes it on once.
+            # An interrupt from the keyboard must reach this process alone, which passes it on once.
             start_new_session=True,
         )
 
@@ -271,12 +271,12 @@ class Supervisor:
         def metrics(_: web.Request) -> web.Response:
             return web.Response(status=404, text=f"each worker has its own /metrics: ports {ports}\n")
 
-        told: dict[str, Callable[[web.Request], web.Response]] = {
+        answers: dict[str, Callable[[web.Request], web.Response]] = {
             "/api/status": lambda request: respond(page.status_json(together, language_of(request)), page.JSON),
             "/health": lambda request: _judged(page.health(together, language_of(request))),
             "/ready": lambda request: _judged(page.ready(together, language_of(request))),
         }
-        for path, answer in told.items():
+        for path, answer in answers.items():
             application.router.add_get(path, handler(answer, together.refresh))
         application.router.add_get("/", handler(lambda request: respond(page.html(language_of(request)), page.HTML)))
         application.router.add_get("/metrics", handler(metrics))
@@ -292,7 +292,7 @@ def _judged(answer: tuple[int, bytes]) -> web.Response:
 
 
 def _environment(child: Child) -> Mapping[str, str]:
-    """This process's own, with the way to it, and to this very program."""
-    here = str(Path(__file__).parents[1])
+    """This process's environment, with the socket's path, and the path to this very program."""
+    here = str(Path(__file__).parents[3])
     paths = [part for part in (os.environ.get("PYTHONPATH"), here) if part]
     return {**os.environ, supervised.VARIABLE: str(child.socket), "PYTHONPATH": os.pathsep.join(paths)}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
@@ -12,8 +13,8 @@ from agents.status.rekeying import RekeyStatus
 from agents.status.worker import PartitionStatus, RecoveryStatus, State, TransactionStatus, WorkerStatus
 from agents.web import page
 from agents.worker.supervision import supervised
-from agents.worker.supervision.supervised import Told
-from agents.worker.supervision.supervisor import Child, Together, _rekeying
+from agents.worker.supervision.supervised import Report
+from agents.worker.supervision.supervisor import Child, Together, _environment, _rekeying
 from streams.decoding.batch import Batch
 from streams.engine.engine import Engine
 from streams.engine.start import Start
@@ -22,7 +23,6 @@ from tests.oracles.logs import T0, rich_standards
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 STANDARDS = rich_standards("UTC")
 
@@ -133,7 +133,7 @@ def test_all_are_in_the_worst_state_of_any(tmp_path: Path, states: list[State | 
 
 
 def test_a_worker_that_breaks_off_is_taken_for_silent(tmp_path: Path) -> None:
-    whole = pickle.dumps(Told.by(Shown(0)))
+    whole = pickle.dumps(Report.by(Shown(0)))
 
     async def asking() -> WorkerStatus:
         async def break_off(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -159,3 +159,8 @@ def test_a_view_of_an_engine_knows_nothing_of_windows_that_its_standards_do_not_
     other = replace(window, name="17d")
     assert view.read(window).steps
     assert view.read(other).steps == ()
+
+
+def test_workers_import_this_very_program(tmp_path: Path) -> None:
+    path = Path(_environment(Child(1, 0, tmp_path / "1.sock"))["PYTHONPATH"].rpartition(":")[2])
+    assert (path / "agents" / "worker").is_dir(), "from inside a package its rooms would hide libraries, such as Faust"
