@@ -1,4 +1,4 @@
-"""What the lanes of one process have done, what is in their way, and which errors are no use to try again after."""
+"""Counts of the lanes of one process, what currently fails in them, and which errors end the process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class RekeyCounts:
-    """What the lanes of one process have done, and what is in their way."""
+    """Totals of the lanes of one process; ``troubled`` are the partitions that are retrying after ``last_error``."""
 
     records: int = 0
     rejected: int = 0
@@ -29,28 +29,28 @@ class RekeyCounts:
     troubled: set[SourcePartition] = field(default_factory=set)
 
     def trouble(self, source: SourcePartition, error: BaseException) -> None:
-        """Note that ``source`` has to try again; it is logged once until all is well."""
+        """Note that ``source`` has to retry; logged once until no partition does."""
         self.retries += 1
-        self.last_error = _said(error)
+        self.last_error = _line_of(error)
         if not self.troubled:
             log.warning("Rekeying waits, and tries on: %s/%s: %s.", *source, self.last_error)
         self.troubled.add(source)
 
     def well(self, source: SourcePartition) -> None:
-        """Note that ``source`` makes progress, or is no business of this process any more."""
+        """Note that ``source`` makes progress, or is no longer owned by this process."""
         if source in self.troubled:
             self.troubled.discard(source)
             if not self.troubled:
                 log.warning("Rekeying goes on.")
 
 
-def _said(error: BaseException) -> str:
+def _line_of(error: BaseException) -> str:
     cause = root_cause(error)
     return "Kafka did not answer in time" if isinstance(cause, TimeoutError) else repr(cause)
 
 
 def refusal_of(error: BaseException) -> Fault | None:
-    """What to end with, if trying again would not help."""
+    """The fault to end with if ``error`` is final; None if a retry may help."""
     if not is_final(error):
         return None
     return Fault(

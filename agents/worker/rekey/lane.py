@@ -1,9 +1,9 @@
-"""One owned source partition on its way to the rekeyed topic.
+"""Lanes: each copies one owned source partition to the rekeyed topic.
 
-The order is what makes it exact. A lane first takes the partition's transactional id over: after that no transaction of
-an owner before it can succeed. It ends what those have left without an end. Only then it finds out what is rekeyed
-already, reads on from there, and writes one transaction after the other, each with its records and the offset reached.
-After any failure it begins with the first step again, whatever had become of the transaction.
+The order makes it exact. A lane first takes over the partition's transactional id, after which no transaction of an
+earlier owner can succeed, and ends those that hang. Only then does it find out what is rekeyed already, read on from
+there, and write one transaction after the other, each with its records and the offset reached. After any failure it
+starts again with the first step, whether the transaction was committed or not.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _FETCH_MS: Final = 250
-#: From one transaction to the next, so that a trickle of events does not make one each.
+#: Shortest interval between transactions, so that a trickle of events does not cause one for each event.
 _INTERVAL_SECONDS: Final = 0.1
 _TURN_SECONDS: Final = 0.02
 _FIRST_PAUSE: Final = 0.2
@@ -59,7 +59,7 @@ _LONGEST_PAUSE: Final = 5.0
 
 @dataclass(slots=True)
 class Shared:
-    """What all lanes of one process have in common."""
+    """Parts that all lanes of one process share."""
 
     settings: Settings
     standards: Standards
@@ -69,11 +69,11 @@ class Shared:
     pace: LanePace
     counts: RekeyCounts
     _mappers: dict[str, tuple[Standards, Mapper | None]] = field(default_factory=dict)
-    _sought: dict[str, set[Path]] = field(default_factory=dict)  # by topic, what none of its records has had
-    _mapped: set[str] = field(default_factory=set)  # topics of which a record was mapped as it is now
+    _sought: dict[str, set[Path]] = field(default_factory=dict)  # by topic, paths that no record has had so far
+    _mapped: set[str] = field(default_factory=set)  # topics of which a record was mapped by the current mapping
 
     def mapper(self, topic: str) -> Mapper | None:
-        """How records of ``topic`` are mapped, by the standards of now; None: they have the wire format."""
+        """The mapping of ``topic`` in the current standards; None: its records have the wire format."""
         known = self._mappers.get(topic)
         if known is None or known[0] is not self.standards:
             mapping = self.standards.mappings.get(topic)
@@ -83,7 +83,7 @@ class Shared:
         return known[1]
 
     def rekey(self, batch: Batch) -> Rekeying:
-        """Make ``batch`` into records for the rekeyed topic."""
+        """Convert ``batch`` to records for the rekeyed topic."""
         mapper = self.mapper(batch.source)
         sought = self._sought.setdefault(batch.source, set(mapper.paths)) if mapper else None
         rekeying = rekey(batch, mapper, sought)
@@ -92,7 +92,7 @@ class Shared:
         return rekeying
 
     def never_found(self) -> dict[str, tuple[str, ...]]:
-        """By topic, paths of its mapping that none of the records rekeyed so far has had."""
+        """By topic, paths of its mapping that no record rekeyed so far has had."""
         return {
             topic: tuple(map(str, mapper.in_order(sought)))
             for topic, sought in sorted(self._sought.items())
@@ -105,8 +105,8 @@ class Lane:
 
     Args:
         source: the partition.
-        shared: what it has in common with the other lanes.
-        fail: is told, once, of an error after which the process is of no further use.
+        shared: the parts that it shares with the other lanes.
+        fail: called once, with an error after which the process must end.
     """
 
     def __init__(self, source: SourcePartition, shared: Shared, fail: Callable[[Exception], None]) -> None:
@@ -130,7 +130,7 @@ class Lane:
         self._task = asyncio.create_task(self._run(), name=f"lane of {self._name}")
 
     async def finish(self, seconds: float) -> None:
-        """End with the transaction under way, or without it if it takes longer than ``seconds``."""
+        """End after the current transaction, or without it if it takes longer than ``seconds``."""
         self._closing = True
         if self._writing:
             await asyncio.wait({self._task}, timeout=seconds)
@@ -144,24 +144,24 @@ class Lane:
         while not self._closing:
             before = self._shared.counts.transactions
             try:
-                await self._live()
+                await self._rekey()
             except TROUBLE as error:
                 if final := refusal_of(error):
                     self._fail(final)
                     return
                 self._shared.counts.trouble(self.source, error)
                 pause = _FIRST_PAUSE if self._shared.counts.transactions > before else min(2 * pause, _LONGEST_PAUSE)
-                await asyncio.sleep(max(pause, self._out_of_turn(error)))
-            except Exception as error:  # noqa: BLE001 - the one who began decides what follows
+                await asyncio.sleep(max(pause, self._pause_if_fenced(error)))
+            except Exception as error:  # noqa: BLE001 - `fail` decides what follows
                 self._fail(error)
                 return
 
-    def _out_of_turn(self, error: BaseException) -> float:
-        """How long to wait after another owner was met: until the group has told this process that it is one."""
+    def _pause_if_fenced(self, error: BaseException) -> float:
+        """Seconds to wait if another owner has fenced this lane: until the group has announced the new assignment."""
         return self._shared.settings.heartbeat + 1.0 if is_fenced(error) else 0.0
 
-    async def _live(self) -> None:
-        """Take over, and rekey until something fails."""
+    async def _rekey(self) -> None:
+        """Fence earlier owners, find the position, and rekey until something fails."""
         shared = self._shared
         writer = await RekeyWriter.open(shared.settings, self.source)
         try:
@@ -198,7 +198,7 @@ class Lane:
             return
         records = await self._turn()
         rest = self._held[len(records) :]
-        await self._carry_over(writer, records)
+        await self._write(writer, records)
         self._held = rest
         if rest:
             self._shared.pace.holds(self, _time_of(rest[0]))
@@ -206,7 +206,7 @@ class Lane:
             self._shared.pace.reads(self, time.monotonic(), _time_of(records[-1]))
 
     async def _fetch(self) -> None:
-        """Read on, if everything that was read is rekeyed."""
+        """Fetch, if everything that was fetched is rekeyed."""
         if self._held:
             return
         await asyncio.sleep(self._began + _INTERVAL_SECONDS - time.monotonic())
@@ -223,12 +223,12 @@ class Lane:
         consumer = self._shared.consumer
         if self._tp in consumer.assignment():
             end = consumer.last_stable_offset(self._tp)
-            # Not what is rekeyed but what is read: behind the last record may lie markers of transactions.
+            # Compare with the position read, not rekeyed: markers of transactions may follow the last record.
             read = await consumer.position(self._tp)
             self.lag = None if end is None else max(0, end - read) + len(self._held)
 
     async def _turn(self) -> Sequence[ConsumerRecord]:
-        """Wait until the other lanes have come up, and give the records that may go now."""
+        """Wait until the other lanes have caught up, and return the records that may be rekeyed now."""
         while True:
             limit = self._shared.pace.limit(time.monotonic())
             if limit is not None and _time_of(self._held[0]) <= limit:
@@ -237,7 +237,7 @@ class Lane:
         behind = (number for number, record in enumerate(self._held) if _time_of(record) > limit)
         return self._held[: next(behind, len(self._held))]
 
-    async def _carry_over(self, writer: RekeyWriter, records: Sequence[ConsumerRecord]) -> None:
+    async def _write(self, writer: RekeyWriter, records: Sequence[ConsumerRecord]) -> None:
         batch = _batch(records)
         rekeying = self._shared.rekey(batch)
         new = self._new(rekeying.records, writer)
@@ -255,7 +255,7 @@ class Lane:
         self._count(new, rekeying.dropped)
 
     def _new(self, records: Sequence[Rekeyed], writer: RekeyWriter) -> Sequence[Rekeyed]:
-        """Those of ``records`` that the rekeyed topic has not got yet."""
+        """Those of ``records`` that are not in the rekeyed topic yet."""
         last = self._found.last
         if not records or records[0].offset > max(last):
             return records
@@ -269,10 +269,10 @@ class Lane:
             self._candidate, self._candidate_since = Baseline(self._next, tuple(self._ends)), time.monotonic()
 
     def _look_at_candidate(self) -> None:
-        """What was written a while ago becomes the baseline, once the rekeyed topic has it for good.
+        """Make what was written a while ago the baseline, once all of it is committed in the rekeyed topic.
 
         Raises:
-            KafkaError: it does not come about; who takes over, as this lane then does, can make it.
+            KafkaError: a transaction stays open; the recovery that follows ends it.
         """
         since, stable = self._candidate_since, self._shared.stable
         if since is None:
@@ -292,7 +292,7 @@ class Lane:
 
 
 def _time_of(record: ConsumerRecord) -> float:
-    """A record's timestamp, as far as it can be true, in milliseconds since 1970."""
+    """A record's timestamp, but no later than now, in milliseconds since 1970."""
     now_ms = time.time() * 1_000
     stamp = record.timestamp
     return now_ms if stamp is None or stamp < 0 else min(float(stamp), now_ms)

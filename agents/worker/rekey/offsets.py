@@ -1,4 +1,4 @@
-"""How far source partitions have been rekeyed, as the group of rekeyers has committed it."""
+"""The committed offsets of the group of rekeyers: how far source partitions have been rekeyed."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def group_of(settings: Settings) -> str:
 
 
 class Committed(NamedTuple):
-    """Offset up to which a source partition has been rekeyed, and what was noted beside it."""
+    """Offset up to which a source partition has been rekeyed, and the metadata committed with it."""
 
     offset: int
     metadata: str
 
 
 class Offsets:
-    """The group's committed offsets, with those waited for whose transactions have not ended.
+    """The group's committed offsets; open transactions that commit some are waited for.
 
-    They have to be asked for as stable ones, which aiokafka cannot and kafka-python does. It blocks for as long as a
-    broker may take to answer, and so runs in a thread.
+    That needs requests for stable offsets, which kafka-python sends and aiokafka cannot. It blocks until the broker
+    answers, and therefore runs in a thread.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -42,15 +42,15 @@ class Offsets:
         self._consumer: Any = None
 
     async def committed(self, source: SourcePartition) -> Committed | None:
-        """What was committed last for ``source``; None: nothing ever, or too long ago.
+        """The last commit for ``source``; None: there is none, or it has expired.
 
         Raises:
-            kafka.errors.KafkaError: the broker did not say.
+            kafka.errors.KafkaError: the broker did not answer.
         """
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._ask, source)
 
     def close(self) -> None:
-        """End, without waiting for a broker that is away."""
+        """Close, without waiting for an absent broker."""
         self._thread.submit(self._close)
         self._thread.shutdown(wait=False)
 
@@ -58,7 +58,7 @@ class Offsets:
         try:
             found = self._connected().committed(TopicPartition(*source), metadata=True, timeout_ms=_ANSWER_MS)
         except BaseException:
-            # It does not find its way back to every broker that was away.
+            # The client does not reconnect to every broker that was absent.
             self._close()
             raise
         return None if found is None else Committed(found.offset, found.metadata)

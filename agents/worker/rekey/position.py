@@ -1,10 +1,10 @@
-"""Where a source partition is to be rekeyed from, and what of that is there already, whatever happened before.
+"""Where rekeying of a source partition continues, and which records after that are in the rekeyed topic already.
 
-What was committed with the last transaction names a baseline: up to there all is in the rekeyed topic for good. What
-is there behind the baseline the rekeyed topic says itself, for every record in it names the one that it was made from.
-Where nothing is committed, as after a week without any rekeyer, or only by some tool, all of the rekeyed topic is read.
+The metadata committed with the last transaction names a baseline: all records before it are in the rekeyed topic for
+good. Which ones after it are there follows from the rekeyed topic itself, where every record names its origin. Without
+such metadata (after a week without rekeyers, or if a tool committed the offset) the whole rekeyed topic is read.
 
-Call this after earlier owners have been fenced, and their transactions ended; not before.
+Call this only after earlier owners have been fenced and their transactions have ended.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
 
 
 class NoWay(Exception):  # noqa: N818 - says that there is none
-    """To go on would lose records or write some twice; the message says why, and what to do."""
+    """Rekeying cannot continue without losing or repeating records; the message says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How to go on with a source partition.
+    """Where rekeying of a source partition continues.
 
     Args:
         offset: to read from.
-        baseline: up to there all is rekeyed for good.
-        last: by partition of the rekeyed topic, the newest record that it has; what is not newer is there already.
+        baseline: all records before its offset are rekeyed for good.
+        last: by partition of the rekeyed topic, the source offset of its newest record; older ones are there already.
         reached: offset and mark of the last commit, if any, which a lower one must not replace.
-        missing_from: records from there on are lost; None: none are.
+        missing_from: offset of the first record that the source has lost; None: it has lost none.
     """
 
     offset: int
@@ -61,8 +61,8 @@ class Finder:
     Args:
         settings: as resolved.
         consumer: asks for the bounds of logs.
-        offsets: the committed ones.
-        tails: of the rekeyed topic.
+        offsets: reads committed offsets.
+        tails: read the rekeyed topic.
     """
 
     settings: Settings
@@ -71,16 +71,16 @@ class Finder:
     tails: Tails
 
     async def find(self, source: SourcePartition, partitions: int, mapper: Mapper | None) -> Position:
-        """How to go on with ``source``.
+        """Find the position of ``source``.
 
         Args:
-            source: taken over before this.
-            partitions: of the rekeyed topic.
-            mapper: how records of the source are mapped.
+            source: its earlier owners have been fenced.
+            partitions: number of partitions of the rekeyed topic.
+            mapper: of the source's records; None: they have the wire format.
 
         Raises:
-            NoWay: the source, or the rekeyed topic, is not the one of before.
-            KafkaError, TimeoutError: Kafka did not answer; take the partition over again.
+            NoWay: the source, or the rekeyed topic, was replaced since.
+            KafkaError, TimeoutError: Kafka did not answer; fence again before the next attempt.
         """
         bounds = await self._bounds(source)
         committed = await self.offsets.committed(source)
@@ -103,7 +103,7 @@ class Finder:
         if newest is None:
             return Position(bounds.beginning, Baseline(bounds.beginning, zeros), tuple(tail.last))
         await self._check(source, newest.offset + 1, bounds, lambda one: _is_newest(one, newest, mapper))
-        # The last transaction may be there in part; it had no more records than this.
+        # The last transaction may be there in part; it has at most this many records.
         offset = max(bounds.beginning, newest.offset + 1 - self.settings.batch_records)
         missing_from = newest.offset + 1 if bounds.beginning > newest.offset + 1 else None
         return Position(offset, Baseline(offset, zeros), tuple(tail.last), None, missing_from)
@@ -117,7 +117,11 @@ class Finder:
     async def _check(
         self, source: SourcePartition, offset: int, bounds: LogBounds, is_last: Callable[[ConsumerRecord], bool]
     ) -> None:
-        """Make sure that the log up to ``offset`` is the one that was rekeyed."""
+        """Check that the log up to ``offset`` is the one that was rekeyed.
+
+        Raises:
+            NoWay: it is not.
+        """
         if offset > bounds.end:
             how = f"ends at offset {bounds.end}, before {offset}, up to which it was rekeyed"
             raise NoWay(_another_log(source, how))
@@ -128,7 +132,7 @@ class Finder:
 
 
 def _is_newest(record: ConsumerRecord, newest: TailRecord, mapper: Mapper | None) -> bool:
-    """Whether ``record`` is what the rekeyed topic has."""
+    """Whether ``record`` is the origin of the ``newest`` record in the rekeyed topic."""
     made = rekey(Batch.of(record.topic, record.partition, [record.value], record.offset), mapper).records
     return bool(made) and record_digest(made[0].value) == newest.digest
 

@@ -1,16 +1,16 @@
 """Rekeying, for producers that do not key their events by service: `slm run --rekey`.
 
-The rekeyer reads the topics that producers write to and writes every record to the rekeyed topic, under its service;
-the worker of the same process monitors that topic, which is the log of record. What is written and how far the sources
-have been read is one Kafka transaction, so that every record of the sources is there once, whatever fails. The events
-of one source partition keep their order in each partition of the rekeyed topic.
+The rekeyer reads the topics that producers write to, and writes every record to the rekeyed topic with its service as
+the key; the worker of the same process monitors that topic, which is the log of record. Records and source offsets are
+written in one Kafka transaction, so that every source record is there once, whatever fails. The events of one source
+partition keep their order in each partition of the rekeyed topic.
 
-The rekeyed topic has `LogAppendTime`: its records' timestamps say when they were rekeyed. An event that lies too far
-ahead of the clock is therefore judged (`future`) by the time at which it was rekeyed: while rekeying is behind, as
-after an outage, events pass that would have been refused had it kept up. They close no slice early, for a watermark
-never passes the record's own timestamp.
+The rekeyed topic has `LogAppendTime`: its timestamps are the times of rekeying. An event too far ahead of the clock is
+therefore judged (`future`) by the time at which it was rekeyed: while rekeying lags, as after an outage, events pass
+that would have been rejected without the lag. They close no slice early, since a watermark never passes the record's
+own timestamp.
 
-Mappings apply here, as the standards say when a record is rekeyed; changed standards do not change what was rekeyed.
+Mappings are applied here, by the standards in effect when a record is rekeyed; later standards do not change it.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ log = logging.getLogger(__name__)
 
 _CHECK_SECONDS: Final = 1.0
 _RETRY_SECONDS: Final = 1.0
-#: An error of the group that comes so often one after the other does not pass.
+#: After this many consecutive checks with an error of the group, the error is taken to be permanent.
 _MOST_ERRORS: Final = 10
-#: Whether it makes progress is seen by the lag; the group would only move a trouble to somebody else.
+#: Practically disabled: the lag shows progress, and the group would only move a problem to another member.
 _POLL_INTERVAL_MS: Final = 3_600_000
 _FINISH_SECONDS: Final = 3.0
 _STOP_SECONDS: Final = 3.0
-#: A lane may run ahead by this part of the allowed lateness.
+#: A lane may run ahead by the allowed lateness divided by this.
 _AHEAD: Final = 4
 _LEAST_AHEAD_MS: Final = 1_000
 
-#: Asking for records of no partition brings the errors of the group to light, and takes no records.
+#: Fetching from a partition that does not exist raises the group's errors, and takes no records.
 _NOWHERE: Final = TopicPartition("", 0)
 
 
@@ -79,7 +79,7 @@ class Rekeyer:
         self._task: asyncio.Task[None]
 
     def status(self) -> RekeyStatus:
-        """How it is now."""
+        """The state of rekeying now."""
         counts = self._counts
         lags = [lane.lag for lane in self._lanes.values()]
         return RekeyStatus(
@@ -96,30 +96,30 @@ class Rekeyer:
         )
 
     def use(self, standards: Standards) -> None:
-        """From the next transaction on, map as ``standards`` say."""
+        """Map by ``standards`` from the next transaction on."""
         self._standards = standards
         if self._consumer is not None:
             self._shared.standards = standards
 
-    # -- its life ---------------------------------------------------------------------------------------------------
+    # -- start and stop -----------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Begin, and return at once."""
+        """Start, and return at once."""
         self._failure = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._run(), name="rekeyer")
 
     async def wait(self) -> None:
-        """Wait for a failure, after which nothing is rekeyed any more.
+        """Wait for a failure, after which rekeying has ended.
 
         Raises:
-            Fault: what it was.
+            Fault: the failure.
         """
         done, _ = await asyncio.wait({self._task, self._failure}, return_when=asyncio.FIRST_COMPLETED)
         error = next(filter(None, (end.exception() for end in done)), None)
         raise _fault(error) from error
 
     async def stop(self) -> None:
-        """End in good order, within a few seconds: other rekeyers learn that the partitions are free."""
+        """End within a few seconds, and leave the group, so that others get the partitions at once."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         await self.finish()
@@ -150,7 +150,7 @@ class Rekeyer:
                 raise Fault("the group of rekeyers does not come together; start the worker again", Exit.STALLED)
 
     async def _connected(self) -> AIOKafkaConsumer:
-        """A consumer that has reached the broker, however long that takes."""
+        """Return a consumer that has reached the broker, however long that takes."""
         while True:
             consumer = AIOKafkaConsumer(**consumer_options(self._settings))
             try:
@@ -166,7 +166,7 @@ class Rekeyer:
                 return consumer
 
     async def _has_error(self, consumer: AIOKafkaConsumer) -> bool:
-        """Bring an error of the group to light, which nobody may see who owns no partition."""
+        """Whether the group has a permanent error, which a member without partitions would not see otherwise."""
         try:
             await consumer.getmany(_NOWHERE, timeout_ms=0)
         except KafkaError as error:
@@ -179,15 +179,15 @@ class Rekeyer:
             raise final from error
         log.info("The group of rekeyers: %r.", error)
 
-    # -- what the group tells ---------------------------------------------------------------------------------------
+    # -- rebalances ---------------------------------------------------------------------------------------------------
 
     def begin(self, sources: Collection[SourcePartition]) -> None:
-        """Own ``sources`` from now on."""
+        """Start lanes for ``sources``, which are assigned."""
         for source in sources:
             self._lanes[source] = Lane(source, self._shared, self._fail)
 
     async def finish(self) -> None:
-        """Own nothing any more."""
+        """End all lanes, since partitions are revoked."""
         lanes, self._lanes = list(self._lanes.values()), {}
         await asyncio.gather(*(lane.finish(_FINISH_SECONDS) for lane in lanes))
 
@@ -197,34 +197,34 @@ class Rekeyer:
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types
-    """Hands on what the group decides."""
+    """Passes rebalances on to the rekeyer."""
 
     def __init__(self, rekeyer: Rekeyer) -> None:
         self._rekeyer = rekeyer
 
     async def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ANN401 - aiokafka has no types
-        """Everything, for the group decides on all of it anew."""
+        """Release everything: the group assigns all partitions anew."""
         del revoked
         await self._rekeyer.finish()
 
     async def on_partitions_assigned(self, assigned: Any) -> None:  # noqa: ANN401 - aiokafka has no types
-        """What is owned until the next rebalance."""
+        """Start what is owned until the next rebalance."""
         self._rekeyer.begin([SourcePartition(*tp) for tp in assigned])
 
 
 def consumer_options(settings: Settings) -> dict[str, Any]:
-    """Keyword arguments of the aiokafka consumer that reads the topics to be rekeyed: the worker's, but for these."""
+    """Keyword arguments of the aiokafka consumer of the topics to be rekeyed: the worker's with these changes."""
     return {
         **worker_options(settings),
         "group_id": group_of(settings),
-        # Every lane seeks its place; were one lost, it shall find another, not jump.
+        # Every lane seeks its position; if records are lost there, it has to find another instead of jumping.
         "auto_offset_reset": "none",
         "max_poll_interval_ms": _POLL_INTERVAL_MS,
     }
 
 
 async def _end(consumer: AIOKafkaConsumer) -> None:
-    """End ``consumer``, without waiting long for a broker that is away, and whatever it says."""
+    """Stop ``consumer``, waiting at most `_STOP_SECONDS` for an absent broker; log its errors."""
     stopping = asyncio.ensure_future(consumer.stop())
     done, _ = await asyncio.wait({stopping}, timeout=_STOP_SECONDS)
     if done and not stopping.cancelled() and stopping.exception():
@@ -233,7 +233,7 @@ async def _end(consumer: AIOKafkaConsumer) -> None:
 
 
 def _fault(error: BaseException | None) -> Fault:
-    """What ended rekeying, as a line and an exit code."""
+    """The fault to report for ``error``, which ended rekeying."""
     if isinstance(error, Fault):
         return error
     return Fault(f"rekeying ended with an error of its own: {error!r}; start the worker again", Exit.STALLED)

@@ -1,9 +1,9 @@
-"""What the rekeyed topic holds, as far as anything hangs on it: its newest records, and what of them is there for good.
+"""The newest records of the rekeyed topic, and which of its records are committed for good.
 
-That a transaction has been committed does not quite mean that all of it is there. Kafka answers once it will commit,
-and marks the partitions one by one after that; version 4.3.1 leaves out those that have no leader then (KAFKA-20734),
-and their part waits for an end that may turn out to be another. So a transaction counts as a baseline only when the
-partitions have ended it, and who takes over looks at what came after the last baseline, partition by partition.
+A committed transaction is not necessarily complete. Kafka acknowledges the commit when it is certain, and writes the
+markers to the partitions after that; version 4.3.1 omits those without a leader (KAFKA-20734), where that part of the
+transaction hangs and may end otherwise. Therefore a transaction becomes a baseline only once all partitions have ended
+it, and a new owner checks the records after the last baseline, partition by partition.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _WAIT_MS: Final = 200
 _PATIENCE_SECONDS: Final = 45.0
 _POLL_SECONDS: Final = 0.5
 _ANSWER_SECONDS: Final = 10.0
-#: Before the first record.
+#: Offset that stands for no record.
 NOTHING: Final = -1
 
 
 class TailRecord(NamedTuple):
-    """A record of a source partition: its offset there, and what tells its value in the rekeyed topic."""
+    """A record of a source partition: its offset there, and the digest of its value in the rekeyed topic."""
 
     offset: int
     digest: str
@@ -44,20 +44,23 @@ class TailRecord(NamedTuple):
 
 @dataclass(slots=True)
 class Tail:
-    """The newest records of one source partition in the rekeyed topic: of all, and the offset in each partition."""
+    """The newest records of one source partition in the rekeyed topic.
+
+    ``last`` are their source offsets by partition of the rekeyed topic; ``newest`` is the newest of all.
+    """
 
     last: list[int]
     newest: TailRecord | None = None
 
     def note(self, partition: int, offset: int, value: bytes | None) -> None:
-        """Take the next record of ``partition``."""
+        """Note the next record of ``partition``: its source ``offset`` and its value."""
         self.last[partition] = max(self.last[partition], offset)
         if self.newest is None or offset > self.newest.offset:
             self.newest = TailRecord(offset, record_digest(value))
 
 
 class Tails:
-    """Reads the rekeyed topic for those who take source partitions over.
+    """Reads the rekeyed topic for lanes that take over source partitions.
 
     Args:
         settings: as resolved.
@@ -71,18 +74,18 @@ class Tails:
         self._found: dict[str, Tail] = {}
 
     async def since(self, source: SourcePartition, ends: Sequence[int]) -> Tail:
-        """What is there of ``source`` from ``ends`` on. Transactions that others have open are waited for.
+        """The tail of ``source`` from ``ends`` on, offsets by partition. Open transactions of others are waited for.
 
         Raises:
-            KafkaError, TimeoutError: the topic cannot be read up to where it ends now.
+            KafkaError, TimeoutError: the topic cannot be read up to its current end.
         """
         return (await self._read(ends)).get(place_of(*source)) or Tail([NOTHING] * len(ends))
 
     async def whole(self, source: SourcePartition, partitions: int) -> Tail:
-        """The same from the beginning of all ``partitions``; one reading serves all who wait for it. Raises as well."""
+        """The same from the beginning of all ``partitions``; concurrent calls share one reading. Raises as it."""
         called = self._begun
         async with self._lock:
-            # A reading that had begun before may not have seen the last transaction.
+            # A reading that began before this call may have missed the last transaction.
             if self._done <= called:
                 self._begun += 1
                 self._found = await self._read([0] * partitions)
@@ -102,7 +105,7 @@ class Tails:
         return found
 
     async def _records(self, starts: dict[Any, int], until: dict[Any, int]) -> AsyncIterator[ConsumerRecord]:
-        """Committed records of each partition from its start up to where it ended."""
+        """Committed records of each partition from its start up to the end given by ``until``."""
         left = {tp for tp, start in starts.items() if start < until[tp]}
         async with reader(self._settings, committed=True) as consumer:
             consumer.assign(sorted(left))
@@ -122,12 +125,12 @@ class Tails:
 
 
 class StableEnds:
-    """Up to where the partitions of the rekeyed topic are there for good: before the first transaction without an end.
+    """The last stable offsets of the rekeyed topic: all records before them are committed or aborted for good.
 
     Args:
         settings: as resolved.
 
-    ``ends`` are these offsets by partition, as they were at ``asked``, in seconds of the steady clock.
+    ``ends`` are these offsets by partition, as they were at ``asked``, in seconds of the monotonic clock.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -136,7 +139,7 @@ class StableEnds:
         self.asked = 0.0
 
     async def run(self) -> None:
-        """Ask for them again and again."""
+        """Ask for them every `_POLL_SECONDS`, until cancelled."""
         while True:
             try:
                 async with reader(self._settings, committed=True) as consumer:
@@ -155,5 +158,5 @@ class StableEnds:
         self.ends, self.asked = tuple(ends[TopicPartition(topic, number)] for number in numbers), now
 
     def reach(self, ends: Sequence[int]) -> bool:
-        """Whether everything before ``ends`` is there for good."""
+        """Whether all records before ``ends``, offsets by partition, are committed or aborted for good."""
         return len(self.ends) >= len(ends) and all(mine >= other for mine, other in zip(self.ends, ends, strict=False))
