@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
+import dashboards
 from dashboards import generate
-from dashboards.boards import service_levels
 from dashboards.grafana.layout import localise
 from dashboards.grafana.queries import label_values
 from streams import conventions
@@ -238,9 +238,9 @@ def _is_right(override: dict[str, Any]) -> bool:
 
 
 def test_the_code_of_dashboards_names_no_metric() -> None:
-    folder = Path(service_levels.__file__).parent
+    folder = Path(dashboards.__file__).parent
     names = re.compile("|".join(re.escape(metric.name) for metric in conventions.METRICS) + r"|\bslm_[a-z]")
-    for file in folder.glob("*.py"):
+    for file in folder.rglob("*.py"):
         assert not names.search(file.read_text("utf-8")), f"{file.name} names a metric, not a convention"
 
 

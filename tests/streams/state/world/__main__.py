@@ -1,4 +1,4 @@
-"""Play schedules by hand: `python -m tests.streams.world --seed S [--schedules N] [--variant NAME]`."""
+"""Play schedules by hand: `python -m tests.streams.state.world --seed S [--schedules N] [--variant NAME]`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def told(seed: int) -> str:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.streams.world", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.streams.state.world", description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="of the first schedule")
     parser.add_argument("--schedules", type=int, default=1, help="so many, one seed after the other")
     parser.add_argument("--variant", choices=[one.name for one in VARIANTS], help="break this rule")
