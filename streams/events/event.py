@@ -1,4 +1,4 @@
-"""The form of an event: its fields and their ranges, and what an event of each kind cannot do without.
+"""The form of an event: its fields and their ranges, and the fields that each kind needs.
 
 One JSON object per event, UTF-8, at most 64 KiB; `wire_format` decodes it.
 """

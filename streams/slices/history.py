@@ -130,7 +130,7 @@ class History(Generic[Content]):
             self._set_due(0)
 
     def changes(self) -> tuple[dict[Place, Kept[Content]], set[Place]]:
-        """Slices that are new since the last call, by place, and the places reported then that are empty now."""
+        """Slices that are new since the last call, by place, and the places reported before that are empty now."""
         unsaved, gone = self._unsaved, self._gone
         self._unsaved, self._gone = {}, set()
         return unsaved, gone
