@@ -106,6 +106,7 @@ class Oracle:
         self.became: list[str] = []  # of each record: accepted, duplicate, ignored, or the reason of its rejection
         self.left_out: Counter[str] = Counter()  # values that cannot be read, by field
         self._known: set[tuple[object, ...]] = set()
+        self._periods: dict[Period, tuple[int, int]] = {}  # of each kind, the one that was asked for last
         for offset, record in enumerate(records):
             self.became.append(self._receive(offset, record))
 
@@ -184,6 +185,12 @@ class Oracle:
         return five, min(five + 5 * MINUTE, hour_end)
 
     def _period(self, period: Period, time: int) -> tuple[int, int]:
+        begins, ends = self._periods.get(period, (0, 0))
+        if not begins <= time < ends:  # as a rule one asks of the same day again and again
+            begins, ends = self._periods[period] = self._period_at(period, time)
+        return begins, ends
+
+    def _period_at(self, period: Period, time: int) -> tuple[int, int]:
         local = datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC")) + timedelta(milliseconds=time)
         day = local.astimezone(self.zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None, fold=0)
         if period is Period.DAY:
@@ -290,7 +297,7 @@ class Oracle:
         for service in self.standards.services.values():
             for objective in service.objectives.values():
                 breached = False
-                for now in self._slice_ends(objective, at_every_slice=at_every_slice):
+                for now in self._slice_ends(service.name, objective, at_every_slice=at_every_slice):
                     good, total = self.ratio(service.name, objective, self.start(objective.window, now), now)
                     enough = total >= max(1, objective.minimum_total)
                     missed = enough and Fraction(good, total) < objective.target
@@ -300,25 +307,25 @@ class Oracle:
                         found.append((now, service.name, objective.name, change, good, total))
         return sorted(found)
 
-    def _slice_ends(self, objective: Objective, *, at_every_slice: bool) -> list[int]:
+    def _slice_ends(self, service: str, objective: Objective, *, at_every_slice: bool) -> list[int]:
         if not self.accepted:
             return []
-        first = min(slice_end(accepted.time) for accepted in self.accepted)
         if at_every_slice:
+            first = min(slice_end(accepted.time) for accepted in self.accepted)
             return list(range(first, self.final + 1, SLICE))
         ends = set()
-        for time in self._eventful():
+        for time in self._eventful(service, objective):
             ends |= {slice_end(time), self._leaves(objective.window, time)}
         return sorted(end for end in ends if end <= self.final)
 
-    def _eventful(self) -> set[int]:
-        """A time in every slice in which something was counted or observed."""
-        times = {accepted.time for accepted in self.accepted}
-        steps = {accepted.step for accepted in self.accepted if accepted.kind == "probe"}
-        for step in steps:
-            for begins, ends, _ in self._claims(*step):
-                times |= set(range(begins // SLICE * SLICE, ends, SLICE))
-        return times
+    def _eventful(self, service: str, objective: Objective) -> set[int]:
+        """A time in every slice in which something was counted, or observed, that ``objective`` may be judged by."""
+        kind = "probe" if isinstance(objective.measure, ProbeAvailability) else "interaction"
+        judged = [accepted for accepted in self.accepted if accepted.kind == kind and accepted.step[0] == service]
+        if kind == "interaction":
+            return {accepted.time for accepted in judged}
+        claims = {claim for step in {accepted.step for accepted in judged} for claim in self._claims(*step)}
+        return {time for begins, ends, _ in claims for time in range(begins // SLICE * SLICE, ends, SLICE)}
 
     def _leaves(self, window: Window, time: int) -> int:
         """First slice end at which ``window`` no longer reaches back to ``time``."""
