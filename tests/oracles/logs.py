@@ -125,10 +125,12 @@ INTERACTIONS = st.fixed_dictionaries(
         "kind": st.just("interaction"),
     },
 )
+#: The longest are drawn seldom: by a probe that holds a day an engine closes thousands of slices.
+_HOLDS = (0, 0.5, 10, 25.5, 60, 600) * 2 + (7_200, 86_400)
 PROBES = st.fixed_dictionaries(
     {**_LABELS, "kind": st.just("probe"), "up": st.booleans()},
     optional={
-        "holds": st.sampled_from((0, 0.5, 10, 25.5, 60, 600, 86_400)),
+        "holds": st.sampled_from(_HOLDS),
         "id": st.sampled_from(("a", "b")),
     },
 )
