@@ -17,7 +17,7 @@ _SEND_SECONDS: Final = 20.0
 
 
 class Appender:
-    """Writes one record at a time, outside of transactions; connects when the first is to be written."""
+    """Writes one record at a time, outside of transactions; connects at the first."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -25,24 +25,24 @@ class Appender:
         self._lock = asyncio.Lock()
 
     async def __call__(self, topic: str, partition: int, key: bytes | None, value: bytes) -> None:
-        """Append a record, and wait until Kafka has it.
+        """Append a record, and wait until Kafka has acknowledged it.
 
         Raises:
-            KafkaError, TimeoutError: it may not have it.
+            KafkaError, TimeoutError: it is unknown whether the record is written.
         """
         producer = await self._connected()
         try:
             async with asyncio.timeout(_SEND_SECONDS):
                 await producer.send_and_wait(topic, value, key=key, partition=partition)
         except BaseException:
-            # Where one record is in doubt the next gets a producer of its own.
+            # After a failure the next record gets a new producer.
             if self._producer is producer:
                 self._producer = None
             await close_producer(producer)
             raise
 
     async def close(self) -> None:
-        """End."""
+        """Close the producer, if there is one."""
         producer, self._producer = self._producer, None
         if producer is not None:
             await close_producer(producer)

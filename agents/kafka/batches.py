@@ -1,4 +1,4 @@
-"""Records of one partition as fetched in one go."""
+"""Fetched batches: consecutive records of one partition."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Records of one source partition as fetched in one go; at least one. To Faust it is a record with itself as value.
+    """One or more consecutive records of one source partition. To Faust it is a record with itself as its value.
 
-    ``create_time``: a producer wrote their timestamps, so that they guard against no fast clock.
-    ``reads_from``: an offset from which on the log has nothing before the first of them: the end of the batch before,
-    or where the fetch began.
+    ``create_time``: a producer wrote their timestamps, so they are no guard against fast clocks.
+    ``reads_from``: the log has no records between this offset and the first of them; it is the end of the previous
+    batch, or the offset where the fetch began.
     """
 
     batch: Batch
     create_time: bool
     reads_from: int
 
-    # What Faust wants of a record, and nothing here needs.
+    # Attributes that Faust reads of a record, not used here.
     key: ClassVar[None] = None
     headers: ClassVar[tuple[()]] = ()
     timestamp: ClassVar[None] = None
@@ -43,12 +43,12 @@ class Fetched:
 
     @property
     def topic(self) -> str:
-        """Of the partition."""
+        """Topic of the partition."""
         return self.batch.source
 
     @property
     def partition(self) -> int:
-        """Its number."""
+        """Number of the partition."""
         return self.batch.partition
 
     @property
@@ -58,10 +58,10 @@ class Fetched:
 
     @property
     def value(self) -> Self:
-        """The batch."""
+        """This batch, as Faust's message value."""
         return self
 
     def since(self, offset: int) -> Fetched:
-        """The records from ``offset`` on; at least one must be there."""
+        """The records from ``offset`` on; there must be at least one."""
         batch = self.batch.between(self.batch.position_of(offset), len(self.batch))
         return Fetched(batch, self.create_time, max(offset, self.reads_from))

@@ -1,4 +1,4 @@
-"""Where the log of a partition begins and ends."""
+"""The bounds of the log of a partition."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class LogBounds(NamedTuple):
-    """The offset of a log's first record, and the one after its last."""
+    """The offset of a log's first record, and the offset after its last."""
 
     beginning: int
     end: int

@@ -9,11 +9,11 @@ from agents.kafka.security import client_options_aiokafka
 if TYPE_CHECKING:
     from agents.settings.settings import Settings
 
-#: How long the broker may wait for records before it answers a fetch. A partition with records waits so long for the
-#: others of its broker, since one request at a time is under way to each. That is too long for one that was recovered.
+#: How long the broker may wait for records before it answers a fetch. A partition with records can wait that long for a
+#: fetch of others, since one request at a time is in flight to each broker; recoveries use a shorter wait.
 FETCH_WAIT_MS = 100
 _REQUEST_TIMEOUT_MS = 10_000
-#: A topic that was made anew, or has got more partitions, is noticed after so long.
+#: Age of metadata after which a topic that was recreated, or has gained partitions, is noticed.
 _METADATA_AGE_MS = 15_000
 
 
@@ -24,7 +24,7 @@ def consumer_options(settings: Settings) -> dict[str, Any]:
         "client_id": "service-level-monitor",
         "group_id": settings.group,
         "enable_auto_commit": False,
-        # Only where a log has lost what was to be read next: the seek to the beginning is the partitions' own.
+        # Applies only if a log has lost the next records; the seek at the start is made by the partitions.
         "auto_offset_reset": "earliest",
         "isolation_level": "read_committed",
         "max_poll_records": settings.batch_records,

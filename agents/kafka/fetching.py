@@ -1,9 +1,9 @@
-"""What aiokafka has fetched, as columns or as pairs of keys and values: no further Python object for each record.
+"""Makes aiokafka return fetched records as columns, or as pairs of keys and values, without an object for each record.
 
 aiokafka makes two objects of every record, which takes longer than to decode and count it. Here one list is made for
-each batch of the log; offsets and timestamps follow from the batch's head where they can. Only this module replaces
-the iterator over a partition's fetched bytes. `tests/agents/kafka/test_fetching.py` compares what comes out with what
-aiokafka's own iterator gives.
+each batch of the log; offsets and timestamps are derived from the batch's header where possible. This is the only
+module that replaces the iterator over a partition's fetched bytes. `tests/agents/kafka/test_fetching.py` compares its
+results with those of aiokafka's own iterator.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 #: Kafka's code for timestamps that the producer wrote; 1 is LogAppendTime.
 _CREATE_TIME: Final = 0
-#: The format of batches whose head says everything; before Kafka 0.11 there were others.
+#: The format of batches since Kafka 0.11, whose header is complete.
 _MAGIC: Final = 2
 
 #: Key and value of a record.
@@ -36,16 +36,16 @@ _timestamp: Final = attrgetter("timestamp")
 
 
 def fetch_columns(consumer: AIOKafkaConsumer, most_records: int) -> None:
-    """Let ``consumer``, which has been started, return `Fetched` of at most so many records where it returned records.
+    """Let ``consumer``, which has been started, return `Fetched` of at most ``most_records`` instead of records.
 
-    Its own bound, ``max_poll_records``, then counts those.
+    Its option ``max_poll_records`` then counts `Fetched`.
     """
     empty: dict[TopicPartition, range] = {}
     _fetch_as(consumer, lambda fresh: PartitionColumns.of(fresh, most_records, empty))
 
 
 def fetch_pairs(consumer: AIOKafkaConsumer) -> None:
-    """Let ``consumer``, which has been started, return lists of pairs, one a batch of the log, in place of records."""
+    """Let ``consumer``, which has been started, return lists of pairs, one for each batch of the log."""
     _fetch_as(consumer, PartitionPairs.taken)
 
 
@@ -54,7 +54,7 @@ def _fetch_as(consumer: AIOKafkaConsumer, take: Callable[[PartitionRecords], Par
     process = fetcher._proc_fetch_request  # noqa: SLF001
 
     async def process_otherwise(*args: Any) -> bool:  # noqa: ANN401 - handed on
-        # Nothing awaits between aiokafka's own processing and this.
+        # There is no await between aiokafka's own processing and this.
         wakeup: bool = await process(*args)
         for result in fetcher._records.values():  # noqa: SLF001
             if isinstance(result, FetchResult) and type(result._partition_records) is PartitionRecords:  # noqa: SLF001
@@ -65,7 +65,7 @@ def _fetch_as(consumer: AIOKafkaConsumer, take: Callable[[PartitionRecords], Par
 
 
 class _PartitionBatches(PartitionRecords):  # type: ignore[misc]  # aiokafka is not typed here
-    """The batches of one partition out of one answer; ``next_fetch_offset`` follows what was given last."""
+    """The batches of one partition in one response; ``next_fetch_offset`` follows the records returned last."""
 
     next_fetch_offset: int
 
@@ -84,7 +84,7 @@ class _PartitionBatches(PartitionRecords):  # type: ignore[misc]  # aiokafka is 
         )
 
     def _counts(self, log_batch: Any) -> bool:  # noqa: ANN401 - of compiled code
-        """Whether a batch of the log holds records for readers: no control batch, and not of an aborted transaction."""
+        """Whether readers get the records of ``log_batch``: no control batch, and not of an aborted transaction."""
         producer = log_batch.producer_id
         if self._isolation_level == READ_COMMITTED and producer is not None:
             self._consume_aborted_up_to(log_batch.base_offset)
@@ -96,7 +96,7 @@ class _PartitionBatches(PartitionRecords):  # type: ignore[misc]  # aiokafka is 
 
 
 class PartitionPairs(_PartitionBatches):
-    """The records of one partition out of one answer, as one list of `Pair` for each batch."""
+    """The records of one partition in one response, as one list of `Pair` for each batch."""
 
     def _unpack_records(self) -> Iterator[list[Pair]]:
         while self._records.has_next():
@@ -112,7 +112,7 @@ class PartitionPairs(_PartitionBatches):
 
 
 class PartitionColumns(_PartitionBatches):
-    """The records of one partition out of one answer, as `Fetched`."""
+    """The records of one partition in one response, as `Fetched`."""
 
     most_records: int
     empty: dict[TopicPartition, range]
@@ -122,8 +122,8 @@ class PartitionColumns(_PartitionBatches):
     def of(cls, fresh: PartitionRecords, most_records: int, empty: dict[TopicPartition, range]) -> Self:
         """The same records as ``fresh``, of which none may have been taken.
 
-        ``empty`` has the offsets, by partition, behind the last records read that held nothing for readers: a whole
-        answer may consist of transaction markers, and whoever waits for what follows must know that nothing was there.
+        ``empty`` has, by partition, the offsets after the last records that held nothing for readers: a whole response
+        may consist of transaction markers, and the next `Fetched` must show that there were no records before it.
         """
         columns = cls.taken(fresh)
         columns.most_records = most_records
@@ -131,7 +131,7 @@ class PartitionColumns(_PartitionBatches):
         return columns
 
     def _unpack_records(self) -> Iterator[Fetched]:
-        """Gather what batches hold until there is enough; what was gathered comes before any error."""
+        """Gather the records of batches up to `most_records`; those gathered are returned before any error."""
         gathered: list[Fetched] = []
         count, position = 0, self.next_fetch_offset
         before = self.empty.get(self._tp)
@@ -153,7 +153,7 @@ class PartitionColumns(_PartitionBatches):
         self.empty[self._tp] = range(self._read_from, position)
 
     def _hand_out(self, gathered: list[Fetched]) -> Iterator[Fetched]:
-        """Everything ``gathered``, in parts of at most `most_records`; empties it."""
+        """Yield everything ``gathered``, in parts of at most `most_records`, and empty it."""
         if not gathered:
             return
         whole = _joined(gathered)
@@ -165,14 +165,14 @@ class PartitionColumns(_PartitionBatches):
             yield part
 
     def _columns(self, log_batch: Any, position: int) -> Fetched | None:  # noqa: ANN401 - of compiled code
-        """The records of ``log_batch`` from offset ``position`` on; None where there are none."""
+        """The records of ``log_batch`` from offset ``position`` on; None if there are none."""
         records = list(log_batch)
         count = len(records)
         if not count:
             return None
         last = records[-1]
         whole = getattr(log_batch, "magic", None) == _MAGIC and count == log_batch.last_offset_delta + 1
-        if whole:  # offsets in a batch only rise, so where none is missing they are these
+        if whole:  # offsets in a batch increase, so if none is missing they are consecutive
             offsets = np.arange(log_batch.base_offset, log_batch.base_offset + count, dtype=np.int64)
         else:
             offsets = np.fromiter(map(_offset, records), np.int64, count)
@@ -182,7 +182,7 @@ class PartitionColumns(_PartitionBatches):
             times = (NO_TIMESTAMP if stamp is None or stamp < 0 else stamp for stamp in map(_timestamp, records))
             stamps = np.fromiter(times, np.int64, count)
         batch = Batch(self._tp.topic, self._tp.partition, list(map(_value, records)), offsets, stamps)
-        if offsets[0] < position:  # the consumer was sent into the middle of this batch
+        if offsets[0] < position:  # the consumer was sent to the middle of this batch
             batch = batch.between(batch.position_of(position), count)
         return Fetched(batch, last.timestamp_type == _CREATE_TIME, position) if len(batch) else None
 
@@ -192,7 +192,7 @@ def _unlike(one: Fetched, other: Fetched) -> bool:
 
 
 def _joined(pieces: list[Fetched]) -> Fetched:
-    """All ``pieces``, which follow one another."""
+    """All ``pieces``, which are consecutive, as one."""
     first = pieces[0]
     if len(pieces) == 1:
         return first

@@ -1,4 +1,4 @@
-"""Reading ranges of topics with aiokafka: rows of state, the control topic, single records of a source."""
+"""Reading ranges of logs with aiokafka: rows of state, the control topic, single records of a source."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _REQUEST_TIMEOUT_MS: Final = 10_000
 _FETCH_BYTES: Final = 4 * 1024 * 1024
 _WAIT_MS: Final = 200
 _CLOSE_SECONDS: Final = 2.0
-#: A single record is waited for so long.
+#: Longest wait for a single record.
 _RECORD_SECONDS: Final = 10.0
 
 
 @contextlib.asynccontextmanager
 async def reader(settings: Settings, *, committed: bool) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer without a group; ``committed``: it sees records of committed transactions only.
+    """A consumer without a group; ``committed``: it reads records of committed transactions only.
 
     Raises:
         KafkaError: the broker cannot be reached.
@@ -54,28 +54,28 @@ async def reader(settings: Settings, *, committed: bool) -> AsyncIterator[AIOKaf
 
 
 async def log_end(settings: Settings, topic: str, partition: int) -> int:
-    """The offset behind the last record of a log, be its transaction committed or not."""
-    place = TopicPartition(topic, partition)
+    """The offset after the last record of a log, whether its transaction is committed or not."""
+    tp = TopicPartition(topic, partition)
     async with reader(settings, committed=False) as consumer:
-        consumer.assign([place])  # looks for its leader now, and not after a first attempt without one
-        consumer.pause(place)
-        ends: dict[Any, int] = await consumer.end_offsets([place])
-    return ends[place]
+        consumer.assign([tp])  # looks up the leader now, instead of failing a first attempt without it
+        consumer.pause(tp)
+        ends: dict[Any, int] = await consumer.end_offsets([tp])
+    return ends[tp]
 
 
 async def read_committed(settings: Settings, topic: str, partition: int) -> AsyncIterator[list[Pair]]:
-    """Keys and values of every committed record of a log, up to its end as it is now, a batch of the log at a time.
+    """Keys and values of every committed record of a log up to its current end, in batches of the log.
 
-    Transactions that others have open are waited for: what lies before that end may be theirs.
+    Waits for open transactions of others, since records before that end may belong to them.
     """
     end = await log_end(settings, topic, partition)
-    place = TopicPartition(topic, partition)
+    tp = TopicPartition(topic, partition)
     async with reader(settings, committed=True) as consumer:
         fetch_pairs(consumer)
-        consumer.assign([place])
-        await consumer.seek_to_beginning(place)
-        while await consumer.position(place) < end:
-            for batches in (await consumer.getmany(place, timeout_ms=_WAIT_MS)).values():
+        consumer.assign([tp])
+        await consumer.seek_to_beginning(tp)
+        while await consumer.position(tp) < end:
+            for batches in (await consumer.getmany(tp, timeout_ms=_WAIT_MS)).values():
                 for pairs in batches:
                     yield pairs
 
@@ -83,34 +83,34 @@ async def read_committed(settings: Settings, topic: str, partition: int) -> Asyn
 async def read_range(
     settings: Settings, topic: str, partition: int, *, first: int, committed: bool
 ) -> AsyncIterator[ConsumerRecord]:
-    """Records of a log from ``first`` on (negative: so many before the end) up to its end as it is now.
+    """Records of a log from offset ``first`` on (negative: counted from the end) up to its current end.
 
-    ``committed``: those of committed transactions only, and up to the first that is undecided.
+    ``committed``: only those of committed transactions, up to the first open transaction.
     """
-    place = TopicPartition(topic, partition)
+    tp = TopicPartition(topic, partition)
     async with reader(settings, committed=committed) as consumer:
-        consumer.assign([place])
-        beginnings, ends = await consumer.beginning_offsets([place]), await consumer.end_offsets([place])
-        end: int = ends[place]
-        consumer.seek(place, max(beginnings[place], first if first >= 0 else end + first))
-        while await consumer.position(place) < end:
-            for records in (await consumer.getmany(place, timeout_ms=_WAIT_MS)).values():
+        consumer.assign([tp])
+        beginnings, ends = await consumer.beginning_offsets([tp]), await consumer.end_offsets([tp])
+        end: int = ends[tp]
+        consumer.seek(tp, max(beginnings[tp], first if first >= 0 else end + first))
+        while await consumer.position(tp) < end:
+            for records in (await consumer.getmany(tp, timeout_ms=_WAIT_MS)).values():
                 for record in records:
                     yield record
 
 
 async def record_at(settings: Settings, topic: str, partition: int, offset: int) -> ConsumerRecord | None:
-    """The record at ``offset``, which is within the log; None where the log has none.
+    """The record at ``offset``, which is within the log; None if the log has none there.
 
     Raises:
-        TimeoutError: the broker gave neither it nor a later one.
+        TimeoutError: the broker returned neither it nor a later one in time.
     """
-    place = TopicPartition(topic, partition)
+    tp = TopicPartition(topic, partition)
     async with reader(settings, committed=False) as consumer, asyncio.timeout(_RECORD_SECONDS):
-        consumer.assign([place])
-        consumer.seek(place, offset)
-        while await consumer.position(place) <= offset:
-            found = await consumer.getmany(place, timeout_ms=_WAIT_MS, max_records=1)
+        consumer.assign([tp])
+        consumer.seek(tp, offset)
+        while await consumer.position(tp) <= offset:
+            found = await consumer.getmany(tp, timeout_ms=_WAIT_MS, max_records=1)
             for records in found.values():
                 return records[0] if records[0].offset == offset else None
     return None

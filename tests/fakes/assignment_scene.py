@@ -1,4 +1,4 @@
-"""Assignment with real tasks of real engines; recoveries and the group do as they are told."""
+"""An assignment with real tasks of real engines; recoveries and the group follow the test's script."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LONG: Final = 600.0
 
 
 class Scene:
-    """A worker's assignment of the topic t, with a heartbeat at the beginning."""
+    """A worker's assignment of partitions of topic t, with a heartbeat at the beginning."""
 
     def __init__(self) -> None:
         self.control = FakeControl([Standards()])
@@ -95,7 +95,7 @@ class Scene:
         return self.recovery(source)
 
     async def assign(self, *sources: SourcePartition, generation: int | None = None, member: str = "me") -> None:
-        """The group assigns ``sources``, and the consumer asks for tasks of those that have none."""
+        """The group assigns ``sources``, and the consumer's seek starts the recoveries of those without a task."""
         before = self.member[1]
         self.member = (member, before + 1 if generation is None else generation)
         self.liveness.touched(now())
@@ -109,7 +109,7 @@ class Scene:
         return owned.task
 
     async def lose(self, source: SourcePartition, error: Exception) -> None:
-        """A transaction about ``source`` fails."""
+        """Make a transaction of ``source`` fail with ``error``."""
         self.writers[source].errors.append(error)
         task = self.task(source)
         values = [json.dumps({"service": "s", "time": T0_MS / 1_000 + second}).encode() for second in (0, 10)]

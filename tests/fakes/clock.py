@@ -1,6 +1,6 @@
-"""An event loop whose time passes only while there is nothing else to do.
+"""An event loop with simulated time, which advances only while nothing is ready.
 
-Waits take no time and come out exactly, so that tests may say when something happens, and that it does not before.
+Waits take no real time and end exactly when due, so that tests can assert when something happens, and not before.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Stands for the module `time` where a part under test reads the clock.
+#: Replaces the module `time` where a part under test reads the clock.
 CLOCK = SimpleNamespace(monotonic=lambda: now(), perf_counter=time.perf_counter)  # noqa: PLW0108 - defined below
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """Where nothing is ready, the next timer is due at once."""
+    """While nothing is ready, jumps to the time of the next timer."""
 
     _now = 0.0
 
@@ -36,7 +36,7 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 def now() -> float:
-    """The time of the loop that runs."""
+    """The time of the running loop, in seconds."""
     return asyncio.get_running_loop().time()
 
 

@@ -1,4 +1,4 @@
-"""Parts that only remember, for what surrounds the real ones."""
+"""Fakes that record what they were given, for tests of the parts around them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class FakeEngine:
-    """Remembers the offsets that it was given."""
+    """Records the offsets that it was given."""
 
     topic: str
     number: int
@@ -65,7 +65,7 @@ class FakeEngine:
 
 @dataclass(eq=False)
 class FakeTask:
-    """Folds into an engine that only remembers, and saves nothing."""
+    """Folds into a fake engine, and saves nothing."""
 
     source: SourcePartition
     engine: FakeEngine
@@ -98,7 +98,7 @@ def as_fake(partition: OwnedPartition) -> FakeEngine:
 
 
 def partitions_of(let_go: list[PartitionTask] | None = None, **bounds: tuple[int, int]) -> OwnedPartitions:
-    """Partitions of topic t, by ``p0=(beginning, end)``; ``let_go`` takes note of the tasks that are let go."""
+    """Partitions of topic t, by ``p0=(beginning, end)``; ``let_go`` records the tasks that are released."""
     partitions = OwnedPartitions((let_go if let_go is not None else []).append)
     for name, (beginning, end) in bounds.items():
         partitions.add(fake_task("t", int(name.removeprefix("p"))), LogBounds(beginning, end))
@@ -118,7 +118,7 @@ def fetched(
     number: int = 0,
     create_time: bool = False,
 ) -> Fetched:
-    """Records at ``offsets``, read from the first of them on, or from where is said."""
+    """Records at ``offsets``, read from ``reads_from`` on, by default from the first of them."""
     wanted = list(offsets)
     batch = Batch.of(topic, number, [str(offset).encode() for offset in wanted])
     batch.offsets[:] = wanted
@@ -126,7 +126,7 @@ def fetched(
 
 
 class FakeWriter:
-    """Takes transactions once its ``gate`` is open, or raises its ``errors``; ``begun`` gives them as they begin."""
+    """Commits transactions once its ``gate`` is open, or raises its ``errors``; ``begun`` has each as it begins."""
 
     def __init__(self, *errors: Exception) -> None:
         self.errors = list(errors)
@@ -148,7 +148,7 @@ class FakeWriter:
 
 
 class FakeControl:
-    """Knows some standards at once and others after a look-up, which waits for its ``gate``; publishes nothing."""
+    """Knows some standards at once and others after a look-up, which waits for its ``gate``; records publications."""
 
     def __init__(self, known: Iterable[Standards] = (), hidden: Iterable[Standards] = ()) -> None:
         self.standards: dict[str, Standards | None] = {one.digest: one for one in known}

@@ -1,4 +1,4 @@
-"""A service floor at one moment, made of the real readings: what exposition and page are shown in tests."""
+"""A service floor at one moment, made of real readings, for tests of the exposition and the page."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def durations(*seconds: float) -> Distribution:
 
 
 def progress(**changes: Any) -> Progress:
-    """An engine that has read to the end of its log, but for the ``changes``."""
+    """The progress of an engine that has read to the end of its log, except for the ``changes``."""
     plain = Progress(
         "service-events",
         0,
@@ -60,7 +60,7 @@ def progress(**changes: Any) -> Progress:
 
 @dataclass
 class FakeEngine:
-    """Answers with the readings that it was given, by window; judges by the standards of its floor or its own."""
+    """Returns the readings that it was given, by window; has the standards of its floor, or its own."""
 
     steps: Mapping[str, Sequence[StepLevel]] = field(default_factory=dict)
     objectives: Sequence[ObjectiveLevel] = ()
@@ -81,7 +81,7 @@ class FakeEngine:
 
 
 def worker(**changes: Any) -> WorkerStatus:
-    """A worker that runs and has caught up with its one partition, but for the ``changes``."""
+    """A running worker that has caught up with its one partition, except for the ``changes``."""
     plain = WorkerStatus(
         State.RUNNING,
         NOW_MS / 1000 - 3_600,
@@ -105,7 +105,7 @@ def worker(**changes: Any) -> WorkerStatus:
 
 
 def partition(**changes: Any) -> PartitionStatus:
-    """A partition that has been read to the end of its log and saved a little before, but for the ``changes``."""
+    """A partition that is read to the end of its log and saved a little before, except for the ``changes``."""
     plain = PartitionStatus(
         "service-events", 0, 48_211, 48_211, 0, caught_up=True, saved_offset=48_190, standards=STANDARDS.digest
     )
@@ -114,7 +114,7 @@ def partition(**changes: Any) -> PartitionStatus:
 
 @dataclass
 class Floor:
-    """An `Observed` that tests may change between two looks at it."""
+    """A `MonitorView` that tests can change between two reads."""
 
     standards: Standards = field(default_factory=Standards)
     fakes: list[FakeEngine] = field(default_factory=list)
@@ -131,7 +131,7 @@ class Floor:
 
 @dataclass(frozen=True)
 class OnePartition:
-    """A worker that has one partition with everything in it, read by a real engine."""
+    """A worker with one partition that contains everything, read by a real engine."""
 
     engine: Engine
     standards: Standards
@@ -242,7 +242,7 @@ def empty() -> Floor:
 
 
 def recovering() -> Floor:
-    """Of three partitions one is complete, one folds records again, and of one the state is being read."""
+    """Three partitions: one complete, one folding records again, one whose state is being read."""
     again = partition(partition=1, next_offset=9_000, lag=3_211, caught_up=False, recovering=True, saved_offset=12_000)
     unread = partition(
         partition=2, next_offset=0, lag=None, caught_up=False, recovering=True, saved_offset=None, standards=None
@@ -255,7 +255,7 @@ def recovering() -> Floor:
 
 
 def evicted() -> Floor:
-    """A worker that its group has given up, with a standards file that it refuses."""
+    """A worker evicted from its group, with a standards file that was refused."""
     return Floor(
         STANDARDS,
         [],

@@ -1,4 +1,4 @@
-"""A task with the real engine and rows, and a transaction that a test holds back."""
+"""A partition task with a real engine and rows, and a writer whose transactions a test can hold back."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ OTHERS: Final = Standards(digest="second")
 T0_MS: Final = 1_772_438_400_000
 JUNK: Final = b"junk"
 PREFIX: Final = state_prefix(SOURCE, SETTINGS.group)
-#: Long beyond every interval of the task's.
+#: Seconds, much longer than every interval of the task.
 LONG: Final = 600.0
 
 
 class Scene:
-    """A task, and what it made of the batches that it was given."""
+    """A partition task, and what it made of the batches that it was given."""
 
     def __init__(
         self,
@@ -73,16 +73,16 @@ class Scene:
         await self.task.fold(Batch.of(*SOURCE, values, first, stamps))
 
     async def close_slice(self, second: int) -> None:
-        """Fold an event in the slice that begins at ``second``, and one behind it, so that it becomes final."""
+        """Fold an event in the slice that begins at ``second``, and one after it, so that the slice becomes final."""
         await self.fold(event(second), second=second)
         await self.fold(event(second + 10), second=second + 10)
 
     async def transaction(self) -> list[Output]:
-        """The next transaction that begins, or has begun."""
+        """The outputs of the next transaction, once it has begun."""
         return await self.writer.begun.get()
 
     async def nothing_begins(self, seconds: float = LONG) -> bool:
-        """Whether no transaction begins for so long."""
+        """Whether no transaction begins within ``seconds``."""
         try:
             await asyncio.wait_for(self.transaction(), seconds)
         except TimeoutError:

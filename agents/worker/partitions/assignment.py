@@ -79,12 +79,12 @@ class Assignment:
     @property
     def recovering(self) -> bool:
         """Whether the figures of a partition are not complete yet."""
-        return bool(self.recoveries.under_way) or any(one.engine.restoring for one in self.partitions.owned())
+        return bool(self.recoveries.in_progress) or any(one.engine.restoring for one in self.partitions.owned())
 
     def status(self) -> list[PartitionStatus]:
         """The status of every partition that is owned or being recovered."""
         owned = [one.status() for one in self.partitions.owned()]
-        return owned + [_unread(source) for source in self.recoveries.under_way]
+        return owned + [_unread(source) for source in self.recoveries.in_progress]
 
     def certain(self) -> list[OwnedPartition]:
         """Owned partitions that no other worker can own yet: all, or none once the group may have given them away."""
@@ -109,7 +109,7 @@ class Assignment:
         ]
         read = self._recovery.read
         trouble = self.recoveries.trouble
-        return found + [Moving(s, read.get(s, 0), waiting=True, why=trouble) for s in self.recoveries.under_way]
+        return found + [Moving(s, read.get(s, 0), waiting=True, why=trouble) for s in self.recoveries.in_progress]
 
     def check(self, now: float) -> None:
         """End a worker that is fenced while its group still counts it as the owner.

@@ -28,7 +28,7 @@ ANOTHER_GROUP: Final = (
 
 
 class LogTruncated(Exception):  # noqa: N818 - says what happened to the log
-    """A log ends before records that have been read: the topic was made anew, or has lost records."""
+    """A log ends before records that have been read: the topic was recreated, or has lost records."""
 
     def __init__(self, source: SourcePartition, read: int, end: int) -> None:
         """Name the log of ``source``, the offset ``read`` up to which it was read, and its ``end``."""

@@ -55,7 +55,7 @@ class Recoveries:
         self.counts = RecoveryCounts()
 
     @property
-    def under_way(self) -> list[SourcePartition]:
+    def in_progress(self) -> list[SourcePartition]:
         """The partitions that are being recovered, sorted."""
         return sorted(self._tasks)
 

@@ -1,4 +1,4 @@
-"""The worker inside this process, on the embedded broker; `tests/real_parts/test_run.py` has it on a real one."""
+"""The worker in this process with the embedded broker; `tests/real_parts/test_run.py` tests it with a real one."""
 
 from __future__ import annotations
 

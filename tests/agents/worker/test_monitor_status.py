@@ -1,4 +1,4 @@
-"""What a worker shows of itself, and how it ends, without a broker."""
+"""Status, warnings and faults of a worker, without a broker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our consumer within Faust, without a broker: when it waits, and what it asks of its thread."""
+"""The consumer within Faust, without a broker: when it waits, and what it calls in its thread."""
 
 from __future__ import annotations
 

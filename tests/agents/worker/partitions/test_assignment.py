@@ -1,4 +1,4 @@
-"""Who keeps which partition: what assignments do, and what others see of it."""
+"""What an assignment does to the partitions of a worker, and how that is shown."""
 
 from __future__ import annotations
 
@@ -86,12 +86,12 @@ def test_recoveries_under_way_go_on_only_where_the_member_stays() -> None:
         scene.gate.clear()
         await scene.assign(T0, T1)
         await scene.assign(T0)
-        assert scene.assignment.recoveries.under_way == [T0]
+        assert scene.assignment.recoveries.in_progress == [T0]
         scene.assignment.assigned([T0])  # of the same generation
-        assert scene.assignment.recoveries.under_way == [T0]
+        assert scene.assignment.recoveries.in_progress == [T0]
         scene.member = ("me", 9)
         scene.assignment.assigned([T0])
-        assert scene.assignment.recoveries.under_way == []
+        assert scene.assignment.recoveries.in_progress == []
 
     run(scenario())
 
@@ -190,7 +190,7 @@ def test_at_the_end_every_keeper_carries_out_what_is_left_and_recoveries_are_giv
         assert len(scene.writers[T0].committed) == 1
         assert scene.writers[T0].closed.is_set()
         assert scene.owned() == []
-        assert scene.assignment.recoveries.under_way == []
+        assert scene.assignment.recoveries.in_progress == []
         assert T1 not in scene.recovered
 
     run(scenario())

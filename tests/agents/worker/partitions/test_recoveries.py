@@ -54,7 +54,7 @@ class Scene:
         return Recovered()
 
     async def on_done(self, source: SourcePartition, _: object) -> None:
-        assert source not in self.recoveries.under_way
+        assert source not in self.recoveries.in_progress
         if self.refuse is not None:
             raise self.refuse
         self.done.append(source)
@@ -64,10 +64,10 @@ def test_partitions_are_taken_over_side_by_side_and_counted() -> None:
     async def scenario() -> None:
         scene = Scene()
         scene.recoveries.want([T1, T0])
-        assert scene.recoveries.under_way == [T0, T1]
+        assert scene.recoveries.in_progress == [T0, T1]
         await asyncio.sleep(1.5)
         assert sorted(scene.done) == [T0, T1]
-        assert scene.recoveries.under_way == []
+        assert scene.recoveries.in_progress == []
         counts = scene.recoveries.counts
         assert (counts.count, counts.last_seconds, counts.last_rows) == (2, 1.0, 7)
 
@@ -94,7 +94,7 @@ def test_it_tries_until_kafka_answers_and_says_once_that_it_does_not(
         scene.recoveries.want([T0])
         await asyncio.sleep(1.2)
         assert scene.recoveries.trouble == f"t/0: {error!r}"
-        assert scene.recoveries.under_way == [T0]
+        assert scene.recoveries.in_progress == [T0]
         await asyncio.sleep(LONG)
         assert (len(scene.tried), scene.done) == (4, [T0])
         assert scene.recoveries.trouble is None
@@ -111,7 +111,7 @@ def test_what_trying_again_would_not_help_is_told(error: Exception) -> None:
         scene.recoveries.want([T0])
         await asyncio.sleep(LONG)
         assert scene.failures == [error]
-        assert scene.recoveries.under_way == []
+        assert scene.recoveries.in_progress == []
         assert scene.tried == [T0]
 
     run(scenario())
@@ -135,7 +135,7 @@ def test_recoveries_of_partitions_that_were_revoked_are_given_up_with_their_trou
         await asyncio.sleep(1.2)
         scene.gate.clear()
         scene.recoveries.keep_only({T1})
-        assert scene.recoveries.under_way == [T1]
+        assert scene.recoveries.in_progress == [T1]
         assert (scene.recoveries.trouble or "").startswith("t/1")
         scene.recoveries.keep_only(())
         assert scene.recoveries.trouble is None
@@ -154,7 +154,7 @@ def test_stopping_gives_up_all_and_waits_until_they_have_ended() -> None:
         await asyncio.sleep(LONG)
         await scene.recoveries.stop()
         assert sorted(scene.given_up) == [T0, T1]
-        assert (scene.done, scene.failures, scene.recoveries.under_way) == ([], [], [])
+        assert (scene.done, scene.failures, scene.recoveries.in_progress) == ([], [], [])
 
     run(scenario())
 

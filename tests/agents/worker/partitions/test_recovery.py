@@ -1,4 +1,4 @@
-"""Taking a partition over: real rows of state in a fake topic, and a fake log."""
+"""Recovery of a partition from real rows of state in a fake topic, and a fake log."""
 
 from __future__ import annotations
 

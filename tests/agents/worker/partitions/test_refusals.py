@@ -1,4 +1,4 @@
-"""What follows where Kafka does not take a transaction, or another worker has taken over."""
+"""The consequences of a failed transaction, and of being fenced by another worker."""
 
 from __future__ import annotations
 

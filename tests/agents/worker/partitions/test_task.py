@@ -1,4 +1,4 @@
-"""The task of one partition: when it carries out what, and when folding waits."""
+"""The task of one partition: when transactions are made, and when folding waits."""
 
 from __future__ import annotations
 
