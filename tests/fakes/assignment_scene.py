@@ -54,6 +54,7 @@ class Scene:
             liveness=self.liveness,
             reader=self,
             fail=self.failures.append,
+            clock=now,
         )
 
     async def begin(self, source: SourcePartition, offset: int) -> None:

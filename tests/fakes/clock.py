@@ -6,17 +6,12 @@ Waits take no real time and end exactly when due, so that tests can assert when 
 from __future__ import annotations
 
 import asyncio
-import time
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
 T = TypeVar("T")
-
-#: Replaces the module `time` where a part under test reads the clock.
-CLOCK = SimpleNamespace(monotonic=lambda: now(), perf_counter=time.perf_counter)  # noqa: PLW0108 - defined below
 
 
 class _Loop(asyncio.SelectorEventLoop):

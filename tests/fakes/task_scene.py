@@ -15,6 +15,7 @@ from streams.engine.start import Start
 from streams.engine.watermark import TimePolicy
 from streams.standards.model import Standards
 from streams.state.processor import take_over
+from tests.fakes.clock import now
 from tests.fakes.engine import FakeControl, FakeWriter
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Scene:
             control=self.control.control,
             totals=self.totals,
             on_end=self.on_end,
+            clock=now,
         )
 
     def on_end(self, task: PartitionTask, error: Exception) -> None:

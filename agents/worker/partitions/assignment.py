@@ -42,6 +42,7 @@ class Assignment:
         liveness: knows when the group last counted this worker as a member.
         reader: consumes the source logs.
         fail: called with an error after which the process must end.
+        clock: gives seconds that never go back.
     """
 
     def __init__(
@@ -53,11 +54,13 @@ class Assignment:
         liveness: Liveness,
         reader: SourceReader,
         fail: Callable[[Exception], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings
+        self._clock = clock
         self.partitions = OwnedPartitions(self._let_go)
         self.totals = TaskTotals()
-        self.recoveries = Recoveries(self._recover, done=self._recovered, fail=fail)
+        self.recoveries = Recoveries(self._recover, done=self._recovered, fail=fail, clock=clock)
         self._control = control
         self._recovery = recovery
         self._liveness = liveness
@@ -88,7 +91,7 @@ class Assignment:
 
     def certain(self) -> list[OwnedPartition]:
         """Owned partitions that no other worker can own yet: all, or none once the group may have given them away."""
-        return self.partitions.owned() if self._liveness.in_touch(time.monotonic()) else []
+        return self.partitions.owned() if self._liveness.in_touch(self._clock()) else []
 
     def waits(self) -> str | None:
         """Why nothing is read at the moment; None if that is not so."""
@@ -159,7 +162,7 @@ class Assignment:
 
     def _is_confirmed(self, source: SourcePartition) -> bool:
         loss = self._lost.get(source)
-        return self._liveness.in_touch(time.monotonic()) and (loss is None or self._liveness.touched_at > loss.at)
+        return self._liveness.in_touch(self._clock()) and (loss is None or self._liveness.touched_at > loss.at)
 
     async def _recovered(self, source: SourcePartition, recovered: Recovered) -> None:
         if source not in self._assigned:
@@ -175,6 +178,7 @@ class Assignment:
             control=self._control,
             totals=self.totals,
             on_end=self._ended,
+            clock=self._clock,
         )
         self.partitions.add(task, recovered.bounds, create_time=recovered.create_time)
         await self._reader.begin(source, max(recovered.bounds.beginning, task.processor.expected))
@@ -187,7 +191,7 @@ class Assignment:
         if not self.partitions.drop(task):
             return  # it was released before; another worker may own the partition by now
         fenced = isinstance(error, Fenced)
-        self._lost[source] = _Loss(time.monotonic(), fenced=fenced)
+        self._lost[source] = _Loss(self._clock(), fenced=fenced)
         self._reader.leave_alone(source)
         if fenced:
             log.warning("%s/%s was taken over by another worker.", *source)

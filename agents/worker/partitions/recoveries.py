@@ -38,6 +38,7 @@ class Recoveries:
         recover: recovers one; raises `KafkaError`, `TimeoutError` or `ConnectionError` if it has to be repeated.
         done: called with what was recovered.
         fail: called with an error after which the process must end.
+        clock: gives seconds that never go back.
     """
 
     def __init__(
@@ -46,8 +47,10 @@ class Recoveries:
         *,
         done: Callable[[SourcePartition, Recovered], Awaitable[None]],
         fail: Callable[[Exception], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._recover = recover
+        self._clock = clock
         self._done = done
         self._fail = fail
         self._tasks: dict[SourcePartition, asyncio.Task[None]] = {}
@@ -84,14 +87,14 @@ class Recoveries:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run(self, source: SourcePartition) -> None:
-        began = time.monotonic()
+        began = self._clock()
         try:
             recovered = await self._retry(source)
             self.counts.count += 1
             self.counts.last_rows = recovered.rows
             self._tasks.pop(source, None)
             await self._done(source, recovered)
-            self.counts.last_seconds = time.monotonic() - began
+            self.counts.last_seconds = self._clock() - began
         except Exception as error:
             self._tasks.pop(source, None)
             if not isinstance(error, Fault):

@@ -62,6 +62,7 @@ class PartitionTask:
         control: looks up standards that the log names.
         totals: are added to.
         on_end: called once, with the error that ended this task.
+        clock: gives seconds that never go back.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class PartitionTask:
         control: ControlTopic,
         totals: TaskTotals,
         on_end: Callable[[PartitionTask, Exception], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.processor = processor
         self.source = source
@@ -82,6 +84,7 @@ class PartitionTask:
         self._control = control
         self._totals = totals
         self._on_end = on_end
+        self._clock = clock
         self._wake = asyncio.Event()
         self._progress = asyncio.Condition()
         self._letters_since: float | None = None
@@ -111,7 +114,7 @@ class PartitionTask:
     @property
     def transaction_seconds(self) -> float:
         """Seconds since the current transaction began; 0 if there is none."""
-        return 0.0 if self._transaction_since is None else time.monotonic() - self._transaction_since
+        return 0.0 if self._transaction_since is None else self._clock() - self._transaction_since
 
     # -- folding ----------------------------------------------------------------------------------------------------
 
@@ -160,7 +163,7 @@ class PartitionTask:
 
     def _notice_letters(self) -> None:
         if self.processor.letter_bytes and self._letters_since is None:
-            self._letters_since = time.monotonic()
+            self._letters_since = self._clock()
 
     # -- transactions -----------------------------------------------------------------------------------------------
 
@@ -191,13 +194,13 @@ class PartitionTask:
             return None
         if self.processor.letter_bytes >= MOST_LETTER_BYTES:
             return 0.0
-        return self._letters_since + LINGER_SECONDS - time.monotonic()
+        return self._letters_since + LINGER_SECONDS - self._clock()
 
     def _has_something(self) -> bool:
         return self.processor.due or self.processor.letter_bytes > 0
 
     async def _commit(self) -> None:
-        self._transaction_since = began = time.monotonic()
+        self._transaction_since = began = self._clock()
         self._letters_since = None
         commit = self.processor.take()
         reached = self.engine.progress.next_offset
@@ -212,7 +215,7 @@ class PartitionTask:
             self.saved_offset = reached
         finally:
             self._transaction_since = None
-            self._totals.last_seconds = time.monotonic() - began
+            self._totals.last_seconds = self._clock() - began
             self._totals.seconds += self._totals.last_seconds
         self._notice_letters()
         await self._notify_progress()

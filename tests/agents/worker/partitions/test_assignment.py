@@ -7,19 +7,9 @@ import asyncio
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from agents.worker.partitions import assignment as assignment_module
-from agents.worker.partitions import recoveries as recoveries_module
-from agents.worker.partitions import task as task_module
 from streams.decoding.batch import Batch
 from tests.fakes.assignment_scene import LONG, SESSION, T0, T0_MS, T1, Scene
-from tests.fakes.clock import CLOCK, now, run
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (assignment_module, task_module, recoveries_module):
-        monkeypatch.setattr(module, "time", CLOCK)
-
+from tests.fakes.clock import now, run
 
 # -- assignments ----------------------------------------------------------------------------------------------------
 

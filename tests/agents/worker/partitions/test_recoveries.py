@@ -7,18 +7,12 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from agents.exits import Exit, Fault
-from agents.worker.partitions import recoveries as module
 from agents.worker.partitions.recoveries import Recoveries
 from streams.decoding.batch import SourcePartition
-from tests.fakes.clock import CLOCK, run
+from tests.fakes.clock import now, run
 
 T0, T1 = SourcePartition("t", 0), SourcePartition("t", 1)
 LONG: Final = 600.0
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "time", CLOCK)
 
 
 class Recovered:
@@ -39,7 +33,7 @@ class Scene:
         self.gate = asyncio.Event()
         self.gate.set()
         self.refuse: Exception | None = None
-        self.recoveries = Recoveries(self.recover, done=self.on_done, fail=self.failures.append)
+        self.recoveries = Recoveries(self.recover, done=self.on_done, fail=self.failures.append, clock=now)
 
     async def recover(self, source: SourcePartition) -> Any:
         self.tried.append(source)

@@ -8,19 +8,9 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from agents.exits import Exit, Fault
-from agents.worker.partitions import assignment as assignment_module
-from agents.worker.partitions import recoveries as recoveries_module
-from agents.worker.partitions import task as task_module
 from agents.worker.transactions.writer import Fenced, Refused
 from tests.fakes.assignment_scene import LONG, SESSION, T0, T1, Scene
-from tests.fakes.clock import CLOCK, now, run
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (assignment_module, task_module, recoveries_module):
-        monkeypatch.setattr(module, "time", CLOCK)
-
+from tests.fakes.clock import now, run
 
 # -- refusals -------------------------------------------------------------------------------------------------------
 

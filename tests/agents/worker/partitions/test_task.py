@@ -11,14 +11,8 @@ from agents.worker.partitions import task as module
 from agents.worker.partitions.task import LINGER_SECONDS
 from streams.events import control_records
 from streams.texts.states import States
-from tests.fakes.clock import CLOCK, now, run
+from tests.fakes.clock import now, run
 from tests.fakes.task_scene import JUNK, LONG, OTHERS, PREFIX, Scene, event, letters, slices
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "time", CLOCK)
-
 
 # -- transactions ---------------------------------------------------------------------------------------------------
 

@@ -9,17 +9,10 @@ from typing import Final
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from agents.worker.partitions import task as module
 from agents.worker.partitions.task import LINGER_SECONDS, PartitionTask
 from agents.worker.transactions.writer import Fenced, Refused
-from tests.fakes.clock import CLOCK, now, run
+from tests.fakes.clock import now, run
 from tests.fakes.task_scene import JUNK, LONG, SETTINGS, Scene, event, letters, rows, slices
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "time", CLOCK)
-
 
 # -- ends -----------------------------------------------------------------------------------------------------------
 
