@@ -6,16 +6,17 @@ The tables fit a terminal of 80 columns and 24 lines; names are cut rather than 
 from __future__ import annotations
 
 from collections import Counter
-from fractions import Fraction
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, Self
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text as Styled
 
+from agents.cli.terminal import tables
+from agents.cli.terminal.tables import Column
 from streams.calendars.periods import Window
-from streams.texts.figures import NOTHING, count, duration, share
+from streams.texts.figures import NOTHING, count, share
 from streams.texts.phrase import Language, in_language
 from streams.texts.states import States
 from streams.texts.tables import Tables
@@ -31,13 +32,12 @@ if TYPE_CHECKING:
 #: The last seconds, so that rush, outage and recovery are seen as they happen.
 RECENT: Final = Window("20s", rolling_ms=20_000)
 _LINE_SECONDS: Final = 10.0
-_P50: Final = Fraction(1, 2)
-_P95: Final = Fraction(95, 100)
-_LOOK: Final = {
-    ObjectiveState.BREACHED: (States.BREACHED, "bold red"),
-    ObjectiveState.MET: (States.MET, "green"),
-    ObjectiveState.NO_DATA: (States.NO_DATA, "dim"),
-}
+#: Characters of the longest name of a step that is shown, and those that the other columns of each table take.
+_STEP_WIDTH: Final = 18
+_STEP_FIGURES: Final = 67
+_OBJECTIVE_FIGURES: Final = 40
+#: Padding of cells, closer than elsewhere: top, right, bottom, left.
+_PADDING: Final = (0, 1, 0, 0)
 #: Width to give a console that is no terminal.
 PLAIN_WIDTH: Final = 120
 
@@ -113,59 +113,64 @@ class Screen:
     def _tables(self, steps: tuple[StepLevel, ...], judged: list[ObjectiveLevel]) -> list[RenderableType]:
         if not judged:
             return [Styled(), Styled(States.WORKER_STARTING.say(self._language))]
-        return [Styled(), self._steps(steps), Styled(), self._objectives(judged)]
+        used = [level for level in steps if level.interactions]
+        return [
+            Styled(),
+            tables.build(self._step_columns(), used, self._language, padding=_PADDING),
+            Styled(),
+            tables.build(self._objective_columns(), judged, self._language, padding=_PADDING),
+        ]
 
-    def _steps(self, steps: tuple[StepLevel, ...]) -> Table:
-        table = self._table(Tables.COLUMN_STEP, 18)
-        for heading in (
-            Tables.COLUMN_INTERACTIONS,
-            Tables.COLUMN_MEDIAN,
-            Tables.COLUMN_P95,
-            Tables.COLUMN_AVAILABILITY,
-        ):
-            table.add_column(heading.say(self._language), justify="right", no_wrap=True)
-        table.add_column(
-            Tables.COLUMN_FAIL_POINTS.say(self._language), no_wrap=True, max_width=max(self._console.width - 67, 8)
+    def _step_columns(self) -> Iterator[Column[StepLevel]]:
+        yield Column(
+            heading=Tables.COLUMN_STEP,
+            cell=lambda level, _: f"{level.service} {level.step}",
+            max_width=_STEP_WIDTH,
         )
-        for level in steps:
-            if level.interactions:
-                table.add_row(*_step_row(level))
-        return table
+        yield tables.figures(Tables.COLUMN_INTERACTIONS, lambda level: count(level.interactions))
+        yield tables.MEDIAN
+        yield tables.P95
+        yield tables.figures(Tables.COLUMN_AVAILABILITY, lambda level: share(level.availability))
+        yield Column(
+            heading=Tables.COLUMN_FAIL_POINTS, cell=_worst, max_width=max(self._console.width - _STEP_FIGURES, 8)
+        )
 
-    def _objectives(self, ranked: list[ObjectiveLevel]) -> Table:
-        table = self._table(Tables.COLUMN_OBJECTIVE, self._console.width - 40)
-        for heading in (Tables.COLUMN_ATTAINED, Tables.COLUMN_TARGET):
-            table.add_column(heading.say(self._language), justify="right", no_wrap=True)
-        table.add_column("", no_wrap=True)
+    def _objective_columns(self) -> Iterator[Column[ObjectiveLevel]]:
         times = Counter((service, name) for service, name, _ in self._breaches)
-        for level in ranked:
-            phrase, style = _LOOK[_verdict(level)]
-            opened = times[level.service, level.objective.name]
-            state = phrase.say(self._language) + (f" ({opened}×)" if opened else "")
-            table.add_row(*self._promise(level), Styled(state, style=style))
-        return table
-
-    def _promise(self, level: ObjectiveLevel) -> tuple[str, str, str]:
-        objective = level.objective
-        target = f"{float(objective.target * 100):g} % / {objective.window.name.removeprefix('calendar ')}"
-        return f"{level.service}: {in_language(objective.title, self._language)}", share(level.window), target
-
-    def _table(self, heading: Tables, widest: int) -> Table:
-        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-        table.add_column(heading.say(self._language), no_wrap=True, max_width=max(widest, 10))
-        return table
+        yield Column(
+            heading=Tables.COLUMN_OBJECTIVE,
+            cell=_name,
+            max_width=max(self._console.width - _OBJECTIVE_FIGURES, 10),
+        )
+        yield tables.ATTAINED
+        yield tables.figures(Tables.COLUMN_TARGET, _target)
+        yield Column(
+            heading=None,
+            cell=lambda level, language: tables.state(
+                _verdict(level), language, opened=times[level.service, level.objective.name]
+            ),
+        )
 
     def _verdict(self, judged: list[ObjectiveLevel]) -> str:
         breached = [level for level in judged if _verdict(level) is ObjectiveState.BREACHED]
         if not breached:
             return States.MET.say(self._language)
-        return f"{States.BREACHED.say(self._language)}: {'; '.join(' '.join(self._promise(one)) for one in breached)}"
+        promises = (f"{_name(one, self._language)} {share(one.window)} {_target(one)}" for one in breached)
+        return f"{States.BREACHED.say(self._language)}: {'; '.join(promises)}"
 
 
-def _step_row(level: StepLevel) -> tuple[str, ...]:
-    worst = next((f"{count(times)} {name}" for name, times, _ in levels.pareto(level)), NOTHING)
-    quantiles = (duration(level.response.quantile(at)) for at in (_P50, _P95))
-    return (f"{level.service} {level.step}", count(level.interactions), *quantiles, share(level.availability), worst)
+def _worst(level: StepLevel, _: Language) -> str:
+    """The most frequent fail point."""
+    return next((f"{count(times)} {name}" for name, times, _ in levels.pareto(level)), NOTHING)
+
+
+def _name(level: ObjectiveLevel, language: Language) -> str:
+    return f"{level.service}: {in_language(level.objective.title, language)}"
+
+
+def _target(level: ObjectiveLevel) -> str:
+    objective = level.objective
+    return f"{float(objective.target * 100):g} % / {objective.window.name.removeprefix('calendar ')}"
 
 
 def _verdict(level: ObjectiveLevel) -> ObjectiveState:
