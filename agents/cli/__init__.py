@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import click
 
+from agents.cli import garbage
 from agents.exits import Exit
 
 #: Command -> (its module, which has a `command`, and the line shown in the overview). In the order of a user's day.
@@ -36,7 +37,8 @@ class LazyGroup(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        with garbage.untouched():
+            command = importlib.import_module(COMMANDS[cmd_name][0]).command
         if not isinstance(command, click.Command):
             message = f"{COMMANDS[cmd_name][0]}.command is not a click command"
             raise TypeError(message)

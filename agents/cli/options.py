@@ -1,4 +1,4 @@
-"""Options of the commands that speak to Kafka, made from the table of settings."""
+"""Options of commands that are settings, made from the table of settings."""
 
 from __future__ import annotations
 
@@ -40,9 +40,13 @@ def connection_options(command: F) -> F:
 
 def _described(row: Setting) -> dict[str, Any]:
     shown = f"{row.meaning} [{row.variable}{'' if row.default is None else f'; default: {row.default}'}]"
-    metavar = "|".join(row.choices) if row.choices else row.kind.upper()
+    if row.kind is SettingKind.SWITCH:
+        # None where the option is not given, so that environment and file count.
+        return {"is_flag": True, "default": None, "help": shown}
+    if row.kind is SettingKind.LIST:
+        return {"metavar": "NAME", "multiple": True, "help": shown}
     return {
-        "metavar": metavar,
+        "metavar": "|".join(row.choices) if row.choices else row.kind.upper(),
         "type": click.Path(path_type=Path) if row.kind is SettingKind.FILE else None,
         "help": shown,
     }

@@ -9,9 +9,13 @@ from typing import Any, Final
 
 import click
 import msgspec
+import orjson
 
+from agents.cli.terminal.sample import complaint, lines
 from agents.exits import Exit, Fault
+from agents.files.standards_file import count, display_name, read_bytes
 from streams.sampling.sample import Sample
+from streams.standards.load import load
 from streams.standards.model import Standards
 from streams.standards.problems.problems import Problem, StandardsError
 
@@ -101,23 +105,12 @@ def _refuse_mixture(files: Sequence[Path], log: str | None, topic: str | None) -
 
 
 def _sample(standards: Standards, log: str, topic: str | None, records: int) -> Sample:
-    """Look at the first records of ``log``. Raises `Fault` where it cannot be read, or its topic is not known."""
-    from itertools import islice
+    from agents.cli import sampling  # noqa: PLC0415 - numpy, which a check without a sample does not need
 
-    from agents.cli.topic_choice import topic_of_sample
-    from agents.files.event_log import EventLog
-    from streams.sampling.sampler import Sampler
-
-    chosen, source = topic_of_sample(standards, topic), EventLog(log)
-    sampler = Sampler(standards.mappings.get(chosen))
-    for line in islice(source.lines(), records):
-        sampler.add(line.number, line.raw)
-    return sampler.sample(source.name, chosen)
+    return sampling.take(standards, log, topic, records)
 
 
 def _write_sample(sample: Sample) -> None:
-    from agents.cli.terminal.sample import complaint, lines
-
     for line in lines(sample):
         click.echo(line)
     if said := complaint(sample):
@@ -126,9 +119,6 @@ def _write_sample(sample: Sample) -> None:
 
 def _check(path: Path) -> tuple[FileReport, Standards | None]:
     """What came of the file at ``path``, and its standards if it is good."""
-    from agents.files.standards_file import display_name, read_bytes
-    from streams.standards.load import load
-
     file = display_name(path)
     try:
         standards = load(read_bytes(path), file=file)
@@ -149,8 +139,6 @@ def _check(path: Path) -> tuple[FileReport, Standards | None]:
 
 
 def _write_json(reports: Sequence[FileReport], sample: Sample | None) -> None:
-    import orjson
-
     report = CheckReport(VERSION, ok=all(each.ok for each in reports), files=tuple(reports), sample=sample)
     click.echo(orjson.dumps(msgspec.to_builtins(report), option=orjson.OPT_INDENT_2))
 
@@ -163,15 +151,11 @@ def _write_lines(reports: Sequence[FileReport]) -> None:
             click.echo(report.unreadable, err=True)
         for problem in report.problems:
             click.echo(str(problem), err=True)
-    from agents.files.standards_file import count
-
     if problems := sum(len(report.problems) for report in reports):
         click.echo(count(problems, "problem"), err=True)
 
 
 def _good(report: FileReport) -> str:
-    from agents.files.standards_file import count
-
     counts = (
         count(report.services or 0, "service"),
         count(report.steps or 0, "step"),

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import os
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from agents.cli.reference import filled
 from agents.exits import Exit, Fault
+from dashboards import generate
+from dashboards.generate import Artefact, ArtefactKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dashboards.generate import Artefact
-
 # Where the token is; no option has it, since process lists show options.
 _TOKEN_VARIABLE: Final = "SLM_GRAFANA_TOKEN"  # noqa: S105 - the name of the variable
-_KINDS: Final = ("rules", "alertmanager", "dashboards", "schema", "docs")
+_KINDS: Final = tuple(map(str, ArtefactKind))
 
 
 @click.command("generate")
@@ -53,9 +55,7 @@ def command(
         _refuse_with_publish(kinds, output, check=check)
         _publish(url, _token(token_file))
         return
-    from dashboards import generate
-
-    found = generate.artefacts([kind for kind in generate.ArtefactKind if kind in (kinds or _KINDS)])
+    found = generate.artefacts([kind for kind in ArtefactKind if kind in (kinds or _KINDS)])
     if output is not None:
         found = [*found, *_handwritten_schemas(kinds)]
     elif "docs" in (kinds or _KINDS):
@@ -73,16 +73,12 @@ def _refuse_with_publish(kinds: Sequence[str], output: Path | None, *, check: bo
 
 
 def _check(found: Sequence[Artefact], output: Path | None) -> None:
-    from dashboards import generate
-
     if paths := generate.stale(found, output):
         raise Fault(generate.complaint(paths), Exit.NEGATIVE)
     click.echo(f"{len(found)} generated files are fresh")
 
 
 def _write(found: Sequence[Artefact], output: Path | None) -> None:
-    from dashboards import generate
-
     try:
         written = generate.write(found, output)
     except OSError as error:
@@ -96,18 +92,11 @@ def _write(found: Sequence[Artefact], output: Path | None) -> None:
 
 def _documents() -> list[Artefact]:
     """The READMEs of the current folder, with their tables written anew."""
-    from agents.cli.reference import filled
-    from dashboards.generate import Artefact, ArtefactKind
-
     return [Artefact(ArtefactKind.DOCS, name, name, content) for name, content in filled(Path()).items()]
 
 
 def _handwritten_schemas(kinds: Sequence[str]) -> list[Artefact]:
     """The schemas that are part of the package: they have their place already and are copied for the user alone."""
-    from importlib.resources import files
-
-    from dashboards.generate import Artefact, ArtefactKind
-
     if kinds and "schema" not in kinds:
         return []
     folder = files("agents") / "schemas"
@@ -140,7 +129,12 @@ def _token(file: Path | None) -> str:
 
 
 def _publish(url: str, token: str) -> None:
-    from dashboards.publish import PublishError, UnreachableError, publications, publish
+    from dashboards.publish import (  # noqa: PLC0415 - requests, which nothing else here needs
+        PublishError,
+        UnreachableError,
+        publications,
+        publish,
+    )
 
     try:
         addresses = publish(publications(), url, token)

@@ -5,31 +5,34 @@ from __future__ import annotations
 import os
 import sys
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
+import orjson
 
 from agents.cli.options import connection_options, resolve
+from agents.cli.terminal.progress import line_progress
 from agents.exits import Exit, Fault
+from agents.files.event_log import STDIN, EventLog
+from agents.files.standards_file import count
+from agents.kafka.admin import administration, destination
+from agents.sending.delivery import Delivery, SendRate
+from agents.sending.journal import Journal, state_folder
+from agents.sending.producer import producing
+from agents.sending.records import as_it_is, checked, survey
+from agents.sending.sender import Interruption, Sending, Sent, keep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from rich.progress import Progress
-
-    from agents.files.event_log import EventLog
     from agents.kafka.admin import Destination
     from agents.sending.delivery import Producer
-    from agents.sending.journal import Journal
     from agents.sending.records import BadLine, Prepare, Survey
-    from agents.sending.sender import Interruption, Sent
     from agents.settings.settings import Settings
 
-# Moving a progress bar costs more than sending an event does.
-_LINES_PER_STEP: Final = 2_000
+#: Of the first notice that brokers are silent; each further one comes after twice as long.
 _FIRST_NOTICE_SECONDS: Final = 5.0
 
 
@@ -93,8 +96,6 @@ class Job:
         Raises:
             Fault: a log cannot be read or is bad, or Kafka is not there or does not take the records.
         """
-        from agents.sending.sender import Interruption
-
         with Interruption() as interruption:
             try:
                 return self._run(_logs(files), interruption)
@@ -103,9 +104,6 @@ class Job:
                 return Exit.INTERRUPTED
 
     def _run(self, logs: list[EventLog], interruption: Interruption) -> Exit:
-        from agents.kafka.admin import administration, destination
-        from agents.sending.producer import producing
-
         try:
             surveys = {log.path: self._survey(log, interruption) for log in logs if not log.is_stdin}
         except KeyboardInterrupt:
@@ -126,14 +124,10 @@ class Job:
         return Exit.NEGATIVE if any(sent.bad for sent in self.logs) else Exit.DONE
 
     def _prepare(self, survey: Survey | None) -> Prepare:
-        from agents.sending.records import as_it_is, checked
-
         return as_it_is if self.as_is else checked(survey.mark if survey else None)
 
     def _survey(self, log: EventLog, interruption: Interruption) -> Survey:
-        from agents.sending.records import survey
-
-        with _progress(f"reading {log.name}", None) as moved, interruption.waiting():
+        with line_progress(f"reading {log.name}", None) as moved, interruption.waiting():
             return survey(log, self._prepare(None), moved)
 
     def _send(
@@ -144,9 +138,6 @@ class Job:
         producer: Producer,
         interruption: Interruption,
     ) -> None:
-        from agents.sending.delivery import Delivery, SendRate
-        from agents.sending.sender import Sending, Sent, keep
-
         journal = None if survey is None else self._journal(log, survey, where)
         if journal and self.restart:
             journal.write(0)
@@ -155,7 +146,7 @@ class Job:
         total = survey.lines if survey else None
         if survey and _resumed(sent, survey):
             return
-        with _progress(f"sending {log.name}", total, sent.resumed_after) as moved:
+        with line_progress(f"sending {log.name}", total, sent.resumed_after) as moved:
             pace = SendRate(self.rate, sleep=interruption.sleep)
             delivery = Delivery(
                 producer, self.topic, acknowledged=keep(journal, sent), waiting=self._silence(interruption)
@@ -169,8 +160,6 @@ class Job:
             _check_unchanged(log, survey)
 
     def _journal(self, log: EventLog, survey: Survey, where: Destination) -> Journal:
-        from agents.sending.journal import Journal, state_folder
-
         variant = "as-is" if self.as_is else ""
         return Journal(state_folder(os.environ), log.name, survey.content, where, survey.lines, variant)
 
@@ -195,8 +184,6 @@ class Job:
 
     def summary(self) -> str:
         """One line for people."""
-        from agents.files.standards_file import count
-
         what = count(self.sent, "line" if self.as_is else "event")
         speed = f" ({self.sent / self.seconds:,.0f}/s)" if self.seconds and self.sent else ""
         line = f"sent {what} to {self.topic} at {self.settings.broker} in {self.seconds:.1f} s{speed}"
@@ -205,8 +192,6 @@ class Job:
 
     def as_json(self) -> str:
         """The same for programs; seconds are seconds."""
-        import orjson
-
         document = {
             "topic": self.topic,
             "broker": self.settings.broker,
@@ -220,8 +205,6 @@ class Job:
 
 
 def _logs(files: Sequence[str]) -> list[EventLog]:
-    from agents.files.event_log import STDIN, EventLog
-
     if files.count(STDIN) > 1:
         message = f"{STDIN} is named {files.count(STDIN)} times; standard input can be read only once"
         raise Fault(message)
@@ -230,8 +213,6 @@ def _logs(files: Sequence[str]) -> list[EventLog]:
 
 def _refuse(surveys: Sequence[Survey], *, as_is: bool) -> None:
     """Name every bad line and end, if there is one."""
-    from agents.files.standards_file import count
-
     bad = sum(survey.bad for survey in surveys)
     if not bad:
         return
@@ -279,32 +260,3 @@ def _say(line: str) -> None:
 
 def _say_bad(bad: BadLine) -> None:
     click.echo(str(bad), err=True)
-
-
-@contextmanager
-def _progress(title: str, total: int | None, done: int = 0) -> Iterator[Any]:
-    """A progress bar on standard error, if that is a terminal; yields what is to be told of every line."""
-    from agents.cli.terminal.progress import is_terminal
-
-    if not is_terminal(sys.stderr):
-        yield lambda _line: None
-        return
-    with _bar() as bar:
-        task, reached = bar.add_task(title, total=total, completed=done), done
-
-        def moved(line: int) -> None:
-            nonlocal reached
-            reached = line
-            if line % _LINES_PER_STEP == 0:
-                bar.update(task, completed=line)
-
-        yield moved
-        bar.update(task, completed=reached)
-
-
-def _bar() -> Progress:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)

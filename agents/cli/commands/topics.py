@@ -8,15 +8,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+import orjson
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
 
 from agents.cli.options import connection_options, resolve
 from agents.exits import Exit
+from agents.kafka import topics as wanted
+from agents.kafka.admin import administration
+from agents.kafka.topics import MISSING, Role, differences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-    from rich.table import Table
 
     from agents.kafka.topics import Cluster, Difference, Found, Plan, Topic
 
@@ -59,9 +64,6 @@ def command(
     Without --create or --alter nothing is changed. Nothing is ever deleted, and a topic that has data keeps its number
     of partitions. The exit code is 0 when all is right and 1 when something differs.
     """
-    from agents.kafka import topics as wanted
-    from agents.kafka.admin import administration
-
     settings = resolve({**options, "topics": topics}, config)
     with administration(settings, lambda line: click.echo(f"slm: {line}", err=True)) as admin:
         cluster = wanted.Cluster(admin)
@@ -118,14 +120,10 @@ class Check:
         self.found = self.cluster.find([topic.name for topic in self.topics])
 
     def _differences(self, topic: Topic) -> list[Difference]:
-        from agents.kafka.topics import differences
-
         return differences(topic, self.found.get(topic.name), self.plan, self._sources())
 
     def _sources(self) -> list[int]:
         """Partitions of the topics with events that exist."""
-        from agents.kafka.topics import Role
-
         sources = [topic.name for topic in self.topics if topic.role is Role.SOURCE]
         return [self.found[name].partitions for name in sources if name in self.found]
 
@@ -149,8 +147,6 @@ class Check:
 
     def as_text(self) -> str:
         """A table, and below it what was changed and what differs."""
-        from rich.console import Console
-
         console = Console(width=None if sys.stdout.isatty() else 160)
         with console.capture() as captured:
             console.print(self._table())
@@ -159,16 +155,11 @@ class Check:
         return captured.get() + "\n".join([*lines, verdict])
 
     def _sentence(self, one: Difference) -> str:
-        from agents.kafka.topics import MISSING
-
         what = MISSING if one.found == MISSING else f"{one.what}: found {one.found}, wanted {one.wanted}"
         remedy = f"{one.remedy}{self.given}" if one.remedy.startswith("slm ") else one.remedy
         return f"{one.topic}: {what}; {remedy}"
 
     def _table(self) -> Table:
-        from rich.box import SIMPLE_HEAD
-        from rich.table import Table
-
         table = Table("topic", "what for", "partitions", "replicas", "cleanup", "retention", "state", box=SIMPLE_HEAD)
         for topic in self.topics:
             found = self.found.get(topic.name)
@@ -191,8 +182,6 @@ class Check:
 
     def as_json(self) -> str:
         """The same for programs."""
-        import orjson
-
         document = {
             "right": not self.differences,
             "changed": self.changed,

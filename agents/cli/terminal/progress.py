@@ -1,4 +1,4 @@
-"""Progress of long work, on a terminal only and never where data go."""
+"""Progress of long work on standard error, on a terminal only. The functions that are yielded take what was done."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from typing import Final, TextIO
 
 from agents.files.event_log import EventLog
 
-#: Moving a bar costs more than folding a batch does; records between two moves.
-_STEP: Final = 10_000
+#: Records or lines between two moves of a bar: to move one takes longer than to fold a batch, or to send an event.
+_RECORDS_PER_STEP: Final = 10_000
+_LINES_PER_STEP: Final = 2_000
+#: Logs that are named.
+_NAMED: Final = 2
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -20,25 +23,45 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 @contextmanager
 def record_progress(logs: list[EventLog]) -> Iterator[Callable[[int], None]]:
-    """Show how many records were read, on a terminal; the yielded function is told of each batch."""
+    """Show how many records were read; the yielded function takes the number of records of each batch."""
     if not is_terminal(sys.stderr):
         yield lambda _: None
         return
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    names = ", ".join(log.name for log in logs[:_NAMED]) + (" …" if len(logs) > _NAMED else "")
+    from agents.cli.terminal import bars  # noqa: PLC0415 - rich, on a terminal alone
 
-    console = Console(stderr=True)
-    names = ", ".join(log.name for log in logs[:2]) + (" …" if len(logs) > 2 else "")  # noqa: PLR2004 - two fit
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(names, total=None)
-        waiting = 0
+    with bars.spinner() as bar:
+        task, waiting = bar.add_task(names, total=None), 0
 
         def advance(records: int) -> None:
             nonlocal waiting
             waiting += records
-            if waiting >= _STEP:
-                progress.advance(task, waiting)
+            if waiting >= _RECORDS_PER_STEP:
+                bar.advance(task, waiting)
                 waiting = 0
 
         yield advance
+
+
+@contextmanager
+def line_progress(title: str, total: int | None, done: int = 0) -> Iterator[Callable[[int], None]]:
+    """Show which line of ``total`` was reached; the yielded function takes the number of every line.
+
+    Lines up to ``done`` count as reached before. None as a total: it is not known.
+    """
+    if not is_terminal(sys.stderr):
+        yield lambda _: None
+        return
+    from agents.cli.terminal import bars  # noqa: PLC0415 - rich, on a terminal alone
+
+    with bars.bar() as bar:
+        task, reached = bar.add_task(title, total=total, completed=done), done
+
+        def moved(line: int) -> None:
+            nonlocal reached
+            reached = line
+            if line % _LINES_PER_STEP == 0:
+                bar.update(task, completed=line)
+
+        yield moved
+        bar.update(task, completed=reached)

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from agents.cli import garbage, main
-from agents.cli.commands.run import _serve, _supervise
+from agents.cli.processes.worker import _serve, _supervise
 from agents.files.standards_file import NO_FILE
 from agents.settings.settings import Settings
 
@@ -44,7 +44,7 @@ def test_a_replay_is_collected_while_it_reads(tmp_path: Path) -> None:
         seen.append(gc.isenabled())
         raise KeyboardInterrupt
 
-    with mock.patch("agents.replay.replay.replay", read):
+    with mock.patch("agents.cli.commands.replay.replay", read):
         CliRunner().invoke(main, ["replay", str(log)])
     assert seen == [True]
 

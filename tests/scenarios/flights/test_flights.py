@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from agents.cli.commands.replay import print_tables
+from agents.cli.terminal.replay import print_tables
 from agents.files.event_log import EventLog
 from agents.files.standards_file import read_standards
 from agents.replay.replay import Replay, document, replay

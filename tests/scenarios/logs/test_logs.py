@@ -15,8 +15,8 @@ from click.testing import CliRunner
 
 from agents.cli.commands.check import command as check_command
 from agents.cli.commands.replay import command as replay_command
-from agents.cli.commands.replay import print_tables
 from agents.cli.reference import LOGS
+from agents.cli.terminal.replay import print_tables
 from agents.files.event_log import EventLog
 from agents.replay.replay import Replay, document, replay
 from streams.decoding.batch import Batch
