@@ -19,9 +19,12 @@ from streams.standards.load import load
 from streams.standards.model import Standards
 from streams.standards.problems.problems import Problem, StandardsError
 
-#: Version of the report, and characters of the digest that people are shown.
+#: Version of the report.
 VERSION: Final = 1
+#: Characters of a digest that people are shown.
 _SHORT: Final = 12
+#: Names in the published schema of classes that are called otherwise here. Their docstrings are published with it.
+_PUBLISHED: Final = {"CheckReport": "Report", "RefusedRecords": "Refused"}
 
 
 class FileReport(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -52,7 +55,10 @@ class CheckReport(msgspec.Struct, frozen=True, omit_defaults=True):
 def report_schema() -> dict[str, Any]:
     """JSON Schema of `CheckReport`, committed as agents/schemas/check.v1.schema.json."""
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Report of slm check --json, version 1"}
-    schema: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(CheckReport)))
+    written = msgspec.json.encode(msgspec.json.schema(CheckReport))
+    for name, published in _PUBLISHED.items():
+        written = written.replace(f'{name}"'.encode(), f'{published}"'.encode())
+    schema: dict[str, Any] = msgspec.json.decode(written)
     return {**head, **schema}
 
 
