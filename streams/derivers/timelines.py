@@ -113,7 +113,7 @@ class Held(NamedTuple):
 
 
 class SavedTimelines(NamedTuple):
-    """Up to when everything is accounted for (ms since 1970), and the probes that hold then, sorted."""
+    """Saved state of `Timelines`: event time accounted for (ms since 1970), and the probes that hold then, sorted."""
 
     passed_ms: int
     held: tuple[Held, ...]
@@ -139,7 +139,7 @@ class Timelines:
         return SavedTimelines(self._passed_ms, tuple(sorted(held)))
 
     def restore(self, saved: SavedTimelines) -> None:
-        """Go on from ``saved``; nothing holds yet."""
+        """Go on from ``saved``; no probe holds yet."""
         self._passed_ms = saved.passed_ms
         for one in saved.held:
             timeline = self._holding.setdefault((one.service, one.step), _Timeline(saved.passed_ms))

@@ -1,4 +1,4 @@
-"""The form of the file to the model: names filled in, everything sorted, so that equal meaning gives equal values."""
+"""Compile the form of the file to the model: names filled in, all sorted, so that equal meaning gives equal values."""
 
 from __future__ import annotations
 

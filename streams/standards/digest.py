@@ -1,4 +1,4 @@
-"""Identity of standards: a digest of what they mean, whatever the file's layout, and of the time-zone data."""
+"""Digest of standards: of their meaning, not of the file's layout, and of the version of the time-zone data."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def digest(standards: Standards) -> str:
 
 
 def canonical(value: object) -> object:
-    """``value`` as plain JSON data that is equal exactly if the meaning is. The digest itself is no content."""
+    """``value`` as plain JSON data, equal exactly for equal meaning. The digest field is left out."""
     kind: type = type(value)
     if kind in _PLAIN:
         return value
@@ -42,13 +42,13 @@ def canonical(value: object) -> object:
 
 @cache
 def _content(kind: type) -> tuple[str, ...] | None:
-    """Names of the fields of a dataclass that mean something; None for other kinds."""
+    """Names of the fields of a dataclass that carry meaning; None for other types."""
     if not is_dataclass(kind):
         return None
     return tuple(field.name for field in fields(kind) if field.compare and field.name != "digest")
 
 
-#: What most values are. Their subclasses, as enumerations, are looked at more closely.
+#: Types of most values. Their subclasses, such as enumerations, are handled below.
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 
 

@@ -1,4 +1,4 @@
-"""Text of a standards file to standards, or to every problem in it at once."""
+"""Load standards from the text of a standards file, or report every problem in it at once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def load(text: str | bytes, *, file: str) -> Standards:
 
 
 def _form(document: Document) -> tuple[StandardsForm | None, list[Finding]]:
-    """Form that the document fills, if it does, and what is wrong with it."""
+    """The form that the document fills, None if it does not fit, and the findings."""
     if document.is_refused(()):
         return None, []
     if document.data in (None, {}):

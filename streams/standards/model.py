@@ -1,4 +1,4 @@
-"""The standards, compiled: what the router and the views read. Plain immutable values; the file's form is in `file`.
+"""The compiled standards, as read by router and views: plain immutable values. The file's form is in `form`.
 
 Units: durations are integer microseconds, windows integer milliseconds, targets exact fractions.
 """
@@ -118,7 +118,7 @@ class Objective:
 
     @property
     def unit(self) -> RatioUnit:
-        """What its good and total are numbers of: what probes judge is time."""
+        """Unit of good and total: milliseconds where probes judge, events elsewhere."""
         return RatioUnit.MILLISECONDS if isinstance(self.measure, ProbeAvailability) else RatioUnit.EVENTS
 
 
@@ -134,7 +134,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What is monitored, its steps and its objectives."""
+    """A monitored service, its steps and its objectives."""
 
     name: str
     title: Text

@@ -20,6 +20,6 @@ def phrase(key: str) -> Phrase | None:
 
 
 def say(key: str, language: Language, **values: object) -> str:
-    """Text of the phrase with ``key``. A key that no catalogue has is returned as it is: better shown than lost."""
+    """Text of the phrase with ``key``; an unknown key itself, which is better shown than lost."""
     found = phrase(key)
     return key if found is None else found.say(language, **values)

@@ -1,4 +1,4 @@
-"""Figures as people read them: durations with a fitting unit, shares that never round up to perfect."""
+"""Figures for people: durations with a fitting unit, shares that never round up to 100 %."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 from streams.slices.ratio import Ratio, RatioUnit
 
-#: What stands where there is no figure.
+#: Shown where there is no figure.
 NOTHING: Final = "–"
 
 _MILLISECOND: Final = 1_000
@@ -16,7 +16,7 @@ _SECOND: Final = 1_000_000
 _MINUTE: Final = 60 * _SECOND
 _HOUR: Final = 60 * _MINUTE
 _DAY: Final = 24 * _HOUR
-#: (at least so many microseconds, divided by, unit); whole figures from a hundred up, three digits below.
+#: (from this many microseconds, divided by, unit). Whole numbers from 100 of a unit, three digits below.
 _UNITS: Final = ((_SECOND, _SECOND, "s"), (_MILLISECOND, _MILLISECOND, "ms"), (0, 1, "µs"))
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -44,9 +44,9 @@ def _three_digits(value: float) -> str:
 
 
 def share(ratio: Ratio | Fraction | None) -> str:
-    """Share in per cent, cut off and never rounded up, so that 94.996 % does not pass for 95 %, nor 99.996 % for all.
+    """Share in per cent, truncated, so that 94.996 % is not shown as 95 %, nor 99.996 % as all.
 
-    Two decimals, and more only where a share that is not nothing would look like nothing.
+    Two decimals, and more only where a share above 0 would be shown as 0.
     """
     value = Fraction(ratio.good, ratio.total) if isinstance(ratio, Ratio) and ratio.total else ratio
     if not isinstance(value, Fraction):
@@ -59,7 +59,7 @@ def share(ratio: Ratio | Fraction | None) -> str:
 
 
 def count(number: int) -> str:
-    """Whole number with thin groups of three: `336,776`."""
+    """Whole number in groups of three digits: `336,776`."""
     return f"{number:,}"
 
 
@@ -69,7 +69,7 @@ def amount(number: int, unit: RatioUnit) -> str:
 
 
 def instant(milliseconds: int | None) -> str:
-    """Time since 1970 as UTC to the second; what lies outside the calendar is shown as its number."""
+    """Milliseconds since 1970 as UTC to the second; outside the calendar, as a number of seconds."""
     if milliseconds is None:
         return NOTHING
     try:

@@ -1,4 +1,4 @@
-"""What a phrase is, which languages there are, and which of them a reader gets."""
+"""Phrases, the languages of their texts, and the choice of a reader's language."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One text in both languages. Where the file gives a single text it stands for both."""
+    """One text in both languages. A single text in a standards file serves for both."""
 
     en: str
     zh: str
@@ -33,7 +33,7 @@ class Phrase(enum.Enum):
         return self.name.lower().replace("_", "-")
 
     def say(self, language: Language, **values: object) -> str:
-        """Text in ``language`` with its placeholders filled in; with no ``values`` they stay, for others to fill."""
+        """Text in ``language`` with placeholders filled in; without ``values`` they stay as they are."""
         text = in_language(self.value, language)
         return text.format(**values) if values else text
 

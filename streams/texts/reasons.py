@@ -9,7 +9,7 @@ from streams.texts.phrase import Phrase, Text
 
 @enum.unique
 class Reasons(Phrase):
-    """One phrase a reason."""
+    """One phrase per reason."""
 
     NOT_JSON = Text("not JSON", "不是 JSON")
     INVALID_UTF8 = Text("not UTF-8", "不是 UTF-8 编码")

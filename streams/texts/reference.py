@@ -1,4 +1,4 @@
-"""Texts of the reference tables in the READMEs, and what settings and commands mean in Chinese."""
+"""Texts of the reference tables in the READMEs, and Chinese descriptions of settings and commands."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Reference(Phrase):
     REASON = Text("Reason", "原因")
 
 
-#: What each setting means, in Chinese; the English text stands with the setting.
+#: Description of each setting in Chinese; the English text stands with the setting.
 SETTINGS_ZH: Final[dict[str, str]] = {
     "broker": "Kafka 地址，host:port，多个以逗号分隔。",
     "topics": "事件主题，可给出多个。",
@@ -67,7 +67,7 @@ SETTINGS_ZH: Final[dict[str, str]] = {
     "sasl_password_file": "存放登录密码的文件。",
 }
 
-#: What each command does, in Chinese; the English line stands in the command tree.
+#: Description of each command in Chinese; the English line stands in the command tree.
 COMMANDS_ZH: Final[dict[str, str]] = {
     "run": "从 Kafka 读取事件并给出服务水平。",
     "demo": "亲眼看它运行：进程内的代理和模拟的服务现场。",

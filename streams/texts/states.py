@@ -1,4 +1,4 @@
-"""States of objectives, services, partitions and workers, each said in words and never by colour alone."""
+"""States of objectives, services, partitions and workers, each in words and never by colour alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from streams.texts.phrase import Phrase, Text
 
 @enum.unique
 class States(Phrase):
-    """The keys are those of the values that they name, as `ObjectiveState` has them."""
+    """The keys equal the values that they name, such as those of `ObjectiveState`."""
 
     MET = Text("Met", "达标")
     BREACHED = Text("In breach", "违约")

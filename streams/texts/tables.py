@@ -9,7 +9,7 @@ from streams.texts.phrase import Phrase, Text
 
 @enum.unique
 class Tables(Phrase):
-    """Headings of tables, and what is said below them."""
+    """Headings of tables, and the sentences below them."""
 
     COLUMN_SERVICE = Text("Service", "服务")
     COLUMN_STEP = Text("Step", "环节")

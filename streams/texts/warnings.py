@@ -1,4 +1,4 @@
-"""What an operator must know about a worker although it runs. `WorkerStatus.warnings` holds these keys."""
+"""Warnings about a running worker, for operators. `WorkerStatus.warnings` holds their keys."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from streams.texts.phrase import Phrase, Text
 
 @enum.unique
 class Warnings(Phrase):
-    """Each says what is not as it should be, what follows from it, and what to do."""
+    """Each says what is wrong, what follows from it, and what to do."""
 
     EMBEDDED_BROKER = Text(
         en="The embedded broker keeps nothing: when this process ends, all events and figures are gone. "

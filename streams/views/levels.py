@@ -1,4 +1,4 @@
-"""Service levels read from one or more partitions: what exposition, the status page and replay all show."""
+"""Service levels of one or more partitions, as shown by exposition, status page and replay."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class StepLevel:
     response: Distribution = field(default_factory=Distribution)  # of served (ok) interactions, microseconds
     failure_points: Mapping[str, int] = field(default_factory=dict)  # failures by fail point
     probes: Ratio = field(default_factory=Ratio)  # milliseconds up / milliseconds observed
-    # Milliseconds observed / those that are final, of the window; a total of 0 where nothing is final, or no probe ever
-    # spoke of the step.
+    # Milliseconds observed / milliseconds that are final, of the window; a total of 0 where nothing is final, or where
+    # the step was never probed.
     coverage: Ratio = field(default_factory=Ratio)
 
     @property
@@ -48,7 +48,7 @@ class StepLevel:
 
 @dataclass(frozen=True, slots=True)
 class ObjectiveLevel:
-    """How one objective of one service stands over its window. See `views.objectives` for what follows."""
+    """Ratios of one objective of one service. `views.objectives` derives its standing from them."""
 
     service: str
     objective: Objective

@@ -24,12 +24,12 @@ from streams.texts.phrase import Text
 MAX_NAME: Final = 200
 MAX_DATES: Final = 500
 _TOPIC: Final = r"^[a-zA-Z0-9._-]{1,249}$"
-#: Cities that people look for in vain among the time zones.
+#: Cities that are no names of time zones, and the zones that they are in.
 _CITIES: Final = {"beijing": "Asia/Shanghai", "peking": "Asia/Shanghai", "bangalore": "Asia/Kolkata"}
 
 
 def blank(value: object) -> object:
-    """A key with nothing after it stands for an empty mapping: people leave skeletons."""
+    """Take a key without a value for an empty mapping, as in unfinished files."""
     return {} if value is None else value
 
 
@@ -134,12 +134,12 @@ def _scalar(value: object) -> object:
 
 
 def listed(value: object) -> object:
-    """One where a list is expected."""
+    """Wrap a single value where a list is expected."""
     return value if isinstance(value, list) else [value]
 
 
 def _dates_listed(value: object) -> object:
-    """Looked at before the entries are: each may be a year of dates."""
+    """Bound the list before its entries are read: each may be a year of dates."""
     entries = listed(value)
     if isinstance(entries, list) and len(entries) > MAX_DATES:
         raise Unfit(rule=f"a list has at most {MAX_DATES} entries", remedy="write ranges")
@@ -147,7 +147,7 @@ def _dates_listed(value: object) -> object:
 
 
 def failure_points(value: object) -> object:
-    """Names alone stand for fail points without a class."""
+    """Take a list of names for fail points without a class."""
     if not isinstance(value, list):
         return blank(value)
     names = [_name(each) for each in value]
@@ -157,7 +157,7 @@ def failure_points(value: object) -> object:
 
 
 def abandoned(value: object) -> object:
-    """One word stands for all abandoned interactions, however short."""
+    """Take a single word for all abandoned interactions, however short."""
     return value if isinstance(value, dict) else {"otherwise": value}
 
 

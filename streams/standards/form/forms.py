@@ -1,7 +1,6 @@
-"""The form of the standards file, as people write it; the JSON Schema for editors is made from it.
+"""The form of the standards file; the JSON Schema for editors is made from it.
 
-Keys that the form does not have are errors. Single values are read by `fields`; what one part of the file says about
-another is the business of `references`.
+Unknown keys are errors. `fields` reads single values; `references` checks the parts of the file against one another.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ Blank = BeforeValidator(fields.blank)
 class Form(BaseModel):
     """What all parts of the file share: no unknown keys, no change after reading."""
 
-    # Most forms are built as parts of the whole, and not once more for themselves.
+    # Defer building: most forms are only built as parts of `StandardsForm`.
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, defer_build=True)
 
 

@@ -24,7 +24,7 @@ UNITS: Final = {"d": 86_400_000_000, "h": 3_600_000_000, "m": 60_000_000, "s": 1
 MAX_DURATION_US: Final = 400 * UNITS["d"]
 #: Windows are made of slices.
 SLICE_US: Final = 10 * UNITS["s"]
-#: Longest range of dates; longer ones are slips of the pen.
+#: Longest range of dates, in days; longer ones are typing errors.
 MAX_DATES: Final = 366
 MINUTES_A_DAY: Final = 1_440
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -51,7 +51,7 @@ def duration_us(value: object) -> int:
     return _duration_us(_text(value, "a duration has a number and a unit", _with_unit(value)))
 
 
-@lru_cache(maxsize=256)  # standards name the same few again and again
+@lru_cache(maxsize=256)  # standards repeat the same few values
 def _duration_us(text: str) -> int:
     if not _DURATION.match(text):
         raise Unfit(rule="a duration is a number and a unit (d, h, m, s, ms, us), as in 1h30m", remedy=_reworded(text))
@@ -68,7 +68,7 @@ def _duration_us(text: str) -> int:
 
 
 def positive_duration_us(value: object) -> int:
-    """Like `duration_us`, but 0 is refused."""
+    """Microseconds as in `duration_us`, but above 0."""
     result = duration_us(value)
     if not result:
         raise Unfit(rule="a limit of 0 can never be kept", remedy="write a duration above 0, as in 10s")

@@ -1,4 +1,4 @@
-"""What one part of a standards file says about another: steps, fail points, days, fields of mappings.
+"""Check the parts of a standards file against one another: steps, fail points, days, fields of mappings.
 
 Works on the plain data, so that these problems are found together with those of the form; a part that the form refuses
 is passed over here.
@@ -24,7 +24,7 @@ _OF_CALENDARS: Final = ("timezone", "holidays", "workdays")
 
 
 def check(data: object) -> Iterator[Finding]:
-    """Every contradiction in ``data``, the file's content as YAML holds it."""
+    """Every contradiction in ``data``, the file's content as read from YAML."""
     for name, service in _members(data, "services"):
         yield from _service(service, ("services", name))
     for name, calendar in _members(data, "calendars"):
@@ -116,7 +116,7 @@ def _double_dates(calendar: Mapping[str, object], at: Path) -> Iterator[Finding]
 
 
 def _dates(calendar: Mapping[str, object], key: str) -> Iterator[tuple[Path, tuple[date, ...]]]:
-    """Dates in a list of dates, or in one that stands for a list, each with its place within the calendar."""
+    """Dates in a list of dates, or a single one in place of a list, each with its path within the calendar."""
     listed = calendar.get(key)
     for index, each in enumerate(listed[:MAX_DATES] if isinstance(listed, list) else [listed]):
         yield (key, index) if isinstance(listed, list) else (key,), _or_none(quantities.dates, each) or ()
@@ -140,7 +140,7 @@ def _mapping(topic: object, at: Path) -> Iterator[Finding]:
 
 
 def _incomplete(rules: Mapping[str, object], at: Path) -> Iterator[Finding]:
-    """What the events would lack if they are all of one kind."""
+    """Finding that events lack a field, where all are of one kind."""
     kind = _get(rules.get("kind", {"value": "interaction"}), "value")
     alternatives = event.REQUIRED.get(kind, ()) if isinstance(kind, str) else ()
     if alternatives and not any(set(names) <= rules.keys() for names in alternatives):
@@ -150,7 +150,7 @@ def _incomplete(rules: Mapping[str, object], at: Path) -> Iterator[Finding]:
 
 
 def _instead(name: str, value: object) -> str:
-    """What to write for ``value``, which the field ``name`` does not take."""
+    """Remedy for ``value``, which the field ``name`` does not take."""
     if options := mapping.choices(name):
         return suggest(str(value), options, "write one of them")
     if isinstance(value, int | float) and mapping.accepts(name, str(value)):
@@ -161,7 +161,7 @@ def _instead(name: str, value: object) -> str:
 
 
 def _values(rule: object) -> Iterator[tuple[Path, object]]:
-    """Every value that ``rule`` may give to its field, with its place within the rule."""
+    """Every value that ``rule`` may give to its field, with its path within the rule."""
     for key in ("value", "otherwise"):
         yield (key,), _get(rule, key)
     for key, value in _members(rule, "table"):
@@ -182,7 +182,7 @@ def _members(data: object, key: str) -> list[tuple[str, object]]:
 
 
 def _or_none(read: Callable[[object], T], value: object) -> T | None:
-    """What ``read`` makes of ``value``; None where the form has refused it already."""
+    """Result of ``read`` on ``value``; None where the form has refused it already."""
     try:
         return read(value)
     except Unfit:

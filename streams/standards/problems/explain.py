@@ -14,7 +14,7 @@ from streams.standards.problems.problems import Finding, Path, Unfit, enumerate_
 if TYPE_CHECKING:
     from streams.standards.problems.locate import Document
 
-#: Step that pydantic appends to the place of a key that is wrong in itself.
+#: Step that pydantic appends to the path of a key that is itself invalid.
 _KEY: Final = "[key]"
 _KINDS: Final[Mapping[str, str]] = {
     "model_type": "a mapping",
@@ -33,7 +33,7 @@ def explain(error: ValidationError, document: Document, form: type[BaseModel]) -
 
 
 def describe(document: Document, path: Path) -> str:
-    """What the file holds at ``path``: scalars as they are written."""
+    """Describe the content of the file at ``path``: scalars as they are written."""
     value: Any = document.data
     for step in path:
         try:

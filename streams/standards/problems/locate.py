@@ -17,19 +17,19 @@ import yaml
 
 from streams.standards.problems.problems import MOST_PROBLEMS, FilePosition, Finding, Path
 
-#: Largest file, in bytes; how deep it nests; longest key, in characters.
+#: Largest file in bytes; deepest nesting in levels; longest key in characters.
 MAX_BYTES: Final = 1_048_576
 MAX_DEPTH: Final = 20
 MAX_KEY: Final = 1_000
 
-# libyaml where PyYAML was built with it: twenty times as fast, same events.
+# Use libyaml where PyYAML was built with it: twenty times as fast, same events.
 _LOADER: Final[type] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER: Final = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _DECIMAL: Final = re.compile(
     r"[-+]?(0|[1-9][0-9]{0,17})?\.[0-9]{1,17}([eE][-+]?[0-9]{1,2})?|[-+]?[0-9]{1,17}[eE][-+]?[0-9]{1,2}"
 )
 _WORDS: Final = {"": None, "~": None, "true": True, "false": False, "null": None}
-#: What escapes can make of halves of characters; PyYAML without libyaml lets it pass.
+#: Lone surrogates, which escapes can write; PyYAML without libyaml accepts them.
 _HALF: Final = re.compile("[\ud800-\udfff]")
 # All but the tab, line breaks and what YAML calls printable. A negated class would take twelve milliseconds to compile.
 _UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -37,7 +37,7 @@ _UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\
 
 @dataclass(slots=True)
 class Document:
-    """What a file holds, where each part of it stands, and how scalars are written."""
+    """Content of a file, positions of its parts, and its scalars as written."""
 
     data: object = None
     keys: dict[Path, FilePosition] = field(default_factory=dict)
@@ -47,18 +47,18 @@ class Document:
     findings: list[tuple[FilePosition, Finding]] = field(default_factory=list)
 
     def place(self, path: Path, *, key: bool = False) -> FilePosition:
-        """Where the value at ``path`` or its key stands; for what is missing, the key of the part around it."""
+        """Position of the value at ``path`` or of its key; for a missing part, that of the enclosing key."""
         while path and path not in self.values:
             path, key = path[:-1], True
         return self.keys[path] if key and path in self.keys else self.values.get(path, FilePosition(1, 1))
 
     def is_refused(self, path: Path) -> bool:
-        """Whether ``path`` lies in a part that was not read, about which nothing more is to be said."""
+        """Whether ``path`` lies in a part that was refused, so that further findings would mislead."""
         return any(path[:length] in self.refused for length in range(len(path) + 1))
 
 
 def read(text: str | bytes) -> Document:
-    """Read one YAML document. Whatever ``text`` holds, the outcome is data or findings, never an exception."""
+    """Read one YAML document. Any ``text`` gives data or findings, never an exception."""
     document = Document()
     decoded = _decode(text, document)
     if decoded is None:
@@ -116,7 +116,7 @@ def _mark_at(text: str, index: int) -> FilePosition:
 
 _TOO_DEEP: Final = f"level {MAX_DEPTH + 1}", "write it flatter", f"a standards file nests at most {MAX_DEPTH} levels"
 
-#: What PyYAML or libyaml complain of, by its spelling in either: found, rule, remedy. First match wins.
+#: Messages of PyYAML and libyaml: pattern, found, rule, remedy. The first match wins.
 _SYNTAX: Final = tuple(
     (re.compile(pattern), found, rule, remedy)
     for pattern, found, rule, remedy in (
@@ -181,8 +181,8 @@ def _syntax(document: Document, error: yaml.YAMLError, text: str) -> None:
         return
     complaint = f"{getattr(error, 'problem', '')} {getattr(error, 'context', '')}"
     if mark and mark.line >= len(lines):
-        complaint = f"stream end: {complaint}"  # libyaml names what it misses there, and not that the file ended
-    if "nesting depth" in complaint:  # libyaml has a limit of its own, and may meet it before it tells of any level
+        complaint = f"stream end: {complaint}"  # libyaml names the missing token, not the end of the file
+    if "nesting depth" in complaint:  # libyaml has its own limit, and may reach it before it gives any event
         _fail(document, place, *_TOO_DEEP)
         return
     for pattern, found, rule, remedy in _SYNTAX:
@@ -193,11 +193,11 @@ def _syntax(document: Document, error: yaml.YAMLError, text: str) -> None:
 
 
 class _TooDeep(Exception):  # noqa: N818 - ends the reading, and is no error of the program
-    """The file nests too deeply; the finding is written."""
+    """The file nests too deeply; the finding is recorded."""
 
 
 class _Composer:
-    """Events to data. Own, since it has to stop at depth, refuse aliases and keep marks."""
+    """Composes events to data. PyYAML's composer neither bounds depth, refuses aliases, nor keeps all positions."""
 
     def __init__(self, document: Document, events: Iterator[yaml.Event]) -> None:
         self._document = document
@@ -260,7 +260,7 @@ class _Composer:
         return members
 
     def _key(self, event: yaml.Event, path: Path) -> str | None:
-        """Text of a key, as written; None with a finding for what cannot be one."""
+        """Text of a key, as written; None, with a finding, for anything else."""
         if not isinstance(event, yaml.ScalarEvent) or event.tag is not None or len(event.value) > MAX_KEY:
             found = "a key that is no plain text"
         elif event.value == "<<" and not event.style:
@@ -275,7 +275,7 @@ class _Composer:
         return None
 
     def _skip(self, event: yaml.Event, key: str | None, path: Path) -> None:
-        """Pass over a key that is not used, with its value; a duplicate is reported."""
+        """Skip an unusable key with its value; report a duplicate."""
         if key is None:
             self._pass_over(event)
         else:

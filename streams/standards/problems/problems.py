@@ -1,4 +1,4 @@
-"""What is wrong with a standards file: where, what was found, which rule it breaks, what to write instead."""
+"""Problems of a standards file: where, what was found, which rule it breaks, what to write instead."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 #: Keys and list indexes from the root of the file.
 Path = tuple[str | int, ...]
 
-#: Most problems that are told of one file; whoever has more has one that makes most of them.
+#: Most problems reported of one file; more have mostly one cause.
 MOST_PROBLEMS: Final = 200
 _LONGEST: Final = 60
 _PLAIN_KEY: Final = re.compile(r"[^\W_][\w-]*")
@@ -29,7 +29,7 @@ class Unfit(ValueError):  # noqa: N818 - a value in a file is unfit; nothing wen
 
 @dataclass(frozen=True, slots=True, order=True)
 class FilePosition:
-    """A place in the file; both count from 1."""
+    """A position in the file; both numbers count from 1."""
 
     line: int
     column: int
@@ -37,7 +37,7 @@ class FilePosition:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem whose place is known by its path alone: that of a value, or of the key itself (``of_key``)."""
+    """A problem located by its path alone: that of a value, or of the key itself (``of_key``)."""
 
     path: Path
     found: str
@@ -48,7 +48,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One problem of a file. ``line`` and ``column`` count from 1; ``path`` is "" where the whole file is meant."""
+    """One problem of a file. ``line`` and ``column`` count from 1; ``path`` is "" for the whole file."""
 
     file: str
     line: int
@@ -59,40 +59,40 @@ class Problem:
     remedy: str
 
     def __str__(self) -> str:
-        """Write one line, in the form that editors and terminals make a link of."""
+        """One line, in the form that editors and terminals turn into a link."""
         path = f"{self.path}: " if self.path else ""
         return one_line(f"{self.file}:{self.line}: {path}found {self.found}; {self.rule}; {self.remedy}")
 
 
 class StandardsError(ValueError):
-    """A standards file with ``problems``: all of them, up to `MOST_PROBLEMS`, in the order of their places."""
+    """A standards file with ``problems``: all of them, up to `MOST_PROBLEMS`, by position."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        """Sort the problems; there is one at least."""
+        """Sort the problems, of which there is at least one."""
         ordered = sorted(problems, key=lambda each: (each.line, each.column, each.path, each.rule))
         self.problems = tuple(ordered[:MOST_PROBLEMS])
         super().__init__("\n".join(map(str, self.problems)))
 
 
 def show_path(path: Path) -> str:
-    """``path`` as in services.hotline.steps[0]; keys that would be misread are quoted, as in services["a.b"]."""
+    """``path`` as in services.hotline.steps[0]; ambiguous keys are quoted, as in services["a.b"]."""
     return "".join(_show_step(step) for step in path).removeprefix(".")
 
 
 def show_text(text: str) -> str:
-    """``text`` in quotes, on one line, and cut where it is long."""
+    """``text`` in quotes, on one line, cut to 60 characters."""
     text = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
     return f'"{one_line(text)}"'
 
 
 def one_line(text: str) -> str:
-    """``text`` with everything escaped that would break a line or steer a terminal."""
+    """``text`` with line breaks and control characters escaped."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def closest(name: str, options: Collection[str], cutoff: float = 0.6) -> str | None:
-    """Return what ``name`` was probably meant to be among ``options``; None where none is as similar as ``cutoff``."""
-    if len(name) > _LONGEST or len(options) > 1_000:  # noqa: PLR2004 - past that it is no slip, or takes too long
+    """The option that ``name`` was probably meant to be; None where none is as similar as ``cutoff``."""
+    if len(name) > _LONGEST or len(options) > 1_000:  # noqa: PLR2004 - longer is no typing error, more take too long
         return None
     by_lower = {option.lower(): option for option in sorted(options)}
     match = get_close_matches(name.lower().replace(" ", "_"), by_lower, n=1, cutoff=cutoff)
@@ -101,13 +101,13 @@ def closest(name: str, options: Collection[str], cutoff: float = 0.6) -> str | N
 
 
 def suggest(name: str, options: Collection[str], otherwise: str) -> str:
-    """Remedy for an unknown ``name``: the closest option, or else what ``otherwise`` says."""
+    """Remedy for an unknown ``name``: the closest option, else ``otherwise``."""
     match = closest(name, options)
     return f"did you mean {match}?" if match else otherwise
 
 
 def enumerate_names(names: Iterable[str], most: int = 12) -> str:
-    """Names in a row, sorted and cut where they are many."""
+    """The first ``most`` of the sorted names, and how many more there are."""
     ordered = sorted(names)
     return ", ".join(ordered[:most]) + (f" and {len(ordered) - most} more" if len(ordered) > most else "")
 

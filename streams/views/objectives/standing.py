@@ -1,4 +1,4 @@
-"""What follows from an objective's ratio: met or not, error budget left, burn rate. Exact, in fractions."""
+"""Standing of an objective by its ratio: met or not, and error budget left, in exact fractions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Standing:
 
     @classmethod
     def of(cls, objective: Objective, ratio: Ratio) -> Self:
-        """How ``objective`` stands that attains ``ratio``."""
+        """Standing of ``objective`` at ``ratio``."""
         verdict = judge(objective, ratio)
         if verdict is ObjectiveState.NO_DATA:
             return cls(verdict, None, None)
@@ -42,7 +42,7 @@ class Standing:
 
 
 def judge(objective: Objective, ratio: Ratio) -> ObjectiveState:
-    """Whether ``ratio`` meets ``objective``. Fewer than its minimum total is no data: it pages nobody."""
+    """Whether ``ratio`` meets ``objective``. A total below its minimum is no data, and raises no alert."""
     if ratio.total < max(1, objective.minimum_total):
         return ObjectiveState.NO_DATA
     target = objective.target

@@ -1,4 +1,4 @@
-"""The engine against a naive oracle, and the laws that make its conclusions a function of the log alone."""
+"""The engine against a naive oracle, and the laws that make its results a function of the log alone."""
 
 from __future__ import annotations
 

@@ -84,11 +84,11 @@ def windows(engine: Engine) -> dict[tuple[str, str], Ratio]:
     return {(one.service, one.objective.name): one.window for one in engine.read(AVAILABLE.window).objectives}
 
 
-def go_on(ownership: PartitionProcessor, log: list[bytes]) -> list[Decision]:
+def go_on(processor: PartitionProcessor, log: list[bytes]) -> list[Decision]:
     """Read ``log`` on from where the owner stands; the decisions that it tells, and its rows in today's form."""
-    first = ownership.expected
-    ownership.fold(Batch.of("events", 0, log[first:], first))
-    taken = ownership.take()
+    first = processor.expected
+    processor.fold(Batch.of("events", 0, log[first:], first))
+    taken = processor.take()
     told = [notice for notice in taken.notices if notice.type is NoticeType.FORMAT]
     assert len(told) == 1
     row = peek({row.name: row.value for row in taken.rows if row.value is not None})
@@ -99,20 +99,20 @@ def go_on(ownership: PartitionProcessor, log: list[bytes]) -> list[Decision]:
 
 def test_what_nobody_shared_goes_on() -> None:
     engine, rows = saved(PLAIN)
-    ownership = owned(rows, PLAIN, beginning=1)
-    assert not go_on(ownership, [*LOG, *ON[:1]])
+    processor = owned(rows, PLAIN, beginning=1)
+    assert not go_on(processor, [*LOG, *ON[:1]])
     engine.fold(Batch.of("events", 0, ON[:1], len(LOG)))
     engine.advance()
-    assert windows(ownership.engine) == windows(engine) == {A: Ratio(4, 6), RING: Ratio(4, 6)}
-    assert engine.closing.decisions.breached_since == ownership.engine.closing.decisions.breached_since != {}
+    assert windows(processor.engine) == windows(engine) == {A: Ratio(4, 6), RING: Ratio(4, 6)}
+    assert engine.closing.decisions.breached_since == processor.engine.closing.decisions.breached_since != {}
 
 
 def test_what_objectives_shared_begins_anew_and_its_breaches_are_withdrawn() -> None:
     _, rows = saved(SHARED)
-    ownership = owned(rows, SHARED, beginning=1)
-    decisions = go_on(ownership, [*LOG, *ON[:1]])
+    processor = owned(rows, SHARED, beginning=1)
+    decisions = go_on(processor, [*LOG, *ON[:1]])
     # What is open is in the log, and is counted rightly: the last two minutes of the old log, and what is new.
-    assert windows(ownership.engine) == {A: Ratio(3, 3), B: Ratio(3, 3), RING: Ratio(4, 6)}
+    assert windows(processor.engine) == {A: Ratio(3, 3), B: Ratio(3, 3), RING: Ratio(4, 6)}
     assert [(one.objective, one.change, one.cause) for one in decisions] == [
         ("a", Change.WITHDRAWN, Cause.REBUILT),
         ("b", Change.WITHDRAWN, Cause.REBUILT),
@@ -128,11 +128,11 @@ def test_where_the_log_reaches_back_everything_is_rebuilt_and_breaches_that_diff
     engine, _ = saved(SHARED)
     _, rows = saved(SHARED)
     rows = first_form(today(rows), falsify)
-    ownership = owned(rows, SHARED, beginning=0)
-    decisions = go_on(ownership, [*LOG, *ON])
+    processor = owned(rows, SHARED, beginning=0)
+    decisions = go_on(processor, [*LOG, *ON])
     engine.fold(Batch.of("events", 0, ON, len(LOG)))
     expected = engine.advance().decisions
-    assert windows(ownership.engine) == windows(engine)
+    assert windows(processor.engine) == windows(engine)
     since_ms = T0 + MINUTE + 10_000
     assert [(one.objective, one.change, one.since_ms, one.ratio) for one in decisions if one.cause] == [
         ("b", Change.WITHDRAWN, since_ms - MINUTE, Ratio()),
@@ -167,25 +167,25 @@ def test_where_earlier_standards_are_lost_nothing_is_believed_of_objectives(begi
     _, rows = saved(
         replace(PLAIN, digest="lost"), [*LOG, control_records.standards("plain", 0), *values(["ok"] * 4, T0 + HOUR)]
     )
-    ownership = owned(rows, PLAIN, beginning)
-    told = [one.detail for one in ownership.engine.notices if one.type is NoticeType.FORMAT]
+    processor = owned(rows, PLAIN, beginning)
+    told = [one.detail for one in processor.engine.notices if one.type is NoticeType.FORMAT]
     assert told == [{"format": 1, "anew": [A, RING]}]
 
 
 @pytest.mark.parametrize("standards", [PLAIN, SHARED], ids=["not shared", "shared"])
 def test_state_that_was_migrated_and_saved_goes_on_like_any_other(standards: Standards) -> None:
     _, rows = saved(standards)
-    ownership = owned(rows, standards, beginning=1)
-    first = ownership.expected
-    ownership.fold(Batch.of("events", 0, [*LOG, *ON][first:6], first))
+    processor = owned(rows, standards, beginning=1)
+    first = processor.expected
+    processor.fold(Batch.of("events", 0, [*LOG, *ON][first:6], first))
     kept = dict(rows)
-    for name, value in ownership.take().rows:
+    for name, value in processor.take().rows:
         kept.pop(name, None) if value is None else kept.update({name: value})
     heir = owned(kept, standards, beginning=1)
     first = heir.expected
     heir.fold(Batch.of("events", 0, [*LOG, *ON][first:], first))
-    ownership.fold(Batch.of("events", 0, ON[1:], 6))
-    assert windows(heir.engine) == windows(ownership.engine)
+    processor.fold(Batch.of("events", 0, ON[1:], 6))
+    assert windows(heir.engine) == windows(processor.engine)
     assert not [one for one in heir.take().notices if one.type is NoticeType.FORMAT]
     assert msgspec.to_builtins(peek(kept))["format"] == 2
 
@@ -195,9 +195,9 @@ def test_an_objective_that_is_about_to_come_does_not_go_on_with_another_one_s_ra
     only = standards_of({("hotline", "a"): AVAILABLE, ("hotline", "ring"): RINGING}, digest="only")
     book = {"later": later, "only": only}.get
     _, rows = saved(only, [*LOG, control_records.standards("later", 0)], later)
-    ownership = take_over(rows, Start("events", 0, only, book), beginning=1)
+    processor = take_over(rows, Start("events", 0, only, book), beginning=1)
     log = [*LOG, control_records.standards("later", 0), *values(["failed"] * 4, T0 + 6 * MINUTE)]
-    first = ownership.expected
-    ownership.fold(Batch.of("events", 0, log[first:], first))
+    first = processor.expected
+    processor.fold(Batch.of("events", 0, log[first:], first))
     # One event counted as they were, under standards that did not hold yet; the four behind them under those that do.
-    assert windows(ownership.engine) == {("hotline", "later"): Ratio(0, 4), RING: Ratio(3, 9)}
+    assert windows(processor.engine) == {("hotline", "later"): Ratio(0, 4), RING: Ratio(3, 9)}

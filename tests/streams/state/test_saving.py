@@ -297,9 +297,9 @@ def test_a_rebuild_whose_records_are_lost_gives_way_to_what_state_is_left() -> N
     name = next(name for name in sorted(rows) if name.startswith(b"s/c"))
     rows[name] = rows[name][:-1] + bytes([rows[name][-1] ^ 1])
     start = Start("events", 0, BOOK["rich UTC"], BOOK.get)
-    ownership = take_over(rows, start, beginning=0)
+    processor = take_over(rows, start, beginning=0)
     with pytest.raises(RebuildLost):
-        ownership.skip_to(10)
+        processor.skip_to(10)
     again = take_over(rows, start, beginning=10)
     again.check(10, 20, again.engine.saved.last if again.engine.saved else None)
     assert again.engine.progress.records == 20

@@ -106,7 +106,7 @@ def _without_repeated_ticks(whole: Story) -> Story:
 
 
 def _decided(plot: Story) -> object:
-    ownership = take_over({}, plot.start(BOOK.get), beginning=0)
-    ownership.fold(plot.batch)
-    taken = ownership.take()
+    processor = take_over({}, plot.start(BOOK.get), beginning=0)
+    processor.fold(plot.batch)
+    taken = processor.take()
     return taken.letters, taken.decisions, {row for row in taken.rows if row.name.startswith(b"s/")}

@@ -84,20 +84,20 @@ def _expected(world: World) -> Undisturbed:
 def _read(plot: Story, lost: Sequence[Lost], first: int) -> Undisturbed:
     """The same from the record at ``first`` on; it goes over what is ``lost`` where others did."""
     start = plot.start(BOOK.get)
-    ownership = take_over({}, start, beginning=0)
-    ownership.engine.start_from(first)
-    found = Undisturbed(ownership.engine)
+    processor = take_over({}, start, beginning=0)
+    processor.engine.start_from(first)
+    found = Undisturbed(processor.engine)
     begun: int | None = None
     for one in lost:
         if one.saved is not None and one.saved != begun:
-            ownership.fold(_between(plot, ownership.expected, one.saved + 1))
-            found.tell(ownership.take())
-            ownership, begun = take_over(found.rows, start, beginning=0), one.saved
-        ownership.fold(_between(plot, ownership.expected, one.first))
-        ownership.skip_to(one.after)
-    ownership.fold(_between(plot, ownership.expected, 1 << 40))
-    found.tell(ownership.take())
-    found.engine = ownership.engine
+            processor.fold(_between(plot, processor.expected, one.saved + 1))
+            found.tell(processor.take())
+            processor, begun = take_over(found.rows, start, beginning=0), one.saved
+        processor.fold(_between(plot, processor.expected, one.first))
+        processor.skip_to(one.after)
+    processor.fold(_between(plot, processor.expected, 1 << 40))
+    found.tell(processor.take())
+    found.engine = processor.engine
     return found
 
 

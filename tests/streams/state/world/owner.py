@@ -27,7 +27,7 @@ class Owner:
         self.broker = broker
         self.epoch = 0
         self.begun: int | None = None  # the last record of the state that it began with last
-        self.ownership: PartitionProcessor | None = None
+        self.processor: PartitionProcessor | None = None
         self.position = 0  # of the consumer
         self.gap: tuple[int, int] | None = None  # seen once, not yet believed
         self.under_way: tuple[Transaction, Sequence[Write]] | None = None
@@ -45,19 +45,19 @@ class Owner:
     def crash(self) -> None:
         """Forget everything."""
         self.alive = False
-        self.ownership = self.gap = self.under_way = None
+        self.processor = self.gap = self.under_way = None
         self._known = {FIRST.digest: FIRST}
 
     def recover(self) -> PartitionProcessor:
         """Read what is committed, and make sure that the log fits."""
         log, rows = self.log, self.read_state()
         start = log.story.start(self.book)
-        ownership = self.asking(lambda: take_over(rows, start, beginning=log.beginning))
-        saved = ownership.engine.saved
-        ownership.check(log.beginning, log.end, None if saved is None else log.record(saved.offset))
-        self.ownership, self.position = ownership, ownership.expected
+        processor = self.asking(lambda: take_over(rows, start, beginning=log.beginning))
+        saved = processor.engine.saved
+        processor.check(log.beginning, log.end, None if saved is None else log.record(saved.offset))
+        self.processor, self.position = processor, processor.expected
         self.begun = saved.offset if saved else None
-        return ownership
+        return processor
 
     def read_state(self) -> dict[bytes, bytes]:
         """The rows that recovery begins with."""
@@ -83,27 +83,27 @@ class Owner:
         """Fetch from where the consumer stands, and fold what continues the log; recover before, if need be."""
         if not self.alive:
             return
-        ownership = self.ownership or self.recover()
+        processor = self.processor or self.recover()
         fetched = self.log.fetch(self.position, count)
-        if len(fetched) and self.is_expected(ownership, int(fetched.offsets[0]), int(fetched.offsets[-1])):
-            self.fold(ownership, fetched)
+        if len(fetched) and self.is_expected(processor, int(fetched.offsets[0]), int(fetched.offsets[-1])):
+            self.fold(processor, fetched)
             self.position = int(fetched.offsets[-1]) + 1
         else:
-            self.position = ownership.expected
+            self.position = processor.expected
 
-    def is_expected(self, ownership: PartitionProcessor, first: int, last: int) -> bool:
+    def is_expected(self, processor: PartitionProcessor, first: int, last: int) -> bool:
         """Whether records at ``first`` to ``last`` go on where the engine stands; a gap is believed the second time."""
-        expected = ownership.expected
+        expected = processor.expected
         if first > expected and self.gap != (expected, first):
             self.gap = expected, first
             return False
         if first > expected and self.log.beginning > expected:
-            ownership.skip_to(self.log.beginning)
+            processor.skip_to(self.log.beginning)
         return last >= expected
 
-    def fold(self, ownership: PartitionProcessor, batch: Batch) -> None:
+    def fold(self, processor: PartitionProcessor, batch: Batch) -> None:
         """Fold ``batch``."""
-        self.asking(lambda: ownership.fold(batch))
+        self.asking(lambda: processor.fold(batch))
 
     # -- transactions -------------------------------------------------------------------------------------------------
 
@@ -115,9 +115,9 @@ class Owner:
                 self.under_way = None
                 self.end(transaction, rest, how)
             elif self.alive:
-                ownership = self.ownership or self.recover()
-                if not ownership.engine.restoring and ownership.engine.last is not None:
-                    self.carry_out(ownership.take(), how)
+                processor = self.processor or self.recover()
+                if not processor.engine.restoring and processor.engine.last is not None:
+                    self.carry_out(processor.take(), how)
         except Fenced:
             self.crash()
 

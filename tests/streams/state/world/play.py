@@ -85,10 +85,10 @@ class World:
         self.log.append(_ALL)
         newest = self.owners[_LAST] = Owner(self.log, self.broker)
         newest.take_over()
-        ownership = newest.recover()
-        while ownership.expected < self.log.end:
+        processor = newest.recover()
+        while processor.expected < self.log.end:
             newest.read(_ALL)
-        self.last = ownership.engine
+        self.last = processor.engine
 
     def finish(self) -> None:
         """Let the last owner commit everything; whoever was fenced before tries once more."""
