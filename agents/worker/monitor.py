@@ -115,7 +115,7 @@ class MonitorApp:
             keeps_state=not self._ephemeral,
         )
 
-    # -- view ------------------------------------------------------------------------------------------
+    # -- view ---------------------------------------------------------------------------------------------------------
 
     @property
     def url(self) -> str:
@@ -181,7 +181,7 @@ class MonitorApp:
         }
         return (warning.key for warning, holds in found.items() if holds)
 
-    # -- start and stop ---------------------------------------------------------------------------------------------
+    # -- start and stop -----------------------------------------------------------------------------------------------
 
     async def run(self, stop: asyncio.Event | None = None) -> None:
         """Start, work until ``stop`` is set (None: until cancelled), and stop.
@@ -260,7 +260,7 @@ class MonitorApp:
         if self._rekeyer is not None:
             self._rekeyer.use(file.standards)
 
-    # -- inside ---------------------------------------------------------------------------------------------------
+    # -- inside -------------------------------------------------------------------------------------------------------
 
     async def _crash(self) -> None:
         """Wait until Faust fails to start or crashes, and raise the reason."""

@@ -72,7 +72,7 @@ class Assignment:
         self._ending: set[asyncio.Task[None]] = set()
         self.damaged = False
 
-    # -- view ------------------------------------------------------------------------------------------
+    # -- view ---------------------------------------------------------------------------------------------------------
 
     @property
     def evicted(self) -> bool:
@@ -130,7 +130,7 @@ class Assignment:
                     Exit.STALLED,
                 )
 
-    # -- assignments ----------------------------------------------------------------------------------------------
+    # -- assignments --------------------------------------------------------------------------------------------------
 
     def assigned(self, sources: Collection[tuple[str, int]]) -> None:
         """Keep what is still assigned, and release the rest.
@@ -147,7 +147,7 @@ class Assignment:
         self.recoveries.keep_only(self._assigned if continuous else ())
 
     def want(self, sources: Sequence[SourcePartition]) -> None:
-        """Recover ``sources``, which are assigned; those lost since the last assignment wait for the next."""
+        """Recover ``sources``, which are assigned, except those lost since then: `_ended` has decided about them."""
         self.recoveries.want(source for source in sources if source not in self._lost)
 
     async def _recover(self, source: SourcePartition) -> Recovered:
@@ -183,7 +183,7 @@ class Assignment:
         self.partitions.add(task, recovered.bounds, create_time=recovered.create_time)
         await self._reader.begin(source, max(recovered.bounds.beginning, task.processor.expected))
 
-    # -- ends -----------------------------------------------------------------------------------------------------
+    # -- ends ---------------------------------------------------------------------------------------------------------
 
     def _ended(self, task: PartitionTask, error: Exception) -> None:
         """Drop the partition of ``task``, which has ended with ``error``, and recover it where that may help."""

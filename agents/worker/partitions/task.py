@@ -116,7 +116,7 @@ class PartitionTask:
         """Seconds since the current transaction began; 0 if there is none."""
         return 0.0 if self._transaction_since is None else self._clock() - self._transaction_since
 
-    # -- folding ----------------------------------------------------------------------------------------------------
+    # -- folding ------------------------------------------------------------------------------------------------------
 
     async def fold(self, batch: Batch) -> None:
         """Fold ``batch``, once there is room for its results; do nothing after the end."""
@@ -165,7 +165,7 @@ class PartitionTask:
         if self.processor.letter_bytes and self._letters_since is None:
             self._letters_since = self._clock()
 
-    # -- transactions -----------------------------------------------------------------------------------------------
+    # -- transactions -------------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
         try:
@@ -224,7 +224,7 @@ class PartitionTask:
         async with self._progress:
             self._progress.notify_all()
 
-    # -- the end ----------------------------------------------------------------------------------------------------
+    # -- the end ------------------------------------------------------------------------------------------------------
 
     async def finish(self, seconds: float) -> None:
         """Write what is left, for at most ``seconds``, and end."""

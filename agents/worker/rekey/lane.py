@@ -189,7 +189,7 @@ class Lane:
             notice = Notice(NoticeType.GAP, found.missing_from, None, detail)
             self._audit = [output(self._shared.settings, notice_record(self.source, notice))]
 
-    # -- one transaction --------------------------------------------------------------------------------------------
+    # -- one transaction ----------------------------------------------------------------------------------------------
 
     async def _step(self, writer: RekeyWriter) -> None:
         self._look_at_candidate()

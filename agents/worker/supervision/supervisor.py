@@ -227,7 +227,7 @@ class Supervisor:
         for child in self.children:
             child.send(number)
 
-    # -- workers --------------------------------------------------------------------------------------------------
+    # -- workers ------------------------------------------------------------------------------------------------------
 
     async def _run_child(self, child: Child) -> None:
         """Run ``child``, and restart it whenever it ends, until the supervisor stops."""
@@ -262,7 +262,7 @@ class Supervisor:
             start_new_session=True,
         )
 
-    # -- the page -------------------------------------------------------------------------------------------------
+    # -- the page -----------------------------------------------------------------------------------------------------
 
     async def _serve(self, together: Together) -> web.AppRunner:
         application = web.Application()
