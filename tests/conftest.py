@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,17 @@ settings.register_profile("any-machine", deadline=None, suppress_health_check=[H
 settings.load_profile("any-machine")
 
 pytest_plugins = ["tests.services.fixtures"]
+
+
+#: New objects until Python looks for cycles, as in the product's commands (`agents/garbage.py`).
+COLLECT_EVERY = 50_000
+
+
+def pytest_collection_finish() -> None:
+    """Look for cycles as rarely as the product does, and never among the tests themselves, which are many objects."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_EVERY)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -20,6 +20,7 @@ from agents.settings.settings import Settings
 @pytest.fixture(autouse=True)
 def as_it_was() -> Iterator[None]:
     threshold = gc.get_threshold()
+    gc.set_threshold(700, 10, 10)  # Python's own, not the one that all tests have
     yield
     gc.unfreeze()
     gc.set_threshold(*threshold)
