@@ -67,22 +67,7 @@ class Replay:
 
     def progress(self) -> Progress:
         """What became of all records."""
-        parts = [engine.progress for engine in self.engines]
-        return Progress(
-            source=parts[0].source,
-            partition=0,
-            records=sum(p.records for p in parts),
-            accepted=sum(p.accepted for p in parts),
-            duplicates=sum(p.duplicates for p in parts),
-            ignored=sum(p.ignored for p in parts),
-            rejected=sum((p.rejected for p in parts), Counter()),
-            unknown_fields=sum(p.unknown_fields for p in parts),
-            readable=sum((p.readable for p in parts), Counter()),
-            unreadable=sum((p.unreadable for p in parts), Counter()),
-            mapped=sum(p.mapped for p in parts),
-            newest_ms=max((p.newest_ms for p in parts if p.newest_ms is not None), default=None),
-            unguarded=any(p.unguarded for p in parts),
-        )
+        return Progress.total(engine.progress for engine in self.engines)
 
 
 def replay(

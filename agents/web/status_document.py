@@ -6,7 +6,6 @@ no data is null, never 0. Counts are exact integers, so that a reader can form e
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from fractions import Fraction
@@ -17,7 +16,7 @@ from agents.status.readiness import obstacles
 from agents.status.readings import Readings, standards_in_force
 from agents.status.readings import read as readings_of
 from streams.calendars.periods import STANDARD_WINDOWS
-from streams.events.rejections import Reason
+from streams.engine.progress import Progress
 from streams.mappings.mapping import found_by_none
 from streams.standards.model import Service, Standards
 from streams.texts.catalogues import phrase, say
@@ -28,7 +27,6 @@ from streams.views.objectives.standing import ObjectiveState, Standing
 
 if TYPE_CHECKING:
     from agents.status.worker import MonitorView, PartitionStatus, WorkerStatus
-    from streams.engine.progress import Progress
     from streams.slices.distribution import Distribution
     from streams.slices.ratio import Ratio
     from streams.views.levels import ObjectiveLevel, Reading, StepLevel
@@ -55,7 +53,7 @@ def document(observed: MonitorView, language: Language, now: float) -> Document:
         "now": now,
         "worker": _worker(status, language),
         "standards": _standards(standards, observed.standards),
-        "events": _events(progress, language),
+        "events": _events(Progress.total(progress), language),
         "never_found": _never_found(observed, status),
         "partitions": _partitions(status, progress),
         "windows": [_window(window.name, readings.windows[window.name]) for window in STANDARD_WINDOWS],
@@ -91,20 +89,17 @@ def _standards(in_force: Standards, own: Standards) -> Document:
     }
 
 
-def _events(progress: Iterable[Progress], language: Language) -> Document:
-    sources = list(progress)
-    rejected = sum((Counter(p.rejected) for p in sources), Counter[Reason]())
-    by_count = sorted(rejected.items(), key=lambda item: (-item[1], item[0]))
-    overflowed = sum((Counter(p.overflowed) for p in sources), Counter[str]())
+def _events(total: Progress, language: Language) -> Document:
+    by_count = sorted(total.rejected.items(), key=lambda item: (-item[1], item[0]))
     return {
-        "records": sum(p.records for p in sources),
-        "accepted": sum(p.accepted for p in sources),
-        "duplicates": sum(p.duplicates for p in sources),
-        "ignored": sum(p.ignored for p in sources),
-        "unknown_fields": sum(p.unknown_fields for p in sources),
-        "rejected": [{"reason": r, "text": say(r, language), "count": n} for r, n in by_count if n],
-        "left_out": _left_out(sources, language),
-        "folded": [{"kind": k, "text": _kind(k, language), "count": n} for k, n in sorted(overflowed.items())],
+        "records": total.records,
+        "accepted": total.accepted,
+        "duplicates": total.duplicates,
+        "ignored": total.ignored,
+        "unknown_fields": total.unknown_fields,
+        "rejected": [{"reason": r, "text": say(r, language), "count": n} for r, n in by_count],
+        "left_out": _left_out(total, language),
+        "folded": [{"kind": k, "text": _kind(k, language), "count": n} for k, n in sorted(total.overflowed.items())],
     }
 
 
@@ -115,13 +110,11 @@ def _never_found(observed: MonitorView, status: WorkerStatus) -> list[Document]:
     return [{"topic": topic, "paths": paths} for topic, paths in found_by_none([*engines, *rekeyed.items()]).items()]
 
 
-def _left_out(sources: Iterable[Progress], language: Language) -> list[Document]:
+def _left_out(total: Progress, language: Language) -> list[Document]:
     """Values that could not be read, by field and reason, the most first; ``read`` those of the field that could."""
-    unreadable = sum((p.unreadable for p in sources), Counter[tuple[str, Reason]]())
-    readable = sum((p.readable for p in sources), Counter[str]())
-    by_count = sorted(unreadable.items(), key=lambda item: (-item[1], item[0]))
+    by_count = sorted(total.unreadable.items(), key=lambda item: (-item[1], item[0]))
     return [
-        {"field": name, "reason": r, "text": say(r, language), "count": n, "read": readable[name]}
+        {"field": name, "reason": r, "text": say(r, language), "count": n, "read": total.readable[name]}
         for (name, r), n in by_count
     ]
 

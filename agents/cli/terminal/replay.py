@@ -6,7 +6,7 @@ from typing import Final
 
 from rich.console import Console
 
-from agents.cli.terminal.tables import objectives_table, steps_table
+from agents.cli.terminal.tables import objectives_table, records_read, steps_table
 from agents.replay.replay import Replay
 from streams.texts.figures import count, instant
 from streams.texts.phrase import Language
@@ -32,8 +32,7 @@ def print_tables(result: Replay, language: Language) -> None:
 
 def _notes(result: Replay, language: Language) -> list[str]:
     progress, reading = result.progress(), result.cumulative()
-    numbers = {name: count(getattr(progress, name)) for name in ("records", "accepted", "duplicates", "ignored")}
-    lines = [Tables.READ_RECORDS.say(language, **numbers, rejected=count(progress.rejected.total()))]
+    lines = [records_read(progress, language)]
     if reading.start_ms is not None:
         start, end = instant(reading.start_ms), instant(reading.end_ms)
         lines.append(Tables.READ_PERIOD.say(language, start=start, end=end))

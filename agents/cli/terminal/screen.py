@@ -16,6 +16,7 @@ from rich.text import Text as Styled
 from agents.cli.terminal import tables
 from agents.cli.terminal.tables import Column
 from streams.calendars.periods import Window
+from streams.engine.progress import Progress
 from streams.texts.figures import NOTHING, count, share
 from streams.texts.phrase import Language, in_language
 from streams.texts.states import States
@@ -90,11 +91,8 @@ class Screen:
 
     def _figures(self, observed: MonitorView, seconds: float) -> str:
         """How far the worker is."""
-        progress = [engine.progress for engine in observed.engines()]
-        names = ("records", "accepted", "duplicates", "ignored")
-        sums = {name: count(sum(getattr(one, name) for one in progress)) for name in names}
-        rejected = count(sum(one.rejected.total() for one in progress))
-        return f"{seconds:.0f} s · {Tables.READ_RECORDS.say(self._language, **sums, rejected=rejected)}"
+        progress = Progress.total(engine.progress for engine in observed.engines())
+        return f"{seconds:.0f} s · {tables.records_read(progress, self._language)}"
 
     def _judge(self, observed: MonitorView) -> list[ObjectiveLevel]:
         """Every objective over its own window, those in breach first; new breaches are counted."""

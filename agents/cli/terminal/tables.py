@@ -14,6 +14,7 @@ from typing import Final, Generic, Literal, TypeVar
 from rich.table import Table
 from rich.text import Text as Styled
 
+from streams.engine.progress import Progress
 from streams.slices.ratio import Ratio, RatioUnit
 from streams.texts.figures import NOTHING, amount, count, duration, share
 from streams.texts.phrase import Language, in_language
@@ -75,6 +76,18 @@ def build(
 def figures(heading: Tables, cell: Callable[[Level], str]) -> Column[Level]:
     """A column of figures, which are the same in every language."""
     return Column(heading=heading, cell=lambda level, _: cell(level), justify="right")
+
+
+def records_read(progress: Progress, language: Language) -> str:
+    """A line below or above the tables: what became of the records."""
+    return Tables.READ_RECORDS.say(
+        language,
+        records=count(progress.records),
+        accepted=count(progress.accepted),
+        duplicates=count(progress.duplicates),
+        ignored=count(progress.ignored),
+        rejected=count(progress.rejected.total()),
+    )
 
 
 def state(verdict: ObjectiveState, language: Language, *, opened: int = 0) -> Styled:
