@@ -8,7 +8,7 @@ import click
 
 
 class Exit(enum.IntEnum):
-    """What an exit code means, the same for every command."""
+    """Exit codes, which mean the same in every command."""
 
     DONE = 0
     NEGATIVE = 1
@@ -19,10 +19,10 @@ class Exit(enum.IntEnum):
 
 
 class Fault(click.ClickException):
-    """An end that the user can act on: one line that says what to do, and an exit code; never a traceback."""
+    """An error that the user can act on: shown as one line that says what to do, never as a traceback."""
 
     def __init__(self, message: str, exit_code: Exit = Exit.USAGE) -> None:
         """Carry ``message`` to standard error and end the process with ``exit_code``."""
         super().__init__(message)
-        # click types it as a class's from 8.4 on, and as an instance's before; it reads the instance's in both.
+        # From 8.4 on click types it as a class attribute, before as an instance's; it reads the instance's in both.
         self.exit_code = int(exit_code)  # type: ignore[misc, unused-ignore]

@@ -1,4 +1,8 @@
-"""The command tree. Each command's module is imported only when that command runs, so that `slm --help` is instant."""
+"""The command line `slm`; the entry is `main`.
+
+Each command's module is imported only when that command runs, so that `slm --help` is instant. What a command does is
+in the rooms below; here are its options, its lines for the user and its exit code.
+"""
 
 from __future__ import annotations
 
@@ -45,8 +49,8 @@ class LazyGroup(click.Group):
         return command
 
     def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as click has it
-        """Run, and end with one line and the right exit code whatever goes wrong."""
-        # Pydantic would look for plugins in every package there is, a twelfth of the time until a worker reads.
+        """Run; whatever goes wrong, end with one line and the right exit code."""
+        # Else Pydantic looks for plugins in every installed package, a twelfth of the time until a worker reads.
         os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
         try:
             return super().main(*args, **{**kwargs, "standalone_mode": False})

@@ -1,4 +1,4 @@
-"""What a worker logs: one line an entry to standard error, quiet unless something needs attention."""
+"""The log of a worker: one line per entry on standard error, quiet unless something needs attention."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 _FORMAT: Final = "%(asctime)s %(levelname)s %(message)s"
 _TIME: Final = "%Y-%m-%dT%H:%M:%S%z"
-#: What they log is about their own ways: retries one by one, states on the way. `worker.monitor` says what matters.
+#: Loggers of libraries and of Faust's room: single retries, intermediate states. `worker.monitor` logs what matters.
 _QUIET: Final = (
     "faust",
     "mode",
@@ -22,7 +22,7 @@ _QUIET: Final = (
 
 
 def configure() -> None:
-    """Log warnings of the product; of the libraries beneath it only what ends the process."""
+    """Log warnings of the product, and of the libraries below only what ends the process."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter(_FORMAT, _TIME))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
@@ -32,6 +32,6 @@ def configure() -> None:
 
 
 def _is_own_fault(record: logging.LogRecord) -> bool:
-    """Whether an error of the web server is the program's: what clients send must not fill the log."""
+    """Whether an error of the web server is the program's own: malformed requests must not fill the log."""
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, HttpProcessingError)

@@ -25,7 +25,7 @@ def setting_option(name: str) -> Callable[[F], F]:
 
 
 def connection_options(command: F) -> F:
-    """Add the options that say where Kafka is and how to reach it, and ``--config``."""
+    """Add the options for the address of Kafka and the security of the connection, and ``--config``."""
     for row in reversed(SETTINGS):
         if row.option and (row.name in _CONNECTION or row.name.startswith(_SECURITY)):
             command = setting_option(row.name)(command)

@@ -1,4 +1,4 @@
-"""Reference tables in the READMEs, written from the code that they describe, in both languages from one source.
+"""Reference tables in the READMEs, generated in both languages from the code that they describe.
 
 A README holds each table between `<!-- begin NAME -->` and `<!-- end NAME -->`; everything else in it is hand-written.
 """
@@ -22,22 +22,22 @@ from streams.texts.wire import ALL_KINDS, FIELDS
 #: The READMEs and their languages.
 DOCUMENTS: Final = {"README.md": Language.EN, "README.zh.md": Language.ZH}
 
-#: Sections that show what a command printed, and where a test keeps that true.
+#: Sections that show what a command printed, and the folder whose test keeps that true.
 RECORDED: Final = {"flights": "tests/scenarios/flights"}
-#: Sections that show a log of a well-known format, its standards file and what `slm replay` printed of it.
+#: Sections that show a log of a well-known format, its standards file, and what `slm replay` printed for it.
 LOGS: Final = {name: f"tests/scenarios/logs/{name}" for name in ("nginx", "github-actions")}
-#: Lines that are shown of such a log.
+#: Lines of such a log that are shown.
 _FIRST: Final = 4
 
 _SECTION: Final = re.compile(r"(<!-- begin (?P<name>[a-z-]+) -->\n).*?(<!-- end (?P=name) -->)", re.DOTALL)
 
 
 class UnknownSectionError(ValueError):
-    """A README asks for a table that there is not."""
+    """A README marks a section that does not exist."""
 
 
 def fill(text: str, language: Language, folder: Path) -> str:
-    """``text`` with every marked section written anew; recorded output is below ``folder``.
+    """``text`` with every marked section generated again; recorded output is below ``folder``.
 
     Raises:
         UnknownSectionError: a mark names no section.
@@ -59,13 +59,13 @@ def fill(text: str, language: Language, folder: Path) -> str:
 
 
 def filled(folder: Path) -> Mapping[str, bytes]:
-    """What the READMEs in ``folder`` would be now, by name; those that are not there are left out."""
+    """The READMEs in ``folder`` with fresh tables, by name; missing ones are left out."""
     present = {name: folder / name for name in DOCUMENTS if (folder / name).is_file()}
     return {name: fill(path.read_text("utf-8"), DOCUMENTS[name], folder).encode() for name, path in present.items()}
 
 
 def _log(folder: Path, name: str, language: Language) -> str:
-    """The first lines of the log in ``folder``, how it is mapped, and what was recorded of it."""
+    """The first lines of the log in ``folder``, its standards file, and the recorded output."""
     lines = (folder / "log.jsonl").read_text("utf-8").splitlines(keepends=True)[:_FIRST]
     standards, printed = ((folder / file).read_text("utf-8") for file in ("standards.yaml", f"{name}.{language}.txt"))
     blocks = {"jsonl": "".join(lines), "yaml": standards, "text": printed}

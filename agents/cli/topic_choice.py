@@ -1,4 +1,7 @@
-"""Which of the topics that the standards know a log is read as, so that a slip of the pen does not choose none."""
+"""The topic that a log is read as, which chooses mapping and lateness.
+
+Topics that the standards do not mention are refused: with a misspelt one, no mapping would apply.
+"""
 
 from __future__ import annotations
 
@@ -10,23 +13,23 @@ from streams.standards.problems.problems import closest, enumerate_names, one_li
 if TYPE_CHECKING:
     from streams.standards.model import Standards
 
-#: Topic of a log in the wire format, where nothing else is said.
+#: Topic of a log in the wire format, unless another is given.
 DEFAULT: Final = "service-events"
-#: Topics that have the wire format, whether or not the standards name them.
+#: Topics in the wire format, whether or not the standards name them.
 _WIRE: Final = frozenset({DEFAULT, "service-level-rekeyed"})
 _AS_WIRE: Final = f"for a log in the wire format write --topic {DEFAULT}"
 
 
 def known_topics(standards: Standards) -> tuple[str, ...]:
-    """Topics of which the standards say anything."""
+    """Topics for which the standards have a mapping or a lateness."""
     return tuple(sorted({*standards.mappings, *standards.lateness_ms}))
 
 
 def topic_of_replay(standards: Standards, given: str | None) -> str:
-    """Topic that logs are read as: the one ``given``, or `DEFAULT`.
+    """Topic that logs are replayed as: the one ``given``, or `DEFAULT`.
 
     Raises:
-        Fault: the standards know topics and not this one (exit code 2).
+        Fault: the standards name topics, but not this one (exit code 2).
     """
     if given is not None:
         return _known(standards, given)
@@ -40,7 +43,7 @@ def topic_of_sample(standards: Standards, given: str | None) -> str:
     """Topic that a sample is read as: the one ``given``, the only one that is mapped, or `DEFAULT`.
 
     Raises:
-        Fault: the standards map several and none is given, or do not know the one that is (exit code 2).
+        Fault: the standards map several topics and none is given, or they do not name the given one (exit code 2).
     """
     if given is not None:
         return _known(standards, given)

@@ -1,1 +1,1 @@
-"""One file for each command of `slm`."""
+"""One module for each command of `slm`, with its click command as `command`. Their table is `agents.cli.COMMANDS`."""

@@ -1,4 +1,4 @@
-"""`slm check`: read standards files and report every problem in them, and what they make of a log; for all readers."""
+"""`slm check`: report every problem in standards files, and what a file makes of a log, as lines or as JSON."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def command(files: tuple[Path, ...], log: str | None, topic: str | None, records
 
 
 def _refuse_mixture(files: Sequence[Path], log: str | None, topic: str | None) -> None:
-    """Raise what click raises for arguments that do not go together."""
+    """Refuse arguments that do not go together, as click does."""
     if log is None and topic is not None:
         raise click.UsageError("--topic says what a sample is of; give the log with --sample.")
     if log is not None and len(files) > 1:
@@ -124,7 +124,7 @@ def _write_sample(sample: Sample) -> None:
 
 
 def _check(path: Path) -> tuple[FileReport, Standards | None]:
-    """What came of the file at ``path``, and its standards if it is good."""
+    """The report on the file at ``path``, and its standards if it is good."""
     file = display_name(path)
     try:
         standards = load(read_bytes(path), file=file)

@@ -17,7 +17,7 @@ from dashboards.generate import Artefact, ArtefactKind
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Where the token is; no option has it, since process lists show options.
+# Variable with the token. There is no option for it, since process lists show options.
 _TOKEN_VARIABLE: Final = "SLM_GRAFANA_TOKEN"  # noqa: S105 - the name of the variable
 _KINDS: Final = tuple(map(str, ArtefactKind))
 
@@ -91,12 +91,12 @@ def _write(found: Sequence[Artefact], output: Path | None) -> None:
 
 
 def _documents() -> list[Artefact]:
-    """The READMEs of the current folder, with their tables written anew."""
+    """The READMEs of the current folder, with fresh tables."""
     return [Artefact(ArtefactKind.DOCS, name, name, content) for name, content in filled(Path()).items()]
 
 
 def _handwritten_schemas(kinds: Sequence[str]) -> list[Artefact]:
-    """The schemas that are part of the package: they have their place already and are copied for the user alone."""
+    """Schemas that are written by hand; in this project's tree they exist, so only an output folder gets copies."""
     if kinds and "schema" not in kinds:
         return []
     folder = files("agents") / "schemas"

@@ -1,4 +1,4 @@
-"""`slm send`: publish event logs to Kafka, and go on where an interrupted attempt stopped."""
+"""`slm send`: publish event logs to Kafka, continuing where an interrupted attempt stopped."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _topic(settings: Settings) -> str:
 
 @dataclass(slots=True)
 class Job:
-    """One run of the command; afterwards it can tell what became of each log."""
+    """One run of the command, and afterwards its results, log by log."""
 
     settings: Settings
     topic: str
@@ -91,7 +91,7 @@ class Job:
     logs: list[Sent] = field(default_factory=list)
 
     def run(self, files: Sequence[str]) -> Exit:
-        """Survey all files, refuse bad ones, then send one log after another.
+        """Survey all files, refuse bad ones, then send the logs one after another.
 
         Raises:
             Fault: a log cannot be read or is bad, or Kafka is not there or does not take the records.
@@ -164,7 +164,7 @@ class Job:
         return Journal(state_folder(os.environ), log.name, survey.content, where, survey.lines, variant)
 
     def _silence(self, interruption: Interruption) -> Callable[[float], None]:
-        """What to do while the brokers are silent: say so, less and less often, and obey a request to stop."""
+        """A function to call while brokers are silent: it says so, less and less often, and obeys a request to stop."""
         notice_at = _FIRST_NOTICE_SECONDS
 
         def silent(seconds: float) -> None:
@@ -183,7 +183,7 @@ class Job:
         return sum(log.sent for log in self.logs)
 
     def summary(self) -> str:
-        """One line for people."""
+        """The results as one line."""
         what = count(self.sent, "line" if self.as_is else "event")
         speed = f" ({self.sent / self.seconds:,.0f}/s)" if self.seconds and self.sent else ""
         line = f"sent {what} to {self.topic} at {self.settings.broker} in {self.seconds:.1f} s{speed}"
@@ -191,7 +191,7 @@ class Job:
         return line + (f"; left out {count(bad, 'bad line')}" if bad else "")
 
     def as_json(self) -> str:
-        """The same for programs; seconds are seconds."""
+        """The results as JSON."""
         document = {
             "topic": self.topic,
             "broker": self.settings.broker,
@@ -212,7 +212,7 @@ def _logs(files: Sequence[str]) -> list[EventLog]:
 
 
 def _refuse(surveys: Sequence[Survey], *, as_is: bool) -> None:
-    """Name every bad line and end, if there is one."""
+    """Name the bad lines, and raise `Fault` if there is any."""
     bad = sum(survey.bad for survey in surveys)
     if not bad:
         return
@@ -226,7 +226,7 @@ def _refuse(surveys: Sequence[Survey], *, as_is: bool) -> None:
 
 
 def _resumed(sent: Sent, survey: Survey) -> bool:
-    """Say what an earlier attempt has sent, if anything; tell whether that was all."""
+    """Say what an earlier attempt has sent, if anything; return whether that was everything."""
     if not sent.resumed_after:
         return False
     if sent.resumed_after >= survey.lines:

@@ -1,4 +1,4 @@
-"""`slm topics`: are the topics as the monitor needs them? What is missing can be created, what is safe altered."""
+"""`slm topics`: compare topics with what the monitor needs, create missing ones, alter what is safe to alter."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from agents.kafka.topics import Cluster, Difference, Found, Plan, Topic
 
-# A change takes a moment to reach every broker that may be asked.
+# Longest wait until a change has reached every broker that may answer, and the pause between two looks.
 _SETTLING_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.2
 
@@ -75,7 +75,7 @@ def command(
 
 
 def _given() -> str:
-    """Options of this run that a command to correct what differs needs as well."""
+    """Options of this run that the commands suggested as remedies need as well."""
     asked = click.get_current_context().params
     options = [f" --topic {name}" for name in asked["topics"]]
     options += [f" --{name} {asked[name]}" for name in ("partitions", "replication", "broker", "config") if asked[name]]
@@ -84,12 +84,12 @@ def _given() -> str:
 
 @dataclass(slots=True)
 class Check:
-    """One run of the command: the topics as they are in the end, and how they differ."""
+    """One run of the command: the topics as found last, and how they differ from what is wanted."""
 
     cluster: Cluster
     topics: tuple[Topic, ...]
     plan: Plan
-    given: str = ""  # options to repeat with a command that helps
+    given: str = ""  # options to repeat in suggested commands
     found: dict[str, Found] = field(default_factory=dict)
     changed: list[str] = field(default_factory=list)
 
@@ -104,7 +104,7 @@ class Check:
             self._settle(create=create, alter=alter)
 
     def _settle(self, *, create: bool, alter: bool) -> None:
-        """Look until what was changed is seen, which takes a moment after Kafka has agreed to it."""
+        """Look again until the changes show, which takes a moment after Kafka has accepted them."""
         deadline = time.monotonic() + _SETTLING_SECONDS
         self._look()
         while self._is_unsettled(create=create, alter=alter) and time.monotonic() < deadline:
@@ -128,7 +128,7 @@ class Check:
         return [self.found[name].partitions for name in sources if name in self.found]
 
     def _create(self) -> None:
-        """Create what is missing, sources first: the state has as many partitions as they."""
+        """Create missing topics, sources first: the state topic has as many partitions as they have."""
         for topic in self.topics:
             if topic.name not in self.found:
                 number = self.plan.partitions_to_create(topic, self._sources())
@@ -146,7 +146,7 @@ class Check:
         return missing or (alter and any(one.alterable for one in self.differences))
 
     def as_text(self) -> str:
-        """A table, and below it what was changed and what differs."""
+        """A table; below it the changes and the differences, one line each."""
         console = Console(width=None if sys.stdout.isatty() else 160)
         with console.capture() as captured:
             console.print(self._table())
@@ -167,7 +167,7 @@ class Check:
         return table
 
     def _figures(self, topic: Topic, found: Found | None) -> tuple[str, str, str, str]:
-        """Figures as they are, or in brackets as they would be created."""
+        """Partitions, replicas, cleanup and retention as found; in brackets as they would be created."""
         if found is None:
             number = self.plan.partitions_to_create(topic, self._sources())
             figures = (str(number), str(self.plan.replicas), *_kept({w.name: w.value for w in topic.settings}))
@@ -181,7 +181,7 @@ class Check:
         return _counted(number) if number else "right"
 
     def as_json(self) -> str:
-        """The same for programs."""
+        """The same as JSON."""
         document = {
             "right": not self.differences,
             "changed": self.changed,
@@ -206,7 +206,7 @@ def _counted(differences: int) -> str:
 
 
 def _kept(settings: Mapping[str, str]) -> tuple[str, str]:
-    """How a topic is cleaned up, and for how long it keeps records."""
+    """The cleanup policy of a topic, and how long it keeps records."""
     cleanup = settings.get("cleanup.policy", "")
     if cleanup == "compact":
         return cleanup, "newest of each key"

@@ -1,1 +1,1 @@
-"""What a terminal shows."""
+"""Tables, progress bars and lines on a terminal. They are computed elsewhere: here figures become text."""

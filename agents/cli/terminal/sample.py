@@ -1,4 +1,4 @@
-"""A sample, for people: the events that it becomes, what it does not, and how the mapping fares, line by line."""
+"""A sample as lines: its events, its rejected records, values left out, and how well the mapping fits."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from streams.standards.problems.problems import one_line
 if TYPE_CHECKING:
     from streams.sampling.sample import ConditionUse, PathUse, Sample, TableUse
 
-#: Unknown fields that are named.
+#: Unknown fields that are named; of the others only their number is.
 _MOST_FIELDS: Final = 20
 
 
 def lines(sample: Sample) -> Iterator[str]:
-    """Every line about ``sample``, fit for a terminal whatever the log holds."""
+    """All lines about ``sample``, safe for a terminal whatever the log contains."""
     how = "by its mapping" if sample.mapped else "in the wire format, for it has no mapping"
     yield f"{one_line(sample.log)}, read as the topic {sample.topic} {how}: {count(sample.records, 'record')}"
     parts = (_events(sample), _records(sample), _left_out(sample), _unknown(sample), _mapping(sample))
@@ -29,7 +29,7 @@ def lines(sample: Sample) -> Iterator[str]:
 
 
 def complaint(sample: Sample) -> str | None:
-    """Why the sample is a negative finding; None where it is none."""
+    """Why the sample is a negative finding; None where it is not one."""
     if sample.ok:
         return None
     if not sample.records:
@@ -104,7 +104,7 @@ def _looked_up(table: TableUse) -> str:
 
 
 def _aligned(rows: Iterable[tuple[str, str, str, str]]) -> Iterator[str]:
-    """``rows`` in columns, each as wide as its widest cell but for the last."""
+    """``rows`` in columns as wide as their widest cells; the last column is not padded."""
     rows = [(kind, one_line(what), of, said) for kind, what, of, said in rows]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     for row in rows:
@@ -112,5 +112,5 @@ def _aligned(rows: Iterable[tuple[str, str, str, str]]) -> Iterator[str]:
         yield f"  {'  '.join(cells)}  {row[3]}"
 
 
-#: Wider cells push those behind them aside.
+#: Widest column, in characters; a wider cell moves the rest of its row to the right.
 _WIDEST: Final = 48

@@ -1,6 +1,6 @@
-"""What a demonstration shows: tables that move on a terminal, a line now and then elsewhere, a summary at the end.
+"""The screen of the demonstration: live tables on a terminal, a line every ten seconds elsewhere, a summary at the end.
 
-The tables fit a terminal of 80 columns and 24 lines; names are cut rather than figures.
+The tables fit a terminal of 80 columns and 24 lines; names are cut, figures never.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from agents.status.worker import MonitorView
     from streams.views.levels import ObjectiveLevel, StepLevel
 
-#: The last seconds, so that rush, outage and recovery are seen as they happen.
+#: The window of the live table of steps: so short that rush, outage and recovery show as they happen.
 RECENT: Final = Window("20s", rolling_ms=20_000)
 _LINE_SECONDS: Final = 10.0
 #: Characters of the longest name of a step that is shown, and those that the other columns of each table take.
@@ -39,7 +39,7 @@ _STEP_FIGURES: Final = 67
 _OBJECTIVE_FIGURES: Final = 40
 #: Padding of cells, closer than elsewhere: top, right, bottom, left.
 _PADDING: Final = (0, 1, 0, 0)
-#: Width to give a console that is no terminal.
+#: Columns of a console that is no terminal.
 PLAIN_WIDTH: Final = 120
 
 
@@ -47,9 +47,9 @@ class Screen:
     """Shows a worker while it runs. Use it in a ``with`` statement.
 
     Args:
-        console: where to.
+        console: where to print.
         language: of the texts.
-        title: first line above the tables: where the status page is.
+        title: first line above the tables, with the address of the status page.
     """
 
     def __init__(self, console: Console, language: Language, title: str) -> None:
@@ -68,7 +68,10 @@ class Screen:
             self._live.stop()
 
     def show(self, observed: MonitorView, seconds: float) -> None:
-        """Bring the tables up to date; elsewhere than on a terminal write a line every ten seconds."""
+        """Update the tables on a terminal; elsewhere print a line every ten seconds.
+
+        ``seconds`` have passed since the start.
+        """
         judged = self._judge(observed)
         if self._live:
             head = [Styled(self._title, style="bold"), Styled(self._figures(observed, seconds), style="dim")]
@@ -80,7 +83,7 @@ class Screen:
             self._console.print(line, soft_wrap=True, markup=False)
 
     def summary(self, observed: MonitorView, seconds: float) -> None:
-        """What was measured from the beginning of the log, in place of what was shown while it went on."""
+        """Replace the live tables by figures since the beginning of the log."""
         if self._live:
             self._live.stop()
         everything = levels.merge([engine.cumulative() for engine in observed.engines()])
@@ -90,12 +93,12 @@ class Screen:
         self._console.print(f"{Tables.COLUMN_BREACHES.say(self._language)}: {len(self._breaches)}", style="dim")
 
     def _figures(self, observed: MonitorView, seconds: float) -> str:
-        """How far the worker is."""
+        """How far the worker has read, as one line."""
         progress = Progress.total(engine.progress for engine in observed.engines())
         return f"{seconds:.0f} s · {tables.records_read(progress, self._language)}"
 
     def _judge(self, observed: MonitorView) -> list[ObjectiveLevel]:
-        """Every objective over its own window, those in breach first; new breaches are counted."""
+        """Every objective over its own window, those in breach first; count new breaches."""
         windows = {o.window for s in observed.standards.services.values() for o in s.objectives.values()}
         readings = [levels.merge([e.read(window) for e in observed.engines()]) for window in windows]
         judged = [level for reading in readings for level in reading.objectives]
@@ -172,7 +175,7 @@ def _target(level: ObjectiveLevel) -> str:
 
 
 def _verdict(level: ObjectiveLevel) -> ObjectiveState:
-    """Standing as decided: an open breach stays one until a slice end closes it."""
+    """The verdict as decided: a breach stays open until the end of a slice closes it."""
     if level.breached_since_ms is not None:
         return ObjectiveState.BREACHED
     return Standing.of(level.objective, level.window).verdict

@@ -79,7 +79,7 @@ def figures(heading: Tables, cell: Callable[[Level], str]) -> Column[Level]:
 
 
 def records_read(progress: Progress, language: Language) -> str:
-    """A line below or above the tables: what became of the records."""
+    """One line: how many records were read, and what became of them."""
     return Tables.READ_RECORDS.say(
         language,
         records=count(progress.records),
