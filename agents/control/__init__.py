@@ -1,1 +1,4 @@
-"""The control topic, which keeps standards and what else the log names."""
+"""The control topic, which keeps what control records of the log refer to: standards by their digest.
+
+The entry is `ControlTopic` in `topic`. What standards mean, and when they take effect, is decided by the engine.
+"""

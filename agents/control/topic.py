@@ -1,6 +1,6 @@
-"""The control topic: standards by their digest, and how many partitions each source had at first.
+"""The control topic: standards by their digest, and the number of partitions that each source had at first.
 
-What a control record in a source topic names is written here before, so that whoever reads the record finds it.
+Standards are written here before a control record in a source topic names them, so that its readers find them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _RETRY_SECONDS: Final = 0.5
 
 
 class StandardsRecord(msgspec.Struct, tag_field="kind", tag="standards", kw_only=True, frozen=True):
-    """Standards, as the text of their file."""
+    """Standards as the text of their file."""
 
     version: Literal[1] = 1
     digest: str
@@ -45,7 +45,7 @@ class StandardsRecord(msgspec.Struct, tag_field="kind", tag="standards", kw_only
 
 
 class SourceRecord(msgspec.Struct, tag_field="kind", tag="source", kw_only=True, frozen=True):
-    """How many partitions a source had when a group first judged it."""
+    """Number of partitions that a source had when a group first judged it."""
 
     version: Literal[1] = 1
     topic: str
@@ -66,11 +66,11 @@ def _encode(record: StandardsRecord | SourceRecord) -> bytes:
 
 
 class ControlTopic:
-    """What the control topic holds, as far as it was read.
+    """The content of the control topic, as far as it was read.
 
     Args:
         settings: as resolved.
-        append: writes to topics; None: nothing is kept, nor read.
+        append: writes to topics; None: the broker keeps nothing, so nothing is read or written.
     """
 
     def __init__(self, settings: Settings, append: Appender | None) -> None:
@@ -78,11 +78,11 @@ class ControlTopic:
         self._append = append
         self._standards: dict[str, Standards | None] = {}
         self._partitions: dict[str, int] = {}
-        self._at_hand: dict[str, Standards] = {}  # compiled already, whether or not the topic has them
+        self._compiled: dict[str, Standards] = {}  # of files of this worker, whether or not the topic has them
 
     def have(self, file: StandardsFile) -> None:
-        """Take the standards of ``file`` for those of their digest in the topic, which are not compiled again."""
-        self._at_hand[file.standards.digest] = file.standards
+        """Remember the compiled standards of ``file``; those of the same digest in the topic need no compiling then."""
+        self._compiled[file.standards.digest] = file.standards
 
     def book(self, digest: str) -> Standards | None:
         """The standards of ``digest``; None where there are none.
@@ -95,7 +95,7 @@ class ControlTopic:
         return self._standards[digest]
 
     async def look_up(self, digest: str) -> None:
-        """Read the topic for the standards of ``digest``, for as long as it takes Kafka to answer."""
+        """Read the topic for the standards of ``digest``, again and again until Kafka answers."""
         while digest not in self._standards:
             try:
                 await self.read()
@@ -110,7 +110,7 @@ class ControlTopic:
 
         Raises:
             KafkaError, TimeoutError: Kafka did not answer.
-            Fault: standards there cannot be understood, since a later version wrote them.
+            Fault: standards in it were written by a later version and cannot be understood.
         """
         if self._append is None:
             return
@@ -119,7 +119,7 @@ class ControlTopic:
                 self._note(key or b"", value)
 
     async def publish(self, file: StandardsFile) -> None:
-        """Make the standards of ``file`` known to all who read the topic.
+        """Write the standards of ``file``, unless the topic has them.
 
         Raises:
             KafkaError, TimeoutError: Kafka did not take them.
@@ -130,11 +130,11 @@ class ControlTopic:
         self._standards[digest] = file.standards
 
     async def require_partitions(self, topic: str, found: int | None) -> None:
-        """Refuse to go on where ``topic`` has more partitions than at the first start, which this may be.
+        """Refuse to go on if ``topic`` has more partitions than at the group's first start, which may be this one.
 
         Raises:
             KafkaError, TimeoutError: Kafka did not answer.
-            Fault: it has; the message says how to go on.
+            Fault: it has more; the message says how to go on.
         """
         if self._append is None or found is None:
             return
@@ -148,7 +148,7 @@ class ControlTopic:
         await append(self._settings.control_topic, 0, record.key, _encode(record))
 
     def _note(self, key: bytes, value: bytes | None) -> None:
-        """Take in one record; what is not this program's own, or not of this group, is passed over."""
+        """Note one record; those of other programs or other groups are skipped."""
         if value is None:
             return
         try:
@@ -168,11 +168,11 @@ class ControlTopic:
     def _note_standards(self, digest: str, text: str) -> None:
         if self._standards.get(digest) is not None:
             return
-        if digest in self._at_hand:
-            self._standards[digest] = self._at_hand[digest]
+        if digest in self._compiled:
+            self._standards[digest] = self._compiled[digest]
             return
         try:
-            # Their name stays even if another version of the time-zone data gives them another digest by now.
+            # Keep the digest of the key: with other time-zone data the same file compiles to another one.
             self._standards[digest] = replace(load(text, file=digest), digest=digest)
         except StandardsError as error:
             message = (

@@ -1,1 +1,4 @@
-"""The demonstration: an embedded broker, a simulated floor, and a worker."""
+"""The demonstration: an embedded broker, a simulated service floor, and a worker, in one process.
+
+The entry is `Demonstration` in `demonstration`. The worker is that of production: nothing is special-cased for it.
+"""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from agents.settings.settings import Settings
     from agents.worker.monitor import MonitorApp
 
-#: The group of demonstrations; a worker in production on the same Kafka is left alone.
+#: Consumer group of demonstrations: it does not disturb a worker in production on the same Kafka.
 GROUP: Final = "service-level-monitor-demo"
 #: The demonstration's own topics, by the names of their settings.
 TOPICS: Final = {
@@ -47,14 +47,14 @@ def standards() -> StandardsFile:
 
 
 def free_port(host: str, wanted: int) -> int:
-    """The first port from ``wanted`` on that nobody listens on.
+    """The first free port from ``wanted`` on.
 
     Raises:
-        Fault: a hundred ports in a row are taken, or ``host`` is no address of this machine.
+        Fault: 100 ports in a row are taken, or ``host`` is no address of this machine.
     """
     for port in range(wanted, min(wanted + _PORTS_TRIED, 65_536)):
         with socket.socket() as probe:
-            # As servers do: connections that linger from before do not keep the port.
+            # As servers do, so that lingering connections of an earlier server do not count.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with contextlib.suppress(OSError):
                 probe.bind((host, port))
@@ -68,12 +68,12 @@ class Demonstration:
     """One demonstration.
 
     Args:
-        settings: with the broker, the topic to publish to and the port.
+        settings: with the broker, the topic to publish to, and the port.
         seed: of the floor.
         rate: events a second in calm times.
-        seconds: how long; None until stopped.
+        seconds: duration; None: until a signal.
         ephemeral: the broker is the one inside this process.
-        show: called about once a second with the worker and the seconds since the start.
+        show: called once a second with the worker and the seconds since the start.
     """
 
     settings: Settings
@@ -95,7 +95,7 @@ class Demonstration:
         started = asyncio.get_running_loop().time()
         try:
             with _ending(self.seconds) as ending:
-                # The embedded broker makes a topic when the first record comes; only then is there one to read.
+                # The embedded broker creates a topic with its first record; only then can the worker read it.
                 await asyncio.wait({asyncio.create_task(floor.begun.wait()), publishing}, return_when="FIRST_COMPLETED")
                 await monitor.start()
                 try:
@@ -111,7 +111,7 @@ class Demonstration:
     async def _watch(
         self, monitor: MonitorApp, publishing: asyncio.Task[None], ending: _Ending, started: float
     ) -> None:
-        """Show figures until the end, a failure of the worker or one of the floor."""
+        """Show figures until the end, or until worker or floor fail."""
         showing = asyncio.create_task(self._show(monitor, started), name="show")
         working = asyncio.create_task(monitor.wait(ending.stop), name="monitor")
         parts = {working, publishing, showing}
@@ -139,14 +139,14 @@ class _Ending:
 
     def by_signal(self, number: signal.Signals) -> None:
         if self.stop.is_set():
-            os._exit(_ENDS[number])  # asked twice: at once
+            os._exit(_ENDS[number])  # the second signal: end at once
         self.code = _ENDS[number]
         self.stop.set()
 
 
 @contextlib.contextmanager
 def _ending(seconds: float | None) -> Iterator[_Ending]:
-    """What ends a demonstration: time, or a signal."""
+    """End a demonstration after ``seconds``, or with a signal."""
     loop, ending = asyncio.get_running_loop(), _Ending(asyncio.Event())
     for number in _ENDS:
         loop.add_signal_handler(number, ending.by_signal, number)

@@ -1,7 +1,7 @@
-"""A Kafka-protocol broker inside the process: librdkafka's own mock cluster, which comes with confluent-kafka.
+"""A Kafka-protocol broker inside the process: the mock cluster of librdkafka, which comes with confluent-kafka.
 
-For the demo and smoke tests. It keeps nothing: at most 5 MiB and 100,000 records a partition, in memory. Topics appear
-on first use, with four partitions. It knows no topic administration, no compaction, no look-up by time and no usable
+For the demo and smoke tests. It holds at most 5 MiB and 100,000 records a partition, in memory. Topics appear on first
+use, with four partitions. It has no topic administration, no compaction, no look-up by time and no usable
 transactions. kafka-python speaks to it only with ``api_version=(2, 1)``.
 """
 
@@ -15,11 +15,11 @@ from agents.exits import Exit, Fault
 if TYPE_CHECKING:
     from types import TracebackType
 
-#: Partitions of every topic of this broker; librdkafka's own choice.
+#: Partitions of every topic of this broker, as librdkafka chooses.
 PARTITIONS: Final = 4
 _EXTRA: Final = "service-level-monitor[demo]"
 _START_SECONDS: Final = 10.0
-# confluent-kafka makes the cluster with the first client that asks for one; the brokers live as long as that client.
+# confluent-kafka creates the cluster with the client that has this option; the brokers live as long as that client.
 _OPTIONS: Final[dict[str, Any]] = {"bootstrap.servers": "", "test.mock.num.brokers": 1, "log_level": 0}
 
 
@@ -27,7 +27,7 @@ class EmbeddedBroker:
     """One broker on a free loopback port, from entering the ``with`` statement until its end."""
 
     def __init__(self) -> None:
-        self._owner: Any = None
+        self._client: Any = None
         self.address = ""
 
     def __enter__(self) -> Self:
@@ -37,8 +37,8 @@ class EmbeddedBroker:
             Fault: the `demo` extra is not installed, or the broker did not start.
         """
         producer = _producer_type()
-        self._owner = producer(_OPTIONS)
-        brokers = self._owner.list_topics(timeout=_START_SECONDS).brokers.values()
+        self._client = producer(_OPTIONS)
+        brokers = self._client.list_topics(timeout=_START_SECONDS).brokers.values()
         self.address = ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
         return self
 
@@ -46,7 +46,7 @@ class EmbeddedBroker:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         del kind, error, traceback
-        self._owner = None
+        self._client = None
 
 
 def _producer_type() -> Any:  # noqa: ANN401 - a class of an extra

@@ -1,4 +1,4 @@
-"""Publishing the simulated floor at the pace of the clock, beside a worker in the same event loop."""
+"""Publishes the simulated floor in real time, beside a worker in the same event loop."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from streams.simulator.floor import Emission, events
 if TYPE_CHECKING:
     from agents.settings.settings import Settings
 
-#: Where the floor publishes.
+#: The topic that the floor publishes to.
 TOPIC: Final = "service-events-demo"
 
 _TICK_SECONDS: Final = 0.05
-# After so many events the loop gets a turn, so that a high rate does not hold up the worker beside it.
+# Events between two turns of the event loop, so that a high rate does not hold up the worker.
 _AT_ONCE: Final = 200
 
 
 class Floor:
-    """The simulated floor, publishing what it does as it does it.
+    """The simulated floor, publishing events as they happen.
 
     Args:
-        settings: where the broker is; the first of the topics is published to.
+        settings: with the broker; the first of its topics is published to.
         seed: chooses one of the possible days.
         rate: events a second in calm times.
         clock: seconds since 1970.
 
-    ``begun`` is set once the first records are under way, ``published`` counts them.
+    ``begun`` is set once the first records are sent, ``published`` counts records.
     """
 
     def __init__(self, settings: Settings, *, seed: int, rate: float, clock: Callable[[], float] = time.time) -> None:
@@ -72,7 +72,7 @@ class Floor:
             await asyncio.sleep(_TICK_SECONDS)
 
     async def _catch_up(self, producer: AIOKafkaProducer, ahead: Emission, coming: Iterator[Emission]) -> Emission:
-        """Send everything that is due; the first that is not."""
+        """Send everything that is due; return the first event that is not."""
         due_ms = self._clock() * 1000
         while ahead.at_ms <= due_ms:
             sent = await producer.send(self._topic, ahead.value, key=ahead.key, timestamp_ms=ahead.at_ms)

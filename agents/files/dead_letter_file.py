@@ -1,4 +1,4 @@
-"""Dead letters of a replay as a JSON Lines file: what was rejected, where it lies, and why."""
+"""Dead letters of a replay as a JSON Lines file: rejected records, their places, and the reasons."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class LettersFile:
-    """Writes one line a dead letter; without a file, nothing."""
+    """Writes one line per dead letter; without a file, nothing."""
 
     def __init__(self, stream: BinaryIO | None) -> None:
         """Write to ``stream``."""
@@ -27,7 +27,7 @@ class LettersFile:
     @classmethod
     @contextmanager
     def to(cls, path: Path | None) -> Iterator[Self]:
-        """Open ``path`` for writing. Raises `Fault` if that cannot be done."""
+        """Open ``path`` for writing. Raises `Fault` if it cannot be written."""
         if path is None:
             yield cls(None)
             return

@@ -1,7 +1,7 @@
-"""Event logs as people keep them: JSON Lines, plain, gzip or zstd, in a file or on standard input.
+"""Event logs: JSON Lines, plain, gzip or zstd, in a file or on standard input.
 
-How a log is compressed is told from its first bytes, whatever its name. Reading takes bounded memory, however long the
-log or one of its lines, and a log that ends in the middle of its compressed data is an error rather than a short log.
+The first bytes show how a log is compressed, whatever its name. Reading takes bounded memory, however long the log or a
+line of it. A log that ends in the middle of its compressed data is an error, not a short log.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ from streams.decoding.json_lines import Lines
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-#: The name by which standard input is asked for.
+#: The path that stands for standard input.
 STDIN: Final = "-"
-#: A longer line is cut here, which leaves it far too long to be an event and reading it within bounds; bytes.
+#: Longer lines are cut here, in bytes: far too long for an event still, and reading stays within bounds.
 MAX_LINE: Final = 4 * 1024 * 1024
 
 _BLOCK: Final = 1024 * 1024
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _ZSTD_MAGICS: Final = (b"\x28\xb5\x2f\xfd", *(bytes([low, 0x2A, 0x4D, 0x18]) for low in range(0x50, 0x60)))
 _BOM: Final = b"\xef\xbb\xbf"
-# Four compressed bytes can stand for 128 KiB, so this much input yields 32 MiB at the very most.
+# Bytes. Four compressed bytes can expand to 128 KiB, so that one read yields 32 MiB at most.
 _ZSTD_INPUT: Final = 1024
 
 
 class Digest(Protocol):
-    """What `hashlib` makes: takes bytes in, piece by piece."""
+    """A hash of `hashlib`."""
 
     def update(self, data: bytes, /) -> None:
-        """Take in the next bytes."""
+        """Hash the next bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line that is not blank, without its line break. ``number`` counts from 1, blank lines included."""
+    """One line that is not blank, without its line break. ``number`` counts all lines from 1, blank ones too."""
 
     number: int
     raw: bytes
@@ -56,25 +56,25 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class EventLog:
-    """One log. ``path`` is a file or `STDIN`; ``stream`` replaces what is read, as in a test."""
+    """One log. ``path`` is a file or `STDIN`; ``stream`` is read instead, as in a test."""
 
     path: str
     stream: BinaryIO | None = field(default=None, compare=False, repr=False)
 
     @property
     def name(self) -> str:
-        """What the log is called in messages and as the source of its events."""
+        """Name of the log in messages, and as the source of its events."""
         return "standard input" if self.is_stdin else self.path
 
     @property
     def is_stdin(self) -> bool:
-        """Whether this is standard input, which can be read only once and may never end."""
+        """Whether this is standard input, which can be read once only and may never end."""
         return self.path == STDIN
 
     def lines(self, digest: Digest | None = None) -> Iterator[Line]:
-        """All lines that are not blank. Those of a pipe come as soon as they are there.
+        """All lines that are not blank; those of a pipe as soon as they arrive.
 
-        ``digest`` is fed the uncompressed content.
+        ``digest`` is updated with the uncompressed content.
 
         Raises:
             Fault: the file cannot be read, or its compressed data are damaged or incomplete.
@@ -112,7 +112,7 @@ class EventLog:
         return digest.hexdigest()
 
     def size(self) -> int | None:
-        """Size of the file in bytes, as it lies there; None for a stream. Raises `Fault` if there is no such file."""
+        """Size of the file in bytes, compressed or not; None for a stream. Raises `Fault` if there is no such file."""
         if self.is_stdin or self.stream is not None:
             return None
         with self._explained():
@@ -159,7 +159,7 @@ def _decompressed(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _peek(stream: BinaryIO) -> bytes:
-    """First bytes of ``stream``, which stay in it. What cannot look ahead is taken as it is: plain."""
+    """First bytes of ``stream``, without reading them; none where it cannot look ahead, so that it counts as plain."""
     peek: Callable[[int], bytes] | None = getattr(stream, "peek", None)
     return peek(4) if peek else b""
 
@@ -170,7 +170,7 @@ def _pieces(read: Callable[[int], bytes]) -> Iterator[bytes]:
 
 
 def _zstd_pieces(stream: BinaryIO) -> Iterator[bytes]:
-    """Frames one after another. zstandard's own stream reader takes a frame that is cut off for one that has ended."""
+    """Decompress frame after frame. The stream reader of zstandard would take a truncated frame for a complete one."""
     frame, pending = zstandard.ZstdDecompressor().decompressobj(), bytearray()
     begun = False
     while piece := stream.read(_ZSTD_INPUT):
@@ -189,7 +189,7 @@ def _zstd_pieces(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _whole_lines(pieces: Iterator[bytes], digest: Digest | None) -> Iterator[bytes]:
-    """What ``pieces`` hold, cut behind line breaks, all of them LF, and without a byte order mark at the very start."""
+    """The bytes of ``pieces``, cut after line breaks, with LF for CRLF, and without a byte order mark at the start."""
     rest, started = b"", False
     for piece in pieces:
         if digest is not None:

@@ -1,4 +1,4 @@
-"""Reading the user's files. What cannot be read ends the command with one line that says what to do."""
+"""Reading standards files. One that cannot be read ends the command with one line that says what to do."""
 
 from __future__ import annotations
 
@@ -19,29 +19,31 @@ STDIN: Final = Path("-")
 
 @dataclass(frozen=True, slots=True)
 class StandardsFile:
-    """Standards, the text that they were read from, and when that was written (ms since 1970; 0: not known)."""
+    """Standards, the text that they were read from, and when it was written (ms since 1970; 0: not known)."""
 
     standards: Standards
     text: str = ""
     written_ms: int = 0
 
 
-#: Where no file is given.
+#: The standards without a file.
 NO_FILE: Final = StandardsFile(DEFAULT)
 
 
 def read_standards(path: Path | None) -> Standards:
-    """Standards in the file at ``path``; those of an empty file without one.
+    """Standards in the file at ``path``; without a path, those of an empty file.
 
-    Raises `Fault` (exit code 2) for a file that cannot be read, or with every problem of one that is wrong.
+    Raises:
+        Fault: the file cannot be read, or has problems, all of which are named (exit code 2).
     """
     return read_standards_file(path).standards
 
 
 def read_standards_file(path: Path | None) -> StandardsFile:
-    """Standards in the file at ``path``, with its text and when it was written; without one those of an empty file.
+    """Standards in the file at ``path``, with its text and when it was written; without a path, those of an empty file.
 
-    Raises `Fault` as `read_standards` does.
+    Raises:
+        Fault: as `read_standards` does.
     """
     if path is None:
         return NO_FILE
@@ -62,9 +64,10 @@ def _written_ms(path: Path) -> int:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Content of the file at ``path`` ("-": standard input), cut just past the size that is refused anyway.
+    """Content of the file at ``path`` ("-": standard input), cut one byte past the largest size that is accepted.
 
-    Raises `Fault` (exit code 2).
+    Raises:
+        Fault: it cannot be read (exit code 2).
     """
     try:
         if path == STDIN:
@@ -77,7 +80,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def display_name(path: Path) -> str:
-    """``path`` as shown: one line, whatever characters the file system allows."""
+    """``path`` on one line, whatever characters the file system allows."""
     return "stdin" if path == STDIN else one_line(str(path))
 
 

@@ -1,4 +1,4 @@
-"""Connecting to Kafka with kafka-python: patience at the start, one clear line when there is no broker."""
+"""Connecting to Kafka with kafka-python: retries until the start time-out, then one line that says what to check."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _ATTEMPT_SECONDS: Final = 2.0
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 5.0
 
-#: Takes one line for the user.
+#: Shows one line to the user.
 Notice = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a log is sent to. ``cluster`` and ``topic_id`` are Kafka's; "" where a broker has no such thing."""
+    """Identity of a topic that is sent to. ``cluster`` and ``topic_id`` are Kafka's ids; "" if the broker has none."""
 
     cluster: str
     topic: str
@@ -42,11 +42,11 @@ class Destination:
 
 
 class AdminClient(KafkaAdminClient):  # type: ignore[misc]  # kafka-python is not typed here
-    """Leaves nothing behind where no broker answered; kafka-python would leave a thread and its sockets."""
+    """Closes itself if no broker answers; kafka-python would leave a thread and its sockets behind."""
 
-    _closed = False  # set once connected, and before that nothing would be closed
+    _closed = False  # kafka-python sets it once connected; until then `close` would close nothing
 
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - handed on
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - passed on
         """Connect. Raises what kafka-python raises."""
         try:
             super().__init__(**options)
@@ -57,7 +57,11 @@ class AdminClient(KafkaAdminClient):  # type: ignore[misc]  # kafka-python is no
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
-    """What every client of kafka-python is opened with."""
+    """Options of every client of kafka-python: addresses, client id, security.
+
+    Raises:
+        Fault: a certificate or key cannot be used.
+    """
     where = {"bootstrap_servers": list(settings.bootstrap), "client_id": CLIENT_ID}
     return {**where, **client_options_kafka_python(settings)}
 
@@ -80,8 +84,12 @@ def administration(settings: Settings, notice: Notice) -> Iterator[KafkaAdminCli
 
 
 def patiently(connect: Callable[[int], T], settings: Settings, notice: Notice) -> T:
-    """Connect, again and again until the start time-out, with growing pauses."""
-    # kafka-python logs each failed attempt at several levels; what the user must know is said here, once.
+    """Call ``connect`` with a time-out in milliseconds until it succeeds, with growing pauses.
+
+    Raises:
+        Fault: it did not succeed within the start time-out of ``settings``.
+    """
+    # kafka-python logs each failed attempt at several levels; the notice below says it once.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     started, pause = time.monotonic(), _FIRST_PAUSE
     while True:
@@ -101,10 +109,10 @@ def patiently(connect: Callable[[int], T], settings: Settings, notice: Notice) -
 
 
 def _knock(settings: Settings, timeout: float) -> None:
-    """Make sure that somebody listens: kafka-python leaves a thread and sockets behind where nobody does.
+    """Check that an address accepts connections: else kafka-python would leave a thread and sockets behind.
 
     Raises:
-        OSError: nobody listens at any of the addresses; what the last of them said.
+        OSError: none does; the error of the last one.
     """
     refused = OSError()
     for address in settings.bootstrap:
@@ -119,7 +127,7 @@ def _knock(settings: Settings, timeout: float) -> None:
 
 
 def destination(admin: KafkaAdminClient, topic: str) -> Destination:
-    """What tells this topic from every other, of other clusters and earlier ones of its name included.
+    """Identity of ``topic``, which differs for topics of other clusters and for deleted ones of the same name.
 
     Raises:
         Fault: there is no such topic, or this client may not see it.

@@ -21,7 +21,7 @@ def client_options_aiokafka(settings: Settings) -> dict[str, Any]:
 
 
 def client_options_kafka_python(settings: Settings) -> dict[str, Any]:
-    """Keyword arguments that secure any client of kafka-python; the names are the same as aiokafka's.
+    """Keyword arguments that secure any client of kafka-python; the names are those of aiokafka too.
 
     Raises:
         Fault: a certificate or key cannot be used.
@@ -41,7 +41,7 @@ def _client_options(settings: Settings) -> dict[str, Any]:
 
 
 def ssl_context(settings: Settings) -> ssl.SSLContext:
-    """TLS as the settings ask for it; the broker's certificate and host name are always checked.
+    """The TLS context for these settings; the broker's certificate and host name are always checked.
 
     Raises:
         Fault: a certificate or key cannot be used.
@@ -59,7 +59,7 @@ def ssl_context(settings: Settings) -> ssl.SSLContext:
 def _load_certificate(context: ssl.SSLContext, settings: Settings) -> None:
     assert settings.ssl_certfile is not None
     try:
-        # The empty password keeps OpenSSL from asking for one on the terminal.
+        # With an empty password OpenSSL does not ask for one on the terminal.
         context.load_cert_chain(settings.ssl_certfile, settings.ssl_keyfile, settings.ssl_password or "")
     except (OSError, ssl.SSLError) as error:
         raise Fault(

@@ -1,7 +1,7 @@
-"""The topics that the monitor reads and writes, as one table; how existing ones differ from it, and what would help.
+"""The topics that the monitor reads and writes, as one table; how existing ones differ from it, and the remedies.
 
-Nothing here deletes anything. What is altered can lose no record: retention and sizes only grow, and a topic that has
-data keeps its number of partitions and its way of cleaning up.
+Nothing here deletes anything. No alteration loses records: retention and sizes only grow, and a topic with data keeps
+its number of partitions and its cleanup policy.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _POLL_SECONDS: Final = 0.2
 
 
 class Role(enum.StrEnum):
-    """What a topic is for, as far as its form depends on it."""
+    """The purpose of a topic, as far as its number of partitions depends on it."""
 
     SOURCE = "source"  # events come in
     PER_SOURCE = "per-source"  # as many partitions as the sources have
@@ -40,7 +40,7 @@ class Role(enum.StrEnum):
 
 
 class Rule(enum.StrEnum):
-    """When a setting is as wanted."""
+    """How the value of a setting is compared with the wanted one."""
 
     EQUAL = "equal"
     AT_LEAST = "at least"  # -1 stands for no limit
@@ -48,7 +48,7 @@ class Rule(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One setting of a topic. ``careful``: changing it can lose records, so that only an empty topic is altered."""
+    """One setting of a topic. ``careful``: a change can lose records, so that only an empty topic is altered."""
 
     name: str
     value: str
@@ -56,7 +56,7 @@ class Wanted:
     careful: bool = False
 
     def is_met(self, found: str | None) -> bool:
-        """Whether a topic that has ``found`` is as wanted."""
+        """Whether ``found`` is as wanted; None: the topic does not have the setting."""
         if found is None or self.rule is Rule.EQUAL:
             return found is not None and set(found.split(",")) == set(self.value.split(","))
         return _unlimited(found) >= _unlimited(self.value)
@@ -79,15 +79,15 @@ def _largest(size: int) -> Wanted:
 
 
 _COMPACTED: Final = Wanted("cleanup.policy", "compact", careful=True)
-# An event has at most 64 KiB, a batch of them 1 MiB, as brokers take by default.
+# Bytes. An event has at most 64 KiB, a batch of events 1 MiB, the default limit of brokers.
 _BATCH: Final = _largest(1_048_588)
-# Rows of state and dead letters gather much in one record.
+# A record with rows of state, or with dead letters, holds many of them.
 _LARGE: Final = _largest(8 * 1024 * 1024)
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic as wanted, whatever the cluster."""
+    """One topic as wanted on any cluster."""
 
     name: str
     role: Role
@@ -95,12 +95,12 @@ class Topic:
     settings: tuple[Wanted, ...]
 
     def setting(self, name: str) -> str | None:
-        """Wanted value of a setting; None where any is good."""
+        """Wanted value of a setting; None: any."""
         return next((wanted.value for wanted in self.settings if wanted.name == name), None)
 
 
 def source(name: str) -> Topic:
-    """A topic with service events. Brokers stamp its records, which guards against clocks that run fast."""
+    """A topic with service events. Brokers set its timestamps, which guards against clocks that run fast."""
     settings = (_log_append_time(), *_retention(35 * DAY_MS), _BATCH)
     return Topic(name, Role.SOURCE, "service events, keyed by service", settings)
 
@@ -125,7 +125,7 @@ REKEYED: Final = Topic(
     (_log_append_time(), *_retention(35 * DAY_MS), _BATCH),
 )
 
-#: The monitor's own topics by the settings that name them, in the order in which they are shown.
+#: The monitor's own topics by the settings with their names, in the order in which they are shown.
 OWN: Final[Mapping[str, Topic]] = {
     "state_topic": STATE,
     "breaches_topic": BREACHES,
@@ -137,14 +137,14 @@ OWN: Final[Mapping[str, Topic]] = {
 
 
 def table(settings: Settings) -> tuple[Topic, ...]:
-    """Every topic that is needed: those with events, and the monitor's own."""
+    """All topics that are needed: those with events, and the monitor's own."""
     own = (replace(topic, name=getattr(settings, name)) for name, topic in OWN.items())
     return (*(source(name) for name in settings.topics), *own)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One topic as it is."""
+    """One existing topic."""
 
     partitions: int
     replicas: int
@@ -154,13 +154,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How many partitions and replicas topics are to have. ``partitions`` None: those that there are are right."""
+    """Numbers of partitions and replicas that topics should have. ``partitions`` None: keep those that exist."""
 
     replicas: int
     partitions: int | None = None
 
     def wanted_partitions(self, topic: Topic, sources: Sequence[int]) -> int | None:
-        """Wanted number for ``topic``, given those of the sources that exist; None where any is good."""
+        """Wanted number for ``topic``, given the numbers of the existing sources; None: any."""
         if topic.role is Role.SINGLE:
             return 1
         if topic.role is Role.PER_SOURCE and sources:
@@ -168,13 +168,13 @@ class Plan:
         return self.partitions
 
     def partitions_to_create(self, topic: Topic, sources: Sequence[int]) -> int:
-        """Number that a new ``topic`` gets."""
+        """Number of partitions of a new ``topic``."""
         return self.wanted_partitions(topic, sources) or DEFAULT_PARTITIONS
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that is not as wanted, and the remedy. ``alterable``: `slm topics --alter` changes it."""
+    """One difference from what is wanted, and its remedy. ``alterable``: `slm topics --alter` is the remedy."""
 
     topic: str
     what: str
@@ -191,7 +191,7 @@ _ALTER: Final = "slm topics --alter"
 
 
 def differences(topic: Topic, found: Found | None, plan: Plan, sources: Sequence[int]) -> list[Difference]:
-    """How ``found`` differs from ``topic``; None stands for a topic that does not exist."""
+    """Differences of ``found`` from ``topic``; None: it does not exist."""
     if found is None:
         return [Difference(topic.name, "topic", "exists", MISSING, "slm topics --create")]
     wanted = in_sync(topic, found.replicas)
@@ -204,7 +204,7 @@ def differences(topic: Topic, found: Found | None, plan: Plan, sources: Sequence
 
 
 def in_sync(topic: Topic, replicas: int) -> tuple[Wanted, ...]:
-    """Settings of ``topic`` with the one that depends on the number of replicas: a loss of one broker loses nothing."""
+    """Settings of ``topic`` with as many in-sync replicas that the loss of one broker loses no record."""
     least = max(1, min(2, replicas - 1))
     return (*topic.settings, Wanted("min.insync.replicas", str(least), Rule.AT_LEAST))
 
@@ -248,12 +248,12 @@ class Cluster:
     def find(self, names: Sequence[str]) -> dict[str, Found]:
         """Those of the topics ``names`` that exist.
 
-        Brokers learn of a new topic one after the other; one that does not know yet what another told is asked again.
+        Brokers learn of a new topic one after the other, so retriable errors are retried for a few seconds.
         """
         return self._settled(lambda: self._find(names))
 
     def partitions(self, names: Sequence[str]) -> dict[str, int]:
-        """How many partitions those of the topics ``names`` have that exist, asked for as `find` does."""
+        """Numbers of partitions of those of the topics ``names`` that exist, with retries as in `find`."""
         rows = self._settled(lambda: self._partitions(names))
         return {name: len(partitions) for name, partitions in rows.items()}
 
@@ -282,14 +282,14 @@ class Cluster:
         }
 
     def create(self, topic: Topic, partitions: int, replicas: int) -> Found:
-        """Create ``topic`` as wanted, and wait until it has leaders; the topic as it will be."""
+        """Create ``topic`` as wanted, wait until it has leaders, and return it."""
         settings = {wanted.name: wanted.value for wanted in in_sync(topic, replicas)}
         options = {"num_partitions": partitions, "replication_factor": replicas, "configs": settings}
         self._admin.create_topics({topic.name: options}, wait_for_metadata=True)
         return Found(partitions, replicas, settings, is_empty=True)
 
     def alter(self, topic: Topic, found: Found, changes: Sequence[Difference]) -> Found:
-        """Make the ``changes`` of ``topic``, all of which are alterable; the topic as it will be."""
+        """Make ``changes`` to ``topic``, all of them alterable, and return it as it will be."""
         names = {change.what for change in changes}
         settings = {w.name: w.value for w in in_sync(topic, found.replicas) if w.name in names}
         if settings:
@@ -312,7 +312,7 @@ class Cluster:
         return rows
 
     def _is_empty(self, name: str, partitions: int) -> bool:
-        places = [TopicPartition(name, number) for number in range(partitions)]
-        starts: Mapping[Any, Any] = self._admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
-        ends: Mapping[Any, Any] = self._admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
-        return all(starts[place].offset == ends[place].offset for place in places)
+        found = [TopicPartition(name, number) for number in range(partitions)]
+        starts: Mapping[Any, Any] = self._admin.list_partition_offsets(dict.fromkeys(found, OffsetSpec.EARLIEST))
+        ends: Mapping[Any, Any] = self._admin.list_partition_offsets(dict.fromkeys(found, OffsetSpec.LATEST))
+        return all(starts[one].offset == ends[one].offset for one in found)

@@ -29,10 +29,10 @@ VERSION: Final = 1
 
 @dataclass(slots=True)
 class Replay:
-    """What event logs amount to.
+    """The result of a replay.
 
-    ``examples`` holds the first dead letter of each reason, ``left_out`` by field and reason where the first value is
-    that was left out of its event, and what is wrong with it.
+    ``examples`` holds the first dead letter of each reason, ``left_out`` by field and reason the place of the first
+    value that was left out of its event, and what is wrong with it.
     """
 
     standards: Standards
@@ -42,11 +42,11 @@ class Replay:
     left_out: dict[tuple[str, Reason], str] = field(default_factory=dict)
 
     def cumulative(self) -> Reading:
-        """Figures over the whole of the logs, whose end is the end of probes, too."""
+        """Figures over the whole of the logs, at whose end probes end too."""
         return merge(engine.cumulative(ended=True) for engine in self.engines)
 
     def objectives(self) -> tuple[ObjectiveLevel, ...]:
-        """Objectives over their own windows, as at the end of the logs."""
+        """Objectives over their own windows at the end of the logs, by service and name."""
         windows = {o.window.name: o.window for s in self.standards.services.values() for o in s.objectives.values()}
         levels = [
             level
@@ -56,14 +56,14 @@ class Replay:
         return tuple(sorted(levels, key=lambda level: (level.service, level.objective.name)))
 
     def breaches(self) -> dict[str, int]:
-        """How often each objective that has a breach was breached, by "service objective"."""
+        """How often each objective was breached, by "service objective"; those never breached are left out."""
         opened = (d for d in self.decisions if d.change is Change.OPENED)
         return dict(Counter(f"{d.service} {d.objective}" for d in opened))
 
     def never_found(self) -> list[str]:
         """Paths of the mapping that no record of any log has."""
-        told = [(one.progress.source, one.never_found) for one in self.engines if one.progress.mapped]
-        return [path for paths in found_by_none(told).values() for path in paths]
+        by_source = [(one.progress.source, one.never_found) for one in self.engines if one.progress.mapped]
+        return [path for paths in found_by_none(by_source).values() for path in paths]
 
     def progress(self) -> Progress:
         """What became of all records."""
@@ -82,15 +82,18 @@ def replay(
 ) -> Replay:
     """Read ``logs`` one after the other as one log, or each as a partition of its own if ``separate``.
 
-    ``topic`` chooses mapping and lateness from the standards. ``on_records`` is told how many records each batch
-    had, ``on_dead_letters`` gets what was rejected. Raises `Fault` for a log that cannot be read.
+    ``topic`` chooses mapping and lateness from the standards. ``on_records`` is called with the number of
+    records of each batch, ``on_dead_letters`` with its rejected records.
+
+    Raises:
+        Fault: a log cannot be read.
     """
     count = len(logs) if separate else 1
     engines = tuple(Engine(Start(topic, i, standards, policy=policy)) for i in range(count))
     result = Replay(standards, engines)
     for number, log in enumerate(logs):
         engine = engines[number if separate else 0]
-        behind = engine.progress.next_offset or 0  # lines of the logs before, which are part of the same log
+        behind = engine.progress.next_offset or 0  # lines of earlier files of the same log
         for batch in log.batches():
             letters = engine.fold(dataclasses.replace(batch, offsets=batch.offsets + behind))
             letters = [msgspec.structs.replace(letter, offset=letter.offset - behind) for letter in letters]

@@ -1,4 +1,4 @@
-"""Publishing to Kafka with kafka-python: an idempotent producer, every acknowledgement awaited, in bounded memory."""
+"""Publishing with kafka-python: an idempotent producer, all acknowledgements awaited, bounded memory."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
     from agents.sending.records import Outgoing
 
-# A window of records is sent while the one before it waits for acknowledgement: at most two are in memory.
+# One window of records is being sent while the one before it awaits acknowledgements: at most two are in memory.
 _WINDOWS: Final = 2
 _WINDOW_RECORDS: Final = 10_000
 _WINDOW_BYTES: Final = 4 * 1024 * 1024
 _WINDOW_SECONDS: Final = 1.0
 _NOTICE_SECONDS: Final = 1.0
 
-#: Measured on 120-byte events: zstd and large batches double the throughput, since checksums of what is sent are
-#: computed in Python unless `crc32c` is installed. Idempotence and acks=all are the client's default and made explicit.
+#: Measured with events of 120 bytes: zstd and large batches double the throughput, since without `crc32c` checksums are
+#: computed in Python. Idempotence and acks=all are the client's defaults, made explicit.
 PRODUCER_OPTIONS: Final[dict[str, Any]] = {
     "acks": "all",
     "enable_idempotence": True,
@@ -52,7 +52,7 @@ class ServicePartitioner(DefaultPartitioner):  # type: ignore[misc] # kafka-pyth
         serialized_value: bytes | None,
         cluster: Any,  # noqa: ANN401 - kafka-python has no types
     ) -> int:
-        """Partition of a record. A changed number of partitions is noticed."""
+        """Partition of a record, computed again when the number of partitions changes."""
         count = len(cluster.partitions_for_topic(topic) or ())
         if serialized_key is not None and count:
             return self._of_key(serialized_key, count)
@@ -61,10 +61,10 @@ class ServicePartitioner(DefaultPartitioner):  # type: ignore[misc] # kafka-pyth
 
 
 class Producer(Protocol):
-    """As much of kafka-python's producer as is used here."""
+    """The part of kafka-python's producer that is used here."""
 
     def send(self, topic: str, *, value: bytes, key: bytes | None) -> Any:  # noqa: ANN401 - kafka-python's future
-        """Append to the batch of a partition; the future tells what became of it."""
+        """Append to the batch of a partition; the future has the outcome."""
 
 
 @dataclass(slots=True)
@@ -76,7 +76,7 @@ class _Window:
 
     @property
     def seems_done(self) -> bool:
-        """Whether the last record has been answered; others, of other partitions, are then not far."""
+        """Whether the last record is acknowledged or refused; those of other partitions soon are then."""
         return bool(self.futures[-1].is_done)
 
     def is_full(self, now: float) -> bool:
@@ -86,13 +86,13 @@ class _Window:
 
 
 class Delivery:
-    """Sends records of one log and knows the line up to which all are acknowledged.
+    """Sends the records of one log, and tracks the line up to which all are acknowledged.
 
     Args:
         producer: sends in the background.
-        topic: where to.
-        acknowledged: called with that line whenever it has moved.
-        waiting: called every second with the seconds so far while the brokers stay silent; may raise to give up.
+        topic: to send to.
+        acknowledged: called with that line whenever it advances.
+        waiting: called every second while the brokers are silent, with the seconds so far; may raise to give up.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Delivery:
         self.acknowledged_records = 0
 
     def send(self, record: Outgoing) -> None:
-        """Hand one record over; waits for acknowledgements when two windows are under way.
+        """Send one record; if two windows are under way, await the acknowledgements of the first.
 
         Raises:
             Fault: Kafka refused a record, or none of its brokers took it in time.
@@ -124,12 +124,12 @@ class Delivery:
         now = time.monotonic()
         if window.is_full(now):
             self._windows.append(_Window(now))
-        # Two are enough: one that is filled and one that is awaited. What is there already is noted at once.
+        # Two are enough: one being filled, one being awaited. Windows that are acknowledged already settle at once.
         while len(self._windows) > _WINDOWS or (len(self._windows) > 1 and self._windows[0].seems_done):
             self._settle(self._windows.popleft())
 
     def finish(self) -> None:
-        """Send and await what is left. Raises as `send` does."""
+        """Await all acknowledgements. Raises as `send` does."""
         while self._windows:
             self._settle(self._windows.popleft())
         self._windows.append(_Window(time.monotonic()))
@@ -161,7 +161,7 @@ def _undelivered(topic: str, line: int, error: BaseException) -> Fault:
 
 
 class SendRate:
-    """At most ``rate`` records a second, evenly; None is as fast as possible. A stall is not made up for."""
+    """At most ``rate`` records a second, evenly spaced; None: no limit. A stall is caught up by a second at most."""
 
     _BEHIND_SECONDS = 1.0
 
@@ -177,7 +177,7 @@ class SendRate:
         self._due = clock()
 
     def wait(self) -> None:
-        """Return when the next record is due."""
+        """Wait until the next record is due."""
         if not self._interval:
             return
         now = self._clock()
@@ -188,5 +188,5 @@ class SendRate:
 
 
 def open_producer(options: dict[str, Any]) -> KafkaProducer:
-    """Idempotent producer with this project's batching; ``options`` say where the brokers are and how to reach them."""
+    """Idempotent producer with `PRODUCER_OPTIONS`; ``options`` add the brokers' addresses and the security."""
     return KafkaProducer(partitioner=ServicePartitioner(), **{**PRODUCER_OPTIONS, **options})

@@ -1,7 +1,7 @@
-"""How far a log has been sent: one small file for each content and destination, so that an interrupted send goes on.
+"""How far a log has been sent: one small file per content and destination, so that an interrupted send can continue.
 
-A journal is known by what it is about: the content of the log (not its name), the cluster, the topic and, as Kafka
-numbers topics, the topic's id. A topic that was deleted and created again is another topic, and starts from nothing.
+A journal is identified by the content of the log (not its name), the cluster, the topic, and Kafka's id of the topic: a
+topic that was deleted and created again is another topic, to which nothing has been sent.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ FOLDER: Final = Path("service-level-monitor", "send")
 
 
 def state_folder(environ: Mapping[str, str]) -> Path:
-    """Where journals are kept: below ``XDG_STATE_HOME``, which defaults to ``~/.local/state``."""
+    """Folder of journals: below ``XDG_STATE_HOME``, which defaults to ``~/.local/state``."""
     base = environ.get("XDG_STATE_HOME", "")
     return (Path(base) if Path(base).is_absolute() else Path.home() / ".local/state") / FOLDER
 
 
 class JournalEntry(msgspec.Struct, frozen=True):
-    """What a journal says: every line up to ``acknowledged`` is in the topic, out of ``lines``."""
+    """The content of a journal: every line up to ``acknowledged``, out of ``lines``, is in the topic."""
 
     log: str
     content: str
@@ -45,7 +45,7 @@ class JournalEntry(msgspec.Struct, frozen=True):
 class Journal:
     """The journal of sending one content to one destination.
 
-    ``content`` is the SHA-256 of the log; ``variant`` keeps apart what is sent differently, as with `--as-is`.
+    ``content`` is the SHA-256 of the log; ``variant`` separates sends of different records, as with `--as-is`.
     """
 
     folder: Path
@@ -68,14 +68,14 @@ class Journal:
         return self.folder / (hashlib.sha256("\n".join(about).encode()).hexdigest()[:32] + ".json")
 
     def read(self) -> int:
-        """Last line known to be acknowledged, 0 if none. An unreadable journal says nothing: lines are sent again."""
+        """Last line known to be acknowledged; 0 if none, or if the journal is unreadable: lines are then sent again."""
         try:
             return msgspec.json.decode(self.path.read_bytes(), type=JournalEntry).acknowledged
         except (OSError, msgspec.MsgspecError):
             return 0
 
     def write(self, acknowledged: int) -> None:
-        """Note that every line up to ``acknowledged`` is in the topic. The file is replaced whole, or not at all."""
+        """Note that every line up to ``acknowledged`` is in the topic. The file is replaced atomically."""
         where = self.destination
         progress = JournalEntry(
             self.log, self.content, where.cluster, where.topic, where.topic_id, acknowledged, self.lines

@@ -1,4 +1,4 @@
-"""The producer of a log that is sent."""
+"""The producer that sends a log, from connecting to closing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CLOSE_SECONDS: Final = 5.0
 
 @contextmanager
 def producing(settings: Settings, notice: Notice) -> Iterator[KafkaProducer]:
-    """An idempotent producer. It is closed without waiting: what must arrive has been awaited by then.
+    """An idempotent producer. At the end it is closed without waiting: by then all acknowledgements have been awaited.
 
     Raises:
         Fault: no broker answered within the start time-out.
@@ -38,8 +38,8 @@ def _close(producer: KafkaProducer) -> None:
     try:
         producer.close(timeout=0)
     except KafkaTimeoutError:
-        # Records are left that no broker takes. kafka-python has no public way to give them up, and would wait for
+        # Some records are left that no broker takes. kafka-python has no public way to drop them, and would wait for
         # them in its finaliser too.
-        producer._sender.force_close()  # noqa: SLF001 - as said
+        producer._sender.force_close()  # noqa: SLF001 - see above
         with suppress(KafkaTimeoutError):
             producer.close(timeout=_CLOSE_SECONDS)

@@ -1,8 +1,7 @@
-"""Records made of the lines of an event log, and a survey of all its lines before anything is sent.
+"""Records made from the lines of an event log, and the survey of all its lines before anything is sent.
 
-Every event gets an id where it has none: a function of the log's content and the event's line. Lines that are sent
-twice, after a crash or by mistake, are therefore the same events, and the monitor counts them once while their slice
-is open.
+An event without an id gets one, a function of the log's content and the event's line. A line that is sent twice, after
+a crash or by mistake, is therefore the same event, which the monitor counts once while its slice is open.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ from streams.events.event import MAX_BYTES
 from streams.events.rejections import BadEvent, Reason
 from streams.events.wire_format import decode
 
-#: Largest record that is sent as it is, in bytes: what brokers take by default, less room for key and headers.
+#: Largest record that is sent as it is, in bytes: the default limit of brokers, less room for key and headers.
 MAX_RECORD: Final = 1_000_000
-#: Hexadecimal digits of a hash that mark the ids of a log's events: 64 bits.
+#: Hexadecimal digits of the hash that ids of a log's events begin with: 64 bits.
 _MARK_DIGITS: Final = 16
-#: Bad lines that are shown one by one; the others are counted.
+#: Bad lines that are shown; the others are only counted.
 _SHOWN_BAD: Final = 20
 
 
@@ -36,14 +35,14 @@ class Outgoing:
     value: bytes
 
 
-#: Makes a record of a line, or raises `BadEvent`.
+#: Makes a record from a line, or raises `BadEvent`.
 Prepare = Callable[[Line], Outgoing]
 
 
 def checked(mark: str | None) -> Prepare:
-    """Only events are sent, with ids ``mark``-LINE where they have none.
+    """Send events only, with the id ``mark``-LINE if they have none.
 
-    Without a mark (a stream whose end nobody has seen) the line's own content takes its place.
+    Without a mark, for a stream that cannot be surveyed, a hash of the line takes its place.
     """
 
     def prepare(line: Line) -> Outgoing:
@@ -60,12 +59,12 @@ def checked(mark: str | None) -> Prepare:
 
 
 def _with_id(raw: bytes, identity: str) -> bytes:
-    """Add a member to a JSON object that has some already. At the end, where it wins over an empty `id`."""
+    """Add an id at the end of a JSON object with other members; there it overrides an empty `id`."""
     return b'%s,"id":"%s"}' % (raw.rstrip()[:-1], identity.encode())
 
 
 def as_it_is(line: Line) -> Outgoing:
-    """Every line is sent, byte for byte; its key is the service if one can be found."""
+    """Send every line byte for byte; its key is the service, if it names one."""
     if len(line.raw) > MAX_RECORD:
         raise BadEvent(Reason.TOO_LARGE, f"{len(line.raw):,} bytes; brokers take records of at most {MAX_RECORD:,}")
     return Outgoing(line.number, _service_in(line.raw), line.raw)
@@ -85,7 +84,7 @@ def _service_in(raw: bytes) -> bytes | None:
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line that will not be sent, and why."""
+    """A line that is not sent, and why."""
 
     log: str
     line: int
@@ -98,10 +97,10 @@ class BadLine:
 
 @dataclass(slots=True)
 class Survey:
-    """What a log holds, found by reading all of it before anything is sent.
+    """The result of reading all of a log before anything is sent.
 
-    ``content`` is the SHA-256 of what was read, ``size`` that of the file as it lay there before, ``lines`` the number
-    of the last line that is not blank.
+    ``content`` is the SHA-256 of its uncompressed bytes, ``size`` the size of the file in bytes before it was read,
+    ``lines`` the number of the last line that is not blank.
     """
 
     size: int | None = None
@@ -113,18 +112,18 @@ class Survey:
 
     @property
     def mark(self) -> str:
-        """What the ids of this log's events begin with."""
+        """The beginning of ids that this log's events get."""
         return self.content[:_MARK_DIGITS]
 
     def note(self, bad: BadLine) -> None:
-        """Count a bad line, and keep the first ones."""
+        """Count a bad line, and keep it if it is one of the first."""
         self.bad += 1
         if len(self.shown) < _SHOWN_BAD:
             self.shown.append(bad)
 
 
 def survey(log: EventLog, prepare: Prepare, on_line: Callable[[int], None] = lambda _: None) -> Survey:
-    """Read ``log`` to its end: its hash, and which of its lines cannot be sent."""
+    """Read ``log`` to its end, for its hash and for lines that cannot be sent."""
     digest, found = hashlib.sha256(), Survey(log.size())
     for line in log.lines(digest):
         found.lines = line.number

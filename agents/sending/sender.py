@@ -1,4 +1,4 @@
-"""Sending one event log from where an earlier attempt stopped, and stopping in good order when asked to."""
+"""Sends one event log from where an earlier attempt stopped, and stops in order when interrupted."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 class Interruption:
-    """Turns the first SIGINT or SIGTERM into a request to stop; a second one stops at once.
+    """Turns the first SIGINT or SIGTERM into a request to stop; a second one raises KeyboardInterrupt.
 
-    Use it in a ``with`` statement, in the main thread. A request that comes while input is awaited ends the waiting.
+    Use it in a ``with`` statement, in the main thread. A request while input is awaited raises too, see `waiting`.
     """
 
     def __init__(self) -> None:
@@ -33,8 +33,8 @@ class Interruption:
         self._previous: dict[int, object] = {}
 
     def __enter__(self) -> Self:
-        # Not an event of `threading`: its lock may be held by the very code that the signal interrupts.
-        self._request, self._told = os.pipe()
+        # A pipe, not an event of `threading`: its lock may be held by the code that the signal interrupts.
+        self._request, self._signalled = os.pipe()
         for number in (signal.SIGINT, signal.SIGTERM):
             self._previous[number] = signal.signal(number, self._stop)
         return self
@@ -43,20 +43,20 @@ class Interruption:
         for number, handler in self._previous.items():
             signal.signal(number, handler)  # type: ignore[arg-type] # what signal.signal gave back
         os.close(self._request)
-        os.close(self._told)
+        os.close(self._signalled)
 
     @property
     def requested(self) -> bool:
-        """Whether to stop."""
+        """Whether there was a request to stop."""
         return self._requested
 
     def sleep(self, seconds: float) -> None:
-        """Sleep, but no longer than until the request."""
+        """Sleep until ``seconds`` have passed, or there is a request."""
         select.select([self._request], [], [], seconds)
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Mark the body as something that may never return, and that may be given up: it ends in KeyboardInterrupt."""
+        """Mark a body that may never return: a request makes it raise KeyboardInterrupt."""
         self._waiting = True
         try:
             yield
@@ -66,14 +66,14 @@ class Interruption:
     def _stop(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         again, self._requested = self._requested, True
-        os.write(self._told, b"!")
+        os.write(self._signalled, b"!")
         if again or self._waiting:
             raise KeyboardInterrupt
 
 
 @dataclass(slots=True)
 class Sent:
-    """What became of one log. Lines up to ``resumed_after`` had been sent before; ``bad`` ones were left out."""
+    """The outcome of one log. Lines up to ``resumed_after`` had been sent before; ``bad`` ones were left out."""
 
     log: str
     sent: int = 0
@@ -85,9 +85,9 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """How logs are sent: the parts that `send` brings together.
+    """How logs are sent: the parts that `send` needs.
 
-    ``on_line`` is told of every line handed over, ``on_bad`` of every line left out.
+    ``on_line`` is called with the number of every line sent, ``on_bad`` with every line left out.
     """
 
     prepare: Prepare
@@ -99,7 +99,7 @@ class Sending:
     def send(self, log: EventLog, delivery: Delivery, sent: Sent, *, last_line: int | None = None) -> None:
         """Send the lines of ``log`` beyond ``sent.resumed_after``, up to ``last_line``, and await them all.
 
-        Interrupted, it sends nothing more, awaits what is under way, and says so in ``sent``.
+        When interrupted, it sends nothing more, awaits what is under way, and notes the interruption in ``sent``.
 
         Raises:
             Fault: the log cannot be read, or Kafka does not take the records.
@@ -144,7 +144,7 @@ class Sending:
 
 
 def keep(journal: Journal | None, sent: Sent) -> Callable[[int], None]:
-    """What to do with an acknowledged line: note it, in ``sent`` and in the journal if there is one."""
+    """A function that notes an acknowledged line in ``sent``, and in the journal if there is one."""
 
     def note(line: int) -> None:
         sent.acknowledged_line = line

@@ -1,4 +1,4 @@
-"""One setting: how it is written, where it can be set, and its value from what was written there."""
+"""One setting: its kind, its names as option and variable, and the parser of its values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agents.exits import Fault
 from streams.slices import histogram
 from streams.standards.form import quantities
 
-#: Of environment variables.
+#: Prefix of environment variables.
 PREFIX: Final = "SLM_"
 LAST_PORT: Final = 65_535
 
@@ -33,7 +33,17 @@ class SettingKind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One row of the table. ``default`` is as users write it; None where there is none."""
+    """One row of the table of settings.
+
+    Args:
+        name: of the field of `Settings` and the key in the TOML file.
+        kind: how it is written.
+        default: as users write it; None: there is none.
+        meaning: one line for users.
+        choices: the values that are allowed; none: all of its kind.
+        secret: whether it is never shown, and has no option.
+        least: smallest value of a number.
+    """
 
     name: str
     kind: SettingKind
@@ -50,16 +60,16 @@ class Setting:
 
     @property
     def option(self) -> str | None:
-        """Option of commands; None for secrets. A list is given by repeating its singular."""
+        """Option of commands; None for secrets. That of a list has the singular and is repeated."""
         name = self.name.removesuffix("s") if self.kind is SettingKind.LIST else self.name
         return None if self.secret else "--" + name.replace("_", "-")
 
 
 def parse(setting: Setting, value: object, place: str) -> object:
-    """Value of ``setting`` as written at ``place``.
+    """Value of ``setting`` from the raw ``value`` at ``place``, which messages name.
 
     Raises:
-        Fault: it is not written as it should be.
+        Fault: it is malformed, or none of the choices.
     """
     try:
         parsed = _PARSERS[setting.kind](setting, value)
@@ -89,7 +99,7 @@ def _list(setting: Setting, value: object) -> tuple[str, ...]:
     if not isinstance(parts, list | tuple) or not parts:
         message = f'write a list, as in {setting.name} = ["one", "two"]'
         raise ValueError(message)
-    # Sorted and each once: the order in which topics are named means nothing.
+    # Sorted, without duplicates: the order of topics has no meaning.
     return tuple(sorted({_text(setting, part) for part in parts}))
 
 
@@ -121,7 +131,7 @@ def _bounds(_: Setting, value: object) -> tuple[int, ...]:
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, list | tuple):
         message = "write bounds in seconds, ascending, as in 0.1, 0.5, 1, 5"
-        raise ValueError(message)  # noqa: TRY004 - `parse` tells users of bad values, whatever is bad about them
+        raise ValueError(message)  # noqa: TRY004 - `parse` reports bad values to users, whatever is bad about them
     return histogram.on_the_grid([_seconds(part) for part in parts])
 
 

@@ -1,8 +1,8 @@
-"""Settings: one table from which options, environment variables, the TOML file and the documentation come.
+"""Settings: one table for options, environment variables, the TOML file and the documentation.
 
 A value comes from the command's option, else from the environment (`SLM_…`), else from the TOML file, else it is the
 default. Secrets have no option, since process lists show options; they come from the environment, the TOML file or a
-file of their own, and no representation shows them.
+file of their own, and `repr` leaves them out.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from agents.exits import Fault
 from agents.settings.setting import LAST_PORT, PREFIX, Setting, SettingKind, parse
 from streams.slices import histogram
 
-# ruff: noqa: RUF009 - the calls are the rows of the table; what they give is immutable
+# ruff: noqa: RUF009 - the calls make the rows of the table, which are immutable
 
-#: Not a setting: it names the file that holds settings.
+#: Variable with the path of the TOML file; it is not a setting itself.
 CONFIG_VARIABLE: Final = PREFIX + "CONFIG"
 
 
@@ -34,7 +34,7 @@ class SecurityProtocol(enum.StrEnum):
 
 
 class SaslMechanism(enum.StrEnum):
-    """How the client proves who it is, by Kafka's names."""
+    """How the client authenticates, by Kafka's names."""
 
     PLAIN = "PLAIN"
     SCRAM_SHA_256 = "SCRAM-SHA-256"
@@ -56,7 +56,7 @@ def _setting(
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything that can be set. Durations are seconds where not said otherwise."""
+    """All settings. Durations are in seconds unless their name ends in another unit."""
 
     broker: str = _setting(
         SettingKind.TEXT, "127.0.0.1:9092", "Kafka's addresses, host:port, several separated by commas."
@@ -152,7 +152,7 @@ class Settings:
 
     @property
     def ports(self) -> Sequence[int]:
-        """The port of the status page and, behind it, those of the workers where there are several."""
+        """The port of the status page, followed by those of the workers if there are several."""
         return range(self.web_port, self.web_port + 1 + (self.workers if self.workers > 1 else 0))
 
     @property
@@ -162,12 +162,12 @@ class Settings:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The topics that the worker itself reads and judges."""
+        """The topics that the worker judges."""
         return (self.rekeyed_topic,) if self.rekey else self.topics
 
     @property
     def own_topics(self) -> dict[str, str]:
-        """The monitor's own topics by the names of their settings; the rekeyed one is a source."""
+        """The monitor's own topics by the names of their settings, without the rekeyed one, which is a source."""
         names = ("state_topic", "breaches_topic", "audit_topic", "dead_letters_topic", "control_topic")
         return {name: getattr(self, name) for name in names}
 
@@ -183,7 +183,7 @@ class Settings:
 
     @property
     def max_ahead_ms(self) -> int:
-        """How far beyond its record's timestamp an event may lie, in milliseconds."""
+        """How far an event's time may lie beyond its record's timestamp, in milliseconds."""
         return round(self.max_ahead * 1_000)
 
     @classmethod
@@ -210,13 +210,13 @@ def _row(one: Field[Any]) -> Setting:
     return Setting(name=one.name, **one.metadata)
 
 
-#: The table.
+#: The table: one row for each field of `Settings`.
 SETTINGS: Final[tuple[Setting, ...]] = tuple(map(_row, fields(Settings)))
 _BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
 
 
 class _Source:
-    """Where values come from; ``find`` gives a raw value and the words for its place, or None."""
+    """A source of values; ``find`` returns a raw value and a name of its place for messages, or None."""
 
     def find(self, setting: Setting) -> tuple[object, str] | None:
         raise NotImplementedError
@@ -228,13 +228,13 @@ class _Options(_Source):
 
     def find(self, setting: Setting) -> tuple[object, str] | None:
         value = self._options.get(setting.name)
-        # Click gives an empty tuple for a repeatable option that was not used.
+        # click passes an empty tuple for a repeatable option that was not given.
         return None if value is None or value == () else (value, setting.option or setting.name)
 
 
 class _Environment(_Source):
     def __init__(self, environ: Mapping[str, str]) -> None:
-        # Unknown names are no error: orchestrators put variables of their own there, SLM_PORT for a service "slm".
+        # Unknown names are no error: orchestrators set variables of their own, as SLM_PORT for a service "slm".
         self._environ = environ
 
     def find(self, setting: Setting) -> tuple[object, str] | None:
@@ -275,7 +275,7 @@ def _first(setting: Setting, sources: Iterable[_Source]) -> object:
 
 
 def _with_secret_files(values: dict[str, Any]) -> dict[str, Any]:
-    """``values`` with each secret that is not given but stands in a file of its own read from there."""
+    """``values``, with secrets that are only given by a file of their own read from it."""
     for setting in SETTINGS:
         file = values.get(f"{setting.name}_file")
         if setting.secret and file is not None and values[setting.name] is None:
@@ -297,7 +297,7 @@ def _typed(name: str, value: Any) -> Any:  # noqa: ANN401 - values of every type
 
 
 def _check_together(settings: Settings) -> None:
-    """Refuse values that are good alone but not together."""
+    """Refuse values that are valid each, but not together."""
     sasl = settings.security_protocol.startswith("SASL")
     if sasl and not (settings.sasl_username and settings.sasl_password):
         raise Fault(
@@ -321,7 +321,7 @@ def _check_together(settings: Settings) -> None:
             f"web_port: found {settings.web_port} for {settings.workers} workers, which take the ports behind it;"
             f" write at most {LAST_PORT - settings.workers}"
         )
-    # Tabs part the keys of saved rows.
+    # Tabs separate the parts of the keys of saved rows.
     if not settings.group.isprintable():
         raise Fault(f"group: found {settings.group!r}; write a name without tabs and other control characters")
     _check_addresses(settings)
@@ -337,7 +337,7 @@ def _check_addresses(settings: Settings) -> None:
 
 
 def _nearest(name: str, known: set[str]) -> str:
-    import difflib  # noqa: PLC0415 - only on the way out
+    import difflib  # noqa: PLC0415 - for an error message alone
 
     close = difflib.get_close_matches(name, sorted(known), n=1)
     return f"write {close[0]}" if close else "leave it out"

@@ -1,4 +1,4 @@
-"""Whether a worker works and its figures are complete, and if not, what they still wait for."""
+"""Readiness and health of a worker: whether its figures are complete, and if not, what is still missing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OF_STATES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """One thing that a worker waits for before it is ready."""
+    """One reason why a worker is not ready, or not healthy."""
 
     phrase: Phrase
     values: Mapping[str, object] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Obstacle:
 
 
 def obstacles(status: WorkerStatus) -> tuple[Obstacle, ...]:
-    """What keeps a worker from being ready; nothing once it runs and has caught up with every assigned partition.
+    """Why a worker is not ready; empty once it runs and has caught up with every assigned partition.
 
     A running worker without partitions is ready: it stands by for those of others.
     """
@@ -43,7 +43,7 @@ def obstacles(status: WorkerStatus) -> tuple[Obstacle, ...]:
 
 
 def ailments(status: WorkerStatus) -> tuple[Obstacle, ...]:
-    """Why a worker wants to be started again; nothing while it works."""
+    """Why a worker should be restarted; empty while it is healthy."""
     return () if status.state.healthy else (Obstacle(_OF_STATES[status.state]),)
 
 

@@ -1,4 +1,4 @@
-"""Everything that a worker's engines know at one moment, added up: what exposition and status page both show."""
+"""Readings of all engines of a worker, merged: the figures that exposition and status page both show."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Readings:
     """``everything`` is since the beginning of the log, ``windows`` holds readings by the names of their windows.
 
-    ``objectives`` joins what these say about each objective: its cumulative ratio, and the one over its own window.
+    ``objectives`` joins both for each objective: its cumulative ratio, and the one over its own window.
     """
 
     everything: Reading
@@ -29,8 +29,8 @@ def read(observed: MonitorView) -> Readings:
     """Read every engine of ``observed`` over every window of the standards in force."""
     engines = observed.engines()
     since_beginning = [engine.cumulative() for engine in engines]
-    held = [engine.standards for engine in engines] or [observed.standards]
-    windows = {window.name: window for standards in held for window in standards.windows()}
+    in_force = [engine.standards for engine in engines] or [observed.standards]
+    windows = {window.name: window for standards in in_force for window in standards.windows()}
     readings = {name: merge([engine.read(window) for engine in engines]) for name, window in windows.items()}
     return Readings(merge(since_beginning), readings, _join(since_beginning, readings))
 
@@ -38,8 +38,8 @@ def read(observed: MonitorView) -> Readings:
 def standards_in_force(observed: MonitorView) -> Standards:
     """The standards that figures are judged by; before a partition is read, those of the worker's own file.
 
-    A change takes effect in each partition at a slice end of its own. While they differ, those of the partition that
-    is furthest in event time are shown.
+    Each partition takes a change over at an end of a slice of its own. While they differ, the standards of the
+    partition that is furthest in event time count.
     """
     engines = observed.engines()
     if not engines:
@@ -48,21 +48,21 @@ def standards_in_force(observed: MonitorView) -> Standards:
 
 
 def _join(since_beginning: Sequence[Reading], windows: Mapping[str, Reading]) -> tuple[ObjectiveLevel, ...]:
-    """Levels of objectives, each as the partition has it that most of its events are in.
+    """Levels of objectives, each with the objective as the partition with most of its events has it.
 
-    While a change of standards is under way, partitions may know different objectives of one name.
+    While a change of standards takes effect, partitions may have different objectives of one name.
     """
     known = sorted((level for part in since_beginning for level in part.objectives), key=_weight)
-    held = {_place(level): level.objective for level in known}
-    over = {(name, *_place(level)): level.window for name, reading in windows.items() for level in reading.objectives}
+    objectives = {_name(level): level.objective for level in known}
+    over = {(name, *_name(level)): level.window for name, reading in windows.items() for level in reading.objectives}
     return tuple(
-        replace(level, objective=objective, window=over.get((objective.window.name, *_place(level)), level.window))
+        replace(level, objective=objective, window=over.get((objective.window.name, *_name(level)), level.window))
         for level in merge(since_beginning).objectives
-        for objective in (held[_place(level)],)
+        for objective in (objectives[_name(level)],)
     )
 
 
-def _place(level: ObjectiveLevel) -> tuple[str, str]:
+def _name(level: ObjectiveLevel) -> tuple[str, str]:
     return level.service, level.objective.name
 
 

@@ -1,4 +1,4 @@
-"""What a worker shows of its rekeying."""
+"""Status of the rekeyer of a worker."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RekeyStatus:
-    """What a rekeyer has done since it was started, and how it is.
+    """Counts since the rekeyer was started, and its present state.
 
     Args:
         partitions: source partitions that it owns.
-        records: written to the rekeyed topic, those that are no events among them.
-        rejected: of these, no events; whoever monitors the topic makes dead letters of them.
+        records: written to the rekeyed topic, including those that are no events.
+        rejected: of these, no events; the worker that monitors the topic makes dead letters of them.
         dropped: not written: records that a mapping drops, and control records.
-        missing: lost by the sources before they were rekeyed.
+        missing: deleted from the sources before they were rekeyed.
         transactions: committed.
         retries: failures after which something was tried again.
         lag: records of the owned partitions that are still to be rekeyed; None: not known yet.
-        last_error: what is in its way; None: nothing is.
+        last_error: the present error; None: there is none.
         never_found: by topic, paths of its mapping that no record has had since.
     """
 

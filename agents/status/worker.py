@@ -1,4 +1,4 @@
-"""What a worker shows of itself. Exposition and pages read this and never import Faust."""
+"""Status of a worker. Exposition and pages read it, so that they need not import Faust."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class State(enum.StrEnum):
-    """What a worker is doing.
+    """State of a worker.
 
     Recovering: the saved state of a partition is being read, or records that it includes are being folded again.
-    Stalled: records are left to read and nothing moves. Evicted: its group has not heard of it for a session time-out,
-    or another worker owns what it owned.
+    Stalled: there are unread records, and no progress. Evicted: its group had no heartbeat of it for a session
+    time-out, or another worker owns its partitions.
     """
 
     STARTING = "starting"
@@ -30,7 +30,7 @@ class State(enum.StrEnum):
 
     @property
     def healthy(self) -> bool:
-        """Whether the process does what it is there for, or is about to; else it wants to be started again."""
+        """Whether the process works, or is about to; else it should be restarted."""
         return self not in {State.STALLED, State.EVICTED}
 
 
@@ -39,13 +39,13 @@ class PartitionStatus:
     """How far one source partition has been read, and how far its state is saved.
 
     ``next_offset`` is that of the next record to fold, be it again; ``log_end`` the offset after the last record;
-    ``lag`` the offsets between, 0 when all has been read, control markers and compacted records included. The last two
-    are None until the broker has told. ``caught_up`` stays true once the log's end as it was at assignment has been
+    ``lag`` the offsets between, including control markers and compacted records, 0 when all has been read. The last two
+    are None until the broker has answered. ``caught_up`` stays true once the log's end as it was at assignment has been
     reached.
 
-    ``recovering``: its figures are not complete, since its state is being read or records before ``saved_offset`` are
-    folded again. ``saved_offset`` is the offset after the last record that a committed transaction includes; None where
-    there is none, and until its state has been read. ``standards`` is the digest of those in force, and
+    ``recovering``: its figures are incomplete, since its state is being read or records before ``saved_offset`` are
+    being folded again. ``saved_offset`` is the offset after the last record that a committed transaction includes; None
+    if there is none, and until its state has been read. ``standards`` is the digest of those in force, and
     ``pending_standards`` of those that take effect at the next slice end; None where nothing is known, or pending.
     """
 
@@ -62,7 +62,7 @@ class PartitionStatus:
 
     @property
     def state_unread(self) -> bool:
-        """Whether its state is still being read, so that not even the next offset is known."""
+        """Whether its state is still being read; the next offset is not known before."""
         return self.recovering and self.saved_offset is None
 
     @property
@@ -73,7 +73,7 @@ class PartitionStatus:
 
 @dataclass(frozen=True, slots=True)
 class TransactionStatus:
-    """The transactions of a process on all its partitions. ``seconds`` counts those that failed too."""
+    """Transactions of a process on all its partitions. ``seconds`` includes failed ones."""
 
     committed: int = 0
     failed: int = 0
@@ -83,9 +83,9 @@ class TransactionStatus:
 
 @dataclass(frozen=True, slots=True)
 class RecoveryStatus:
-    """Take-overs of partitions by a process.
+    """Recoveries of partitions by a process.
 
-    The last two are of the last one: from its beginning until figures were complete, and how many rows it read.
+    ``last_seconds`` is the duration of the last one until its figures were complete, ``last_rows`` the rows it read.
     """
 
     count: int = 0
@@ -97,11 +97,20 @@ class RecoveryStatus:
 class WorkerStatus:
     """One worker at one moment.
 
-    ``started_at`` is seconds since 1970, ``warnings`` are keys of `streams.texts.Warnings`, ``fold_seconds`` the time
-    spent folding so far, ``ticks`` how many were appended. ``ephemeral``: the broker runs inside the process and keeps
-    nothing. ``waits`` says why nothing is read at the moment: a key of `streams.texts.States`, or one line as it is.
-    ``refused_standards`` is what is wrong with the standards file, so that earlier standards stay. ``rekeying`` is None
-    in a process that does not rekey.
+    Args:
+        state: what it is doing.
+        started_at: seconds since 1970.
+        broker: its addresses, as set.
+        partitions: those it owns.
+        warnings: keys of `streams.texts.Warnings`.
+        fold_seconds: time spent folding so far.
+        ephemeral: whether the broker runs inside the process and keeps nothing.
+        transactions: of all partitions.
+        recoveries: of all partitions.
+        ticks: number of ticks appended.
+        waits: why nothing is being read: a key of `streams.texts.States`, or a line as it is; None: it is.
+        refused_standards: what is wrong with the standards file, so that earlier standards stay in force.
+        rekeying: None in a process that does not rekey.
     """
 
     state: State
@@ -132,5 +141,5 @@ class MonitorView(Protocol):
         ...
 
     def status(self) -> WorkerStatus:
-        """How the worker is."""
+        """Status of the worker now."""
         ...

@@ -1,7 +1,7 @@
 """`/metrics`: every service level as Prometheus samples, computed when Prometheus asks.
 
-No metric call is made per event. Integer microseconds and milliseconds become seconds here and nowhere earlier; what
-has no data has no sample, since 0 and NaN would both be claims.
+No metric call is made per event. Integer microseconds and milliseconds become seconds here, nowhere earlier. Without
+data there is no sample, since 0 and NaN would both be claims.
 """
 
 from __future__ import annotations
@@ -50,18 +50,18 @@ _SETTLED: Final = {Reason.LATE: Result.LATE, Reason.FUTURE: Result.FUTURE}
 
 
 class Exposition:
-    """The exposition of one worker, in whatever format is asked for."""
+    """The exposition of one worker, in the format that a request prefers."""
 
     def __init__(self, observed: MonitorView, bounds_us: Sequence[int] = DEFAULT_BOUNDS_US) -> None:
         """Expose ``observed``, and the figures of the process, of Python and of its garbage collector.
 
-        ``bounds_us`` are those of the histogram, in microseconds: bounds of the fine grid, ascending.
+        ``bounds_us`` are the bounds of the histogram in microseconds, ascending, all on the fine bucket grid.
         """
         self._registry = CollectorRegistry()
         self._registry.register(ServiceLevelCollector(observed, bounds_us))
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._registry)
-        self._encoders: dict[str, Encoder] = {}  # by what is preferred
+        self._encoders: dict[str, Encoder] = {}  # by preferred format
 
     def render(self, accept: str | None) -> tuple[bytes, str]:
         """The whole exposition and its content type, in the format that the Accept header ``accept`` prefers.
@@ -76,18 +76,18 @@ class Exposition:
 
 
 def render(observed: MonitorView, accept: str | None) -> tuple[bytes, str]:
-    """The exposition of ``observed``, once. See `Exposition.render`."""
+    """One exposition of ``observed``. See `Exposition.render`."""
     return Exposition(observed).render(accept)
 
 
 def preference(accept: str | None) -> str:
-    """All of the Accept header ``accept`` that matters: whether OpenMetrics is preferred. It is one of two texts.
+    """The Accept header ``accept`` reduced to what matters, whether it prefers OpenMetrics: one of two texts.
 
-    No name of ours needs escaping, and of each format one version is written.
+    Versions and escaping do not matter: one version of each format is written, and no name here needs escaping.
     """
     try:
         _, type_ = choose_encoder(accept or "")
-    except (TypeError, ValueError):  # a version that is none
+    except (TypeError, ValueError):  # a malformed version
         return ""
     return _OPENMETRICS if type_.startswith(_OPENMETRICS_TYPE) else ""
 
@@ -97,10 +97,10 @@ _OPENMETRICS: Final = f"{_OPENMETRICS_TYPE};version=1.0.0"
 
 
 class ServiceLevelCollector(Collector):
-    """Reads the engines of one worker anew at every scrape; it keeps nothing itself."""
+    """Reads the engines of one worker at every scrape; holds no figures itself."""
 
     def __init__(self, observed: MonitorView, bounds_us: Sequence[int] = DEFAULT_BOUNDS_US) -> None:
-        """Collect from ``observed``; ``bounds_us`` are those of the histogram, as `Exposition` takes them."""
+        """Collect from ``observed``; ``bounds_us`` are the bounds of the histogram, as in `Exposition`."""
         self._observed = observed
         self._bounds = _Bounds(bounds_us)
 
@@ -133,7 +133,7 @@ class _Bounds:
 
 
 class _Families:
-    """The families of one scrape, each made when its first sample comes."""
+    """The families of one scrape, each created with its first sample."""
 
     def __init__(self, bounds: _Bounds) -> None:
         self._bounds = bounds
@@ -164,7 +164,7 @@ class _Families:
         )
 
     def add_info(self, metric: Metric, *values: str) -> None:
-        """Add one sample of an info metric: what it says is the ``values`` of all its labels."""
+        """Add the one sample of an info metric, which has ``values`` as its labels."""
         family = self._family(metric)
         assert isinstance(family, InfoMetricFamily)
         family.add_metric((), dict(zip(metric.labels, values, strict=True)))
@@ -244,7 +244,7 @@ def _add_ratio(families: _Families, metric: Metric, at: tuple[str, ...], ratio: 
 
 
 def _add_objectives(families: _Families, found: Iterable[ObjectiveLevel]) -> None:
-    """What this worker knows of each objective: of a service that lives at another worker, what is promised alone."""
+    """Each objective; only its target and its alert where another worker has the events of the service."""
     for level in found:
         at = (level.service, level.objective.name)
         families.add(conventions.OBJECTIVE_TARGET, at, float(level.objective.target))
@@ -271,7 +271,7 @@ def _float(fraction: Fraction | None) -> float | None:
 
 
 def _add_progress(families: _Families, p: Progress) -> None:
-    """Progress of a source partition: at a rebalance its counters go over to the new owner as a whole."""
+    """Progress of a source partition; at a rebalance its counters move to the next worker as a whole."""
     source = (p.source, str(p.partition))
     counts = {Result.ACCEPTED: p.accepted, Result.DUPLICATE: p.duplicates, Result.IGNORED: p.ignored}
     for result, count in counts.items():
@@ -304,7 +304,7 @@ def _add_partition(families: _Families, partition: PartitionStatus) -> None:
 
 
 def _add_state(families: _Families, status: WorkerStatus) -> None:
-    """Transactions and recoveries; of a broker that keeps nothing there are none."""
+    """Transactions and recoveries; a broker that keeps nothing has none."""
     if status.ephemeral:
         return
     transactions, recoveries = status.transactions, status.recoveries
@@ -343,4 +343,4 @@ def _version() -> str:
     try:
         return importlib.metadata.version("service-level-monitor")
     except importlib.metadata.PackageNotFoundError:
-        return "unknown"  # run from a checkout that is not installed
+        return "unknown"  # run from a checkout without installation

@@ -1,7 +1,7 @@
-"""The status page, its JSON, and the answers of `/health` and `/ready`: pure functions that web handlers mount.
+"""The status page, its JSON, and the answers of `/health` and `/ready`: pure functions, served by `routes`.
 
-The page is one HTML document with its styles and scripts inside. It loads nothing from anywhere, polls `/api/status`
-beside it, and its content security policy forbids everything else.
+The page is one HTML document with its styles and scripts inside. It loads nothing, polls `/api/status` on the same
+server, and its content security policy forbids everything else.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 HTML: Final = "text/html; charset=utf-8"
 #: Content type of `/api/status`, `/health` and `/ready`.
 JSON: Final = "application/json"
-#: Headers that every answer of these handlers should have beside its content type.
+#: Headers of every response beside its content type.
 HEADERS: Final = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
@@ -45,7 +45,7 @@ _SCRIPTS: Final = ("format.js", "elements.js", "trend.js", "services.js", "pipel
 
 
 def choose_language(asked: str | None, accept_language: str | None) -> Language:
-    """Language of the page: the one ``asked`` for (`?lang=`) if it is ours, else by the Accept-Language header."""
+    """Language of the page: the one ``asked`` for (`?lang=`) if it is supported, else by the Accept-Language header."""
     return Language(asked) if asked in set(Language) else negotiate(accept_language)
 
 
@@ -70,9 +70,9 @@ def status_json(observed: MonitorView, language: Language, *, now: float | None 
 
 
 def health(observed: MonitorView, language: Language = Language.EN) -> tuple[int, bytes]:
-    """Whether the process works: 200, or 503 and why not once it has stalled or lost its partitions.
+    """Liveness: 200, or 503 with reasons once the worker has stalled or lost its partitions.
 
-    A process that answers 503 wants to be started again.
+    A process that answers 503 should be restarted.
     """
     status = observed.status()
     reasons = [ailment.say(language) for ailment in ailments(status)]
@@ -80,7 +80,7 @@ def health(observed: MonitorView, language: Language = Language.EN) -> tuple[int
 
 
 def ready(observed: MonitorView, language: Language = Language.EN) -> tuple[int, bytes]:
-    """Whether the figures are complete: 200 once every assigned partition is recovered and caught up, else 503."""
+    """Readiness: 200 once all assigned partitions have caught up, so that figures are complete; else 503."""
     status = observed.status()
     waiting_for = [obstacle.say(language) for obstacle in obstacles(status)]
     document = {
@@ -104,7 +104,7 @@ def _asset(name: str) -> str:
 def _script(language: Language) -> str:
     """The scripts in one closed scope, after the texts that they use.
 
-    `<` is escaped in the texts, so that none of them can end the element they are in.
+    `<` is escaped in the texts, so that none of them can close the script element.
     """
     words = {phrase.key: phrase.say(language) for catalogue in (Page, States) for phrase in catalogue}
     texts = json.dumps(words, ensure_ascii=False, sort_keys=True).replace("<", "\\u003c")

@@ -1,6 +1,8 @@
 """Routes of the status page, its JSON, `/metrics`, `/health` and `/ready` on the worker's web server.
 
-Making an answer with figures holds up folding, so each is given again for a while, however many ask.
+Making a response with figures holds up folding, so each is kept for a while and sent to all who ask.
+
+The page and the exposition are imported with the first request: the start of a worker does not wait for them.
 """
 
 from __future__ import annotations
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
     from streams.texts.phrase import Language
 
 
-#: While the same partitions are to be shown, an answer with figures is given again until it is so many times as old as
-#: it took to make, and at most so many seconds; but at least for as long as it took.
+#: A response with figures is reused while the same partitions are shown: for this many times the time that it took to
+#: make, at most `MOST_SECONDS`, and at least as long as it took.
 KEPT_TIMES: Final = 10
 MOST_SECONDS: Final = 1.0
 
@@ -37,7 +39,7 @@ def mount(
 ) -> None:
     """Serve ``observed`` from ``application``; only GET and HEAD are answered.
 
-    ``clock`` gives seconds; ``bounds_us`` are those of the exposed histogram.
+    ``clock`` gives seconds; ``bounds_us`` are the bounds of the exposed histogram in microseconds.
     """
     figures = Figures(observed, clock, bounds_us)
     routes = {
@@ -54,8 +56,8 @@ def mount(
 def handler(
     answer: Callable[[web.Request], web.Response], before: Callable[[], Awaitable[None]] | None = None
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """A handler that gives ``answer`` with the headers that all have; ``before`` is waited for first."""
-    from agents.web import page  # noqa: PLC0415 - so that a worker without a web server does not load it
+    """A handler that awaits ``before``, then responds with ``answer`` and the headers that all responses have."""
+    from agents.web import page  # noqa: PLC0415 - see the module's docstring
 
     async def handle(request: web.Request) -> web.Response:
         if before is not None:
@@ -68,7 +70,7 @@ def handler(
 
 
 class _Kept(NamedTuple):
-    """An answer, until when it is fresh (as the clock has it), and the engines whose figures it shows."""
+    """A response, the time until which it is fresh (by the clock), and the engines whose figures it shows."""
 
     until: float
     engines: list[weakref.ref[Engine]]
@@ -77,14 +79,14 @@ class _Kept(NamedTuple):
 
 
 class Figures:
-    """Answers with figures, each made anew when it is not fresh any more, or other engines are to be shown."""
+    """Responses with figures, made again once they are not fresh any more, or other engines are to be shown."""
 
     def __init__(self, observed: MonitorView, clock: Callable[[], float], bounds_us: Sequence[int]) -> None:
-        """Show ``observed``; ``clock`` gives seconds, ``bounds_us`` are those of the exposed histogram."""
+        """Show ``observed``; ``clock`` gives seconds, ``bounds_us`` the bounds of the exposed histogram."""
         self._observed = observed
         self._clock = clock
         self._bounds_us = bounds_us
-        self._exposition: Exposition | None = None  # made when it is asked for
+        self._exposition: Exposition | None = None  # made with the first request
         self._kept: dict[str, _Kept] = {}  # by language, or preferred format
 
     def status(self, request: web.Request) -> web.Response:
@@ -95,7 +97,7 @@ class Figures:
         return self._answer(language, lambda: (page.status_json(self._observed, language), page.JSON))
 
     def metrics(self, request: web.Request) -> web.Response:
-        """The exposition, in the format that is asked for."""
+        """The exposition, in the format that the request prefers."""
         from agents.web import exposition  # noqa: PLC0415
 
         shown = self._exposition = self._exposition or exposition.Exposition(self._observed, self._bounds_us)
@@ -126,7 +128,7 @@ def address(settings: Settings) -> str:
 
 
 def respond(body: bytes, content_type: str, status: int = 200) -> web.Response:
-    """An answer. ``content_type`` may have parameters, such as the version of the exposition format."""
+    """A response. ``content_type`` may have parameters, such as the version of the exposition format."""
     # As a header, since aiohttp's own argument takes no parameters.
     return web.Response(body=body, status=status, headers={"Content-Type": content_type})
 

@@ -1,4 +1,4 @@
-"""Families of samples as text: what is always the same of a line is written once, by the client library."""
+"""Families of samples as text. The client library writes the constant part of each line, once."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 
     Encode = Callable[[Collector], bytes]
 
-#: Stands where a value is to stand, and how it is written.
+#: Placeholder for a value, and its text.
 _ANY: Final = 0.0
 _ANY_TEXT: Final = floatToGoString(_ANY)
 
 
 class Encoder:
-    """Gives what the client library would give, in a fifth of the time.
+    """Writes the bytes that the client library would write, in a fifth of the time.
 
-    The library writes names, labels and escapes of each sample the first time that there is one. From then on only its
-    value is new. Samples that are gone are forgotten.
+    The library writes names, labels and escapes of each sample when it first appears; from then on only its value is
+    written. Samples that are gone are forgotten.
     """
 
     def __init__(self, encode: Encode) -> None:
-        """Write as ``encode`` does: one of the encoders of the client library."""
+        """Write like ``encode``, one of the encoders of the client library."""
         self._encode = encode
-        self._heads: dict[str, str] = {}  # what stands before the samples, by name of the family
-        self._beginnings: dict[tuple[str, ...], str] = {}  # of lines: all but the value
+        self._heads: dict[str, str] = {}  # lines before the samples, by name of the family
+        self._beginnings: dict[tuple[str, ...], str] = {}  # lines of samples without their values
         self._end = encode(_Registry([])).decode()
 
     def encode(self, families: Iterable[Metric]) -> bytes:
@@ -64,7 +64,7 @@ class Encoder:
 
 
 class _Registry:
-    """What the library's encoders ask for families."""
+    """Families in the form that the library's encoders take."""
 
     def __init__(self, families: Sequence[Metric]) -> None:
         self._families = families
@@ -74,5 +74,5 @@ class _Registry:
 
 
 def _key(sample: Sample) -> tuple[str, ...]:
-    """What tells a sample from all others: those of one name have the same labels in the same order."""
+    """Identity of a sample; those of one name have the same labels in the same order."""
     return sample.name, *sample.labels.values()

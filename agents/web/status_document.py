@@ -1,7 +1,7 @@
-"""`/api/status`: everything that one worker knows, as one JSON document (`schemas/status.v1.schema.json`).
+"""`/api/status`: all figures of one worker as one JSON document (`schemas/status.v1.schema.json`).
 
-Names carry their units as metrics do: durations and times in seconds, times since 1970, shares as ratios. What has
-no data is null, never 0. Counts are exact integers, so that a reader can form exact ratios of them.
+Names carry their units as metrics do: durations and times in seconds, times since 1970, shares as ratios. Without data
+a value is null, never 0. Counts are exact integers, so that a reader can form exact ratios of them.
 """
 
 from __future__ import annotations
@@ -104,14 +104,14 @@ def _events(total: Progress, language: Language) -> Document:
 
 
 def _never_found(observed: MonitorView, status: WorkerStatus) -> list[Document]:
-    """Paths of mappings that no record has had: of the topics that are read, and of those that are rekeyed."""
+    """Paths of mappings that no record has had, for the topics that are read and those that are rekeyed."""
     engines = [(one.progress.source, one.never_found) for one in observed.engines() if one.progress.mapped]
     rekeyed = status.rekeying.never_found if status.rekeying else {}
     return [{"topic": topic, "paths": paths} for topic, paths in found_by_none([*engines, *rekeyed.items()]).items()]
 
 
 def _left_out(total: Progress, language: Language) -> list[Document]:
-    """Values that could not be read, by field and reason, the most first; ``read`` those of the field that could."""
+    """Values that could not be read, by field and reason, most first; ``read`` counts those of the field that could."""
     by_count = sorted(total.unreadable.items(), key=lambda item: (-item[1], item[0]))
     return [
         {"field": name, "reason": r, "text": say(r, language), "count": n, "read": total.readable[name]}
@@ -153,7 +153,7 @@ def _window(name: str, reading: Reading) -> Document:
 
 
 def _services(readings: Readings, standards: Standards, language: Language) -> list[Document]:
-    """Services in breach first, then by name; those declared are there before their first event."""
+    """Services in breach first, then by name; declared ones are there before their first event."""
     shown = {window.name: readings.windows[window.name] for window in STANDARD_WINDOWS}
     steps = {name: {(s.service, s.step): s for s in reading.steps} for name, reading in shown.items()}
     judged = _by_service((level.service, level) for level in readings.objectives)
@@ -174,14 +174,14 @@ def _services(readings: Readings, standards: Standards, language: Language) -> l
 
 
 def _with_declared(judged: Iterable[ObjectiveLevel], service: Service | None) -> Iterable[ObjectiveLevel]:
-    """``judged``, and without data the objectives of ``service`` that no partition has told about yet."""
+    """``judged``, and the objectives of ``service`` that no partition has data of yet, without data."""
     declared = service.objectives.values() if service else ()
     nothing = {objective.name: levels.ObjectiveLevel(service.name, objective) for objective in declared if service}
     return (nothing | {level.objective.name: level for level in judged}).values()
 
 
 def _by_service(pairs: Iterable[tuple[str, T]]) -> dict[str, list[T]]:
-    """Values by the service they belong to, in their order."""
+    """Values by service, in their order."""
     grouped: dict[str, list[T]] = {}
     for service, value in pairs:
         grouped.setdefault(service, []).append(value)
@@ -248,7 +248,7 @@ def _ratio(ratio: Ratio) -> Document:
 
 
 def _objective(level: ObjectiveLevel, language: Language) -> Document:
-    """One objective. A breach that is open says so, whatever the slices that are still open suggest."""
+    """One objective. An open breach counts as breached, whatever the slices that are still open suggest."""
     objective, standing = level.objective, Standing.of(level.objective, level.window)
     return {
         "name": objective.name,
