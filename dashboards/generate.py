@@ -25,7 +25,7 @@ REMEDY: Final = "slm generate"
 
 
 class ArtefactKind(enum.StrEnum):
-    """What can be generated."""
+    """Kinds of generated files."""
 
     RULES = "rules"
     ALERTMANAGER = "alertmanager"
@@ -36,7 +36,7 @@ class ArtefactKind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """One generated file: its content, its place in this project's tree, and its place in a folder of the user's."""
+    """One generated file: its content, its path in this project's tree, and its ``name`` in a folder of the user's."""
 
     kind: ArtefactKind
     place: str
@@ -44,23 +44,23 @@ class Artefact:
     content: bytes
 
     def path(self, output: Path | None) -> Path:
-        """Where it is written: below ``output``, else at its place below the current folder."""
+        """Path to write to: below ``output``; None: in this project's tree, below the current folder."""
         return Path(self.place) if output is None else output / self.name
 
 
 def artefacts(kinds: Iterable[ArtefactKind] = tuple(ArtefactKind)) -> list[Artefact]:
-    """Generate everything of these kinds; the same bytes every time."""
+    """Generate all files of these kinds, the same bytes every time."""
     wanted = set(kinds)
     return [artefact for kind in _GENERATORS if kind in wanted for artefact in _GENERATORS[kind]()]
 
 
 def dashboards() -> list[tuple[Language, dict[str, Any]]]:
-    """Return every dashboard in every language, as Grafana takes it."""
+    """All dashboards in all languages, in the form that Grafana takes."""
     return [(language, _plain(localise(service_levels.dashboard(), language))) for language in Language]
 
 
 def stale(found: Iterable[Artefact], output: Path | None = None) -> list[Path]:
-    """Return the paths of those whose file is absent or has other content."""
+    """Paths of those whose file is absent or has other content."""
     return [path for artefact in found if _differs(path := artefact.path(output), artefact.content)]
 
 
@@ -81,7 +81,7 @@ def write(found: Iterable[Artefact], output: Path | None = None) -> list[Path]:
 
 
 def complaint(paths: Sequence[Path]) -> str:
-    """Say which files are stale, and what to run."""
+    """A message with the stale files and the command to run."""
     return f"not what would be generated now: {', '.join(map(str, paths))}; run `{REMEDY}` and commit the result"
 
 

@@ -1,6 +1,6 @@
 """Publishing dashboards to a running Grafana through its HTTP API, one folder for each language.
 
-Publishing again changes nothing but the dashboards' versions: folder and dashboards are known by their uids.
+Publishing again only changes the dashboards' versions: folders and dashboards are identified by their uids.
 """
 
 from __future__ import annotations
@@ -19,28 +19,29 @@ from dashboards import generate
 from dashboards.boards import service_levels
 from streams.texts.phrase import Text, in_language
 
-#: Folders by language; the provisioning files in deploy/grafana name the same.
+#: Uids of the folders; the provisioning files in deploy/grafana name the same.
 FOLDER_UID: Final = Text("slm-en", "slm-zh")
 
-#: Seconds before each further attempt while Grafana cannot be reached, is overloaded or failing.
+#: Seconds before each further attempt if Grafana is unreachable, overloaded or failing.
 PAUSES: Final = (0.5, 1.0, 2.0)
 
+#: Seconds that Grafana has for an answer.
 _TIMEOUT: Final = 10.0
 
 T = TypeVar("T")
 
 
 class PublishError(Exception):
-    """Grafana took something not; the message is one line and says what to do."""
+    """Grafana refused something; the message is one line that says what to do."""
 
 
 class UnreachableError(PublishError):
-    """Grafana did not answer, or only with errors of its own, in any attempt."""
+    """Grafana did not answer in any attempt, or only with errors of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """A dashboard and the folder that it belongs in."""
+    """A dashboard and its folder."""
 
     folder_uid: str
     folder_title: str
@@ -48,7 +49,7 @@ class Publication:
 
 
 def publications() -> list[Publication]:
-    """Return every dashboard in every language, each language in its own folder."""
+    """All dashboards in all languages, each language in its own folder."""
     return [
         Publication(in_language(FOLDER_UID, language), in_language(service_levels.FOLDER, language), dashboard)
         for language, dashboard in generate.dashboards()
@@ -61,8 +62,8 @@ def publish(
     """Publish dashboards and return their addresses.
 
     Args:
-        found: what goes where; folders are made where they are missing.
-        url: Grafana's address, `http://127.0.0.1:3000`, with a path where it lives below one.
+        found: dashboards with their folders, which are created if they are missing.
+        url: Grafana's address, such as `http://127.0.0.1:3000`, with its path if it has one.
         token: of a service account that may write dashboards and folders.
         sleep: waits between attempts.
 
@@ -77,7 +78,7 @@ def publish(
 class _Grafana:
     def __init__(self, url: str, token: str, sleep: Callable[[float], None]) -> None:
         parts = _split(url)
-        # An address without a port means its scheme's; `host` keeps the brackets of an IPv6 address.
+        # Without a port it is that of the scheme; `netloc` keeps the brackets of an IPv6 address.
         self._face = GrafanaFace(
             auth=token,
             host=parts.netloc,
@@ -112,10 +113,10 @@ class _Grafana:
             try:
                 self._ask(lambda: self._face.folder.create_folder(title, uid), what)
             except _ConflictError:
-                return  # someone else was faster
+                return  # created by another publisher meanwhile
 
     def _ask(self, request: Callable[[], T], what: str) -> T:
-        """Ask until Grafana answers or the attempts are used up. Every request may be repeated without harm."""
+        """Repeat a request until Grafana answers or no attempts are left. Every request here is idempotent."""
         for pause in (*PAUSES, None):
             try:
                 return request()
@@ -128,11 +129,11 @@ class _Grafana:
 
 
 class _MissingError(PublishError):
-    """What was asked for does not exist."""
+    """The folder does not exist."""
 
 
 class _ConflictError(PublishError):
-    """What should be made exists, or cannot be overwritten."""
+    """The folder or dashboard exists already, or cannot be overwritten."""
 
 
 def _split(url: str) -> Any:  # noqa: ANN401 - urlsplit's result has no public name
@@ -147,14 +148,14 @@ def _split(url: str) -> Any:  # noqa: ANN401 - urlsplit's result has no public n
 
 
 def _judge(error: Exception, url: str, what: str) -> PublishError:
-    """Turn what grafana-api raised into one line that helps."""
+    """An error of grafana-api as one line that says what to do."""
     match error:
         case GrafanaServerError():
             return UnreachableError(f"{url}: Grafana fails: {_one_line(error)}; look at its log")
         case GrafanaClientError():
             return _judge_refusal(error, url, what)
         case ValueError() | TypeError():
-            # No JSON came back; TypeError is what grafana-api makes of an error page with "message" in its text.
+            # The answer was no JSON; grafana-api raises TypeError for an error page with "message" in its text.
             return PublishError(_not_grafana(url))
         case _:
             return UnreachableError(f"{url}: Grafana cannot be reached ({_one_line(error)}); check address and network")

@@ -7,7 +7,6 @@ line of it. A log that ends in the middle of its compressed data is an error, no
 from __future__ import annotations
 
 import gzip
-import hashlib
 import sys
 import zlib
 from contextlib import contextmanager
@@ -103,13 +102,6 @@ class EventLog:
                 offsets, values = offsets[kept], list(compress(lines, kept))
             if values:
                 yield Batch(self.name, 0, values, offsets, np.full(len(values), NO_TIMESTAMP, np.int64))
-
-    def sha256(self) -> str:
-        """Hash of the uncompressed content, so that a log is the same whether compressed or not. Reads it all."""
-        digest = hashlib.sha256()
-        for _ in self._texts(digest):
-            pass
-        return digest.hexdigest()
 
     def size(self) -> int | None:
         """Size of the file in bytes, compressed or not; None for a stream. Raises `Fault` if there is no such file."""

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from agents.status.worker import MonitorView, PartitionStatus, WorkerStatus
     from streams.engine.progress import Progress
     from streams.slices.distribution import Distribution
-    from streams.slices.ratio import Ratio
     from streams.standards.model import Standards
     from streams.views.levels import ObjectiveLevel, Reading, StepLevel
 
@@ -220,14 +219,14 @@ def _add_window(families: _Families, window: str, reading: Reading) -> None:
         at = (level.service, level.step, window)
         _add_response(families, at, level.response)
         if level.interactions:
-            _add_ratio(families, conventions.AVAILABILITY, at, level.availability)
+            families.add(conventions.AVAILABILITY, at, level.availability.value)
             families.add(conventions.AVAILABILITY_EVENTS, at, level.availability.total)
             families.add(conventions.ABANDONMENT, at, level.abandoned / level.interactions)
             families.add(conventions.ABANDONMENT_EVENTS, at, level.interactions)
         if level.probes.total:
-            _add_ratio(families, conventions.PROBE_AVAILABILITY, at, level.probes)
+            families.add(conventions.PROBE_AVAILABILITY, at, level.probes.value)
             families.add(conventions.PROBE_AVAILABILITY_OBSERVED, at, level.probes.total / _MILLISECONDS)
-        _add_ratio(families, conventions.PROBE_COVERAGE, at, level.coverage)
+        families.add(conventions.PROBE_COVERAGE, at, level.coverage.value)
 
 
 def _add_response(families: _Families, at: tuple[str, ...], response: Distribution) -> None:
@@ -237,10 +236,6 @@ def _add_response(families: _Families, at: tuple[str, ...], response: Distributi
         families.add(metric, at, microseconds / _MICROSECONDS)
     families.add(conventions.RESPONSE_TIME_MAX, at, response.max_us / _MICROSECONDS)
     families.add(conventions.RESPONSE_TIME_MIN, at, response.min_us / _MICROSECONDS)
-
-
-def _add_ratio(families: _Families, metric: Metric, at: tuple[str, ...], ratio: Ratio) -> None:
-    families.add(metric, at, ratio.value)
 
 
 def _add_objectives(families: _Families, found: Iterable[ObjectiveLevel]) -> None:

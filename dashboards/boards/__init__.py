@@ -1,1 +1,1 @@
-"""Dashboards: one file each."""
+"""Dashboards, one module each, made of rows. No query is written here, except for variables and annotations."""

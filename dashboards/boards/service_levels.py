@@ -1,6 +1,6 @@
 """The dashboard *Service levels* (服务水平): objectives, response time, availability, fail points, the monitor itself.
 
-Ids of rows and panels are part of every link that users keep: a new panel gets a new id, and no id is used again.
+Ids of rows and panels are part of links that users keep: a new panel gets a new id, and no id is used again.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ FOLDER: Final = Text("Service levels", "服务水平")
 TAG: Final = "service-level-monitor"
 UID: Final = Text("slm-service-levels-en", "slm-service-levels-zh")
 
-# Grafana migrates a dashboard from the version that it names to its own, but never back: this is Grafana 11's.
+# Of Grafana 11. Grafana migrates a dashboard from an older schema to its own, but never back.
 _SCHEMA_VERSION: Final = 39
 
-#: Matches what belongs to the services that are chosen.
+#: Matches series of the chosen services.
 _CHOSEN_SERVICES: Final = 'service=~"$service"'
 
 
 def dashboard() -> Tree:
-    """Return the dashboard in both languages at once; `dashboards.grafana.layout.localise` picks one."""
+    """The dashboard in both languages; `dashboards.grafana.layout.localise` picks one."""
     return {
         "uid": UID,
         "title": TITLE,
@@ -74,7 +74,7 @@ def _choice(name: str, label: Text, query: str) -> Tree:
         **_query_variable(name, label, query),
         "multi": True,
         "includeAll": True,
-        # Also the empty label: events need not name a step.
+        # Includes the empty label: events need not name a step.
         "allValue": ".*",
         "current": {"text": ["All"], "value": ["$__all"]},
     }

@@ -1,1 +1,1 @@
-"""Grafana's parts: queries, panels, where they stand."""
+"""The parts of a Grafana dashboard: queries, panels, layout. What they show is decided in `rows`."""

@@ -1,4 +1,4 @@
-"""From panels to a dashboard: their places on Grafana's grid, their JSON, and one language for the whole of it."""
+"""From panels to a dashboard: their positions on Grafana's grid, their JSON, and the choice of a language."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GRID_WIDTH: Final = 24
 
 @dataclass(frozen=True, slots=True)
 class PanelRow:
-    """A headline with panels that flow below it from left to right."""
+    """A row with a title and panels that flow below it from left to right."""
 
     id: int
     title: Text
@@ -29,9 +29,9 @@ def render(rows: Sequence[PanelRow]) -> list[Tree]:
     rendered: list[Tree] = []
     y = 0
     for row in rows:
-        place: Tree = {"x": 0, "y": y, "w": GRID_WIDTH, "h": 1}
+        position: Tree = {"x": 0, "y": y, "w": GRID_WIDTH, "h": 1}
         rendered.append(
-            {"id": row.id, "type": "row", "title": row.title, "collapsed": False, "panels": [], "gridPos": place}
+            {"id": row.id, "type": "row", "title": row.title, "collapsed": False, "panels": [], "gridPos": position}
         )
         y += 1
         for line in _lines(row.panels):
@@ -41,7 +41,7 @@ def render(rows: Sequence[PanelRow]) -> list[Tree]:
 
 
 def localise(tree: Tree, language: Language) -> Tree:
-    """Replace every `Text` by its words in one language."""
+    """Replace every `Text` by its text in ``language``."""
     match tree:
         case Text():
             return in_language(tree, language)
@@ -73,14 +73,14 @@ def _line(panels: Sequence[Panel], y: int) -> list[Tree]:
     return placed
 
 
-def _panel(panel: Panel, place: Tree) -> Tree:
+def _panel(panel: Panel, position: Tree) -> Tree:
     return {
         "id": panel.id,
         "type": panel.kind,
         "title": panel.title,
         "description": panel.description,
         "datasource": DATASOURCE,
-        "gridPos": place,
+        "gridPos": position,
         "targets": [_target(query, chr(ord("A") + index)) for index, query in enumerate(panel.queries)],
         "fieldConfig": {"defaults": panel.defaults, "overrides": panel.overrides},
         "options": panel.options,

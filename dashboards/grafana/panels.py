@@ -1,6 +1,6 @@
-"""Panels as Grafana's dashboard schema has them: what every panel of one kind shares is said here, once.
+"""Panels of Grafana's dashboard schema: one function for each kind, with what its panels have in common.
 
-Nothing is translated here. Texts stay `Text` until `layout.localise` picks one language for the whole tree.
+Texts stay `Text` in both languages until `layout.localise` picks one for the whole tree.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ Tree: TypeAlias = "Mapping[str, Tree] | Sequence[Tree] | Text | str | int | floa
 
 DATASOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
 NO_DATA: Final = Text("no data", "无数据")
+#: Defaults of shares: their axes end at 1, however small the variation.
+SHARE: Final[Mapping[str, Tree]] = {"max": 1, "decimals": 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One query of a panel. An ``instant`` query asks for the end of the shown range alone."""
+    """One query of a panel. An ``instant`` query returns the end of the shown range alone."""
 
     expr: Expr
     legend: str = ""
@@ -34,7 +36,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One panel before it has a place. Its ``id`` must never change: links and alerts of users point to it."""
+    """One panel without a position. Its ``id`` must never change: links and alerts of users point to it."""
 
     id: int
     kind: str
@@ -50,7 +52,7 @@ class Panel:
 
     @property
     def description(self) -> Text:
-        """What is seen: the note, then the help of every metric that the queries read."""
+        """The note, then the help of every metric that the queries read."""
         metrics = dict.fromkeys(metric for query in self.queries for metric in query.expr.metrics)
         note = [self.note] if self.note else []
         texts = [*note, *(Text(f"`{m.name}`: {m.help}", f"`{m.name}`：{m.help_zh}") for m in metrics)]
@@ -58,12 +60,12 @@ class Panel:
 
 
 def thresholds(*steps: tuple[float | None, str]) -> Tree:
-    """Colours from a value on upwards; the first step's value is None, which is minus infinity."""
+    """Colours from a value upwards; the first step's value is None, which is minus infinity."""
     return {"mode": "absolute", "steps": [{"value": value, "color": color} for value, color in steps]}
 
 
 def states(names: Mapping[int, tuple[Text, str]]) -> Tree:
-    """Show these whole values as words in a colour, and nothing at all as *no data*."""
+    """Show these values as words in a colour, and no value as *no data*."""
     options: Tree = {
         str(value): {"text": text, "color": color, "index": index}
         for index, (value, (text, color)) in enumerate(names.items())
@@ -72,7 +74,7 @@ def states(names: Mapping[int, tuple[Text, str]]) -> Tree:
 
 
 def words(phrases: Iterable[Phrase]) -> Tree:
-    """Show the keys of these phrases as what they say."""
+    """Show the keys of these phrases as their texts."""
     options: Tree = {phrase.key: {"text": phrase.value, "index": index} for index, phrase in enumerate(phrases)}
     return [{"type": "value", "options": options}]
 
@@ -122,7 +124,7 @@ def graph(
 def stat(
     id_: int, title: Text, *queries: Query, width: int, note: Text | None = None, defaults: Mapping[str, Tree]
 ) -> Panel:
-    """The last value, large, on its threshold's colour."""
+    """The last value, large, on the colour of its threshold."""
     return Panel(
         id=id_,
         kind="stat",
@@ -199,7 +201,7 @@ def heatmap(id_: int, title: Text, query: Query, *, unit: str, width: int, note:
 
 
 def timeline(id_: int, title: Text, query: Query, *, width: int, mappings: Tree) -> Panel:
-    """A band of colour per series: how long each state lasted."""
+    """A band of colour for each series, which shows how long each state lasted."""
     return Panel(
         id=id_,
         kind="state-timeline",
@@ -246,7 +248,7 @@ def table(
     note: Text | None = None,
     hidden: Sequence[str] = (),
 ) -> Panel:
-    """One line per combination of labels; the queries' values become its columns, in the given order."""
+    """One line for each combination of labels; the queries' values become columns, in the given order."""
     organize: Tree = {
         "excludeByName": dict.fromkeys(("Time", *hidden), True),
         "indexByName": {column.source: index for index, column in enumerate(columns)},
@@ -273,7 +275,7 @@ def by_name(name: Text, properties: Mapping[str, Tree]) -> Tree:
 
 
 def by_query(ref: str, properties: Mapping[str, Tree]) -> Tree:
-    """Override whatever the query with this letter returns."""
+    """Override the fields of the query with this letter."""
     return {"matcher": {"id": "byFrameRefID", "options": ref}, "properties": _properties(properties)}
 
 
@@ -282,5 +284,5 @@ def _properties(properties: Mapping[str, Tree]) -> Tree:
 
 
 def missing_as(text: Text) -> list[Tree]:
-    """Show nothing at all as ``text``."""
+    """Show ``text`` where there is no value."""
     return [{"type": "special", "options": {"match": "null+nan", "result": {"text": text, "index": 99}}}]

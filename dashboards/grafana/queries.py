@@ -1,4 +1,4 @@
-"""PromQL from the conventions: an expression knows which metrics it reads, and refuses labels that a metric has not."""
+"""PromQL from the conventions: an expression has the metrics that it reads, and refuses labels that they lack."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from streams.conventions.metric import Type
 if TYPE_CHECKING:
     from streams.conventions.metric import Metric
 
-#: Labels that Prometheus itself gives to everything it scrapes.
+#: Labels that Prometheus adds to everything it scrapes.
 TARGET_LABELS: Final = ("job", "instance")
 
-#: The range that Grafana computes so that it holds at least two scrapes (its documentation: "$__rate_interval").
+#: The range that Grafana computes to hold at least two scrapes (its documentation: "$__rate_interval").
 RATE_RANGE: Final = "$__rate_interval"
 
-#: Matches the records that were rejected: nothing is said about the others.
+#: Matches rejected records: only they have a reason.
 REJECTED: Final = 'reason!=""'
 
 #: The time range that the dashboard shows.
 SHOWN_RANGE: Final = "$__range"
 
-# The dashboard's variables, by the label that each one filters. Service and step take several values, window one.
+# Operators of the dashboard's variables, by the label that each filters. Service and step take several values.
 _VARIABLES: Final = {"service": "=~", "step": "=~", "window": "="}
 
 
@@ -60,15 +60,15 @@ def series(metric: Metric, *matchers: str, sample: str = "") -> Expr:
 
 
 def shown(metric: Metric, *matchers: str, sample: str = "") -> Expr:
-    """Select what the dashboard's variables choose, as far as ``metric`` has their labels."""
+    """Select the series that the dashboard's variables choose, as far as ``metric`` has their labels."""
     chosen = (f'{label}{operator}"${label}"' for label, operator in _VARIABLES.items() if label in metric.labels)
     return series(metric, *chosen, *matchers, sample=sample)
 
 
 def label_values(label: str, *matchers: str) -> str:
-    """What Grafana asks for a variable's choices: the values of ``label`` that any metric has.
+    """Grafana's query for the choices of a variable: the values of ``label`` that any metric has.
 
-    A service may be known by its probes, its fail points or its objectives alone.
+    A service may have probes, fail points or objectives alone.
 
     Raises:
         ValueError: no metric has ``label``, or none has both it and those that the ``matchers`` name.
@@ -82,7 +82,7 @@ def label_values(label: str, *matchers: str) -> str:
     return f"label_values({{{selector}}}, {label})"
 
 
-#: Which of its samples stands for a metric that has several.
+#: The sample that represents a metric with several.
 _SAMPLES: Final = {Type.HISTOGRAM: "_count"}
 
 
@@ -107,9 +107,9 @@ def rate(expr: Expr) -> Expr:
 
 
 def max_by(expr: Expr, *labels: str) -> Expr:
-    """Aggregate what several workers show of one thing.
+    """Take the maximum over workers.
 
-    A service lives in one partition and therefore on one worker; only while it changes hands do two show it.
+    A service is in one partition and therefore on one worker; only while the partition moves do two show it.
     """
     return Expr(f"max by ({', '.join(labels)}) ({expr.text})", expr.metrics)
 

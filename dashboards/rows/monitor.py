@@ -1,4 +1,4 @@
-"""The row about the monitor itself: whether what the other rows show is current and complete."""
+"""The row about the monitor itself, ids from 500 on: whether the other rows are current and complete."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 _SOURCE: Final = ("topic", "partition")
 _SOURCE_LEGEND: Final = "{{topic}} {{partition}}"
 
-# The allowed lateness is 60 s by default and a slice 10 s: a healthy watermark is a little more than that behind.
+# By default the allowed lateness is 60 s and a slice has 10 s: a healthy watermark is little more than that behind.
 _LATE_SECONDS: Final = 120
 _VERY_LATE_SECONDS: Final = 300
 
 
 def pipeline() -> PanelRow:
-    """Does the monitor keep up, and does it understand what it reads?"""
+    """Does the monitor keep up, and can it decode what it reads?"""
     return PanelRow(
         500,
         Text("Health of the monitor", "监控器健康状况"),
@@ -186,7 +186,7 @@ def _folding() -> Panel:
             "s/s：每秒用于折叠的秒数，接近 1 表示工作进程已到极限。"
             "?/s（右轴）：每秒未知字段数，说明生产者写入了无人读取的内容。",
         ),
-        # On a scale of fields the seconds, which never exceed 1, would not be seen.
+        # On the scale of the fields the seconds, which never exceed 1, would be invisible.
         overrides=[by_query("B", {"unit": "short", "custom.axisPlacement": "right"})],
     )
 

@@ -1,4 +1,4 @@
-"""The row about objectives: what was promised, what is attained, how much may still go wrong. Ids from 100 on."""
+"""The row about objectives, ids from 100 on: targets, attained shares, error budgets."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from dashboards.grafana.layout import PanelRow
 from dashboards.grafana.panels import (
+    SHARE,
     Column,
     Panel,
     Query,
@@ -29,19 +30,16 @@ if TYPE_CHECKING:
 _OBJECTIVE: Final = ("service", "objective")
 _OBJECTIVE_LEGEND: Final = "{{service}} / {{objective}}"
 
-#: A share of 1; axes of shares end there, however small the variation.
-_SHARE: Final[dict[str, Tree]] = {"max": 1, "decimals": 2}
-
 _BREACH_STATES: Final = states({0: (Text("kept", "达标"), "green"), 1: (Text("in breach", "违约"), "red")})
 _ALERTS_STATES: Final = states({0: (Text("shown only", "仅显示"), "text"), 1: (Text("yes", "是"), "text")})
 
-# From here down an error budget is short: a quarter left is when teams usually begin to hold back changes.
+# An error budget is short from a quarter down: there teams usually begin to hold back changes.
 _BUDGET_SHORT: Final = 0.25
 _BUDGET_COLOURS: Final = thresholds((None, "red"), (0, "orange"), (_BUDGET_SHORT, "green"))
 
 
 def objectives() -> PanelRow:
-    """Are the promises kept, and how much may still go wrong?"""
+    """Are the objectives met, and how much error budget is left?"""
     return PanelRow(
         100,
         Text("Objectives", "服务目标"),
@@ -132,7 +130,7 @@ _NOTHING: Final = Text("–", "–")
 
 
 def _blank() -> dict[str, Tree]:
-    """An objective judges by events or by time: of the other it has nothing, which is not *no data*."""
+    """Show a dash: an objective judges events or time, and has nothing of the other, which is not *no data*."""
     return {"mappings": missing_as(_NOTHING)}
 
 
@@ -161,7 +159,7 @@ def _attained() -> Panel:
         Query(_of_objective(conventions.OBJECTIVE_RATIO), _OBJECTIVE_LEGEND),
         Query(_of_objective(conventions.OBJECTIVE_TARGET), f"{_OBJECTIVE_LEGEND} ◎"),
         unit="percentunit",
-        defaults=_SHARE,
+        defaults=SHARE,
         note=Text("Dashed: the target.", "虚线为目标值。"),
         overrides=[by_query("B", {"custom.lineStyle": dashed, "custom.fillOpacity": 0})],
     )

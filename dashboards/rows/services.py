@@ -1,11 +1,11 @@
-"""Rows about what customers meet: response time (ids from 200 on), availability (300), fail points (400)."""
+"""Rows about what customers experience: response time (ids from 200 on), availability (300), fail points (400)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from dashboards.grafana.layout import PanelRow
-from dashboards.grafana.panels import Panel, Query, Tree, bars, by_query, graph, heatmap
+from dashboards.grafana.panels import SHARE, Panel, Query, bars, by_query, graph, heatmap
 from dashboards.grafana.queries import SHOWN_RANGE, Expr, formula, max_by, over, rate, shown, sum_by
 from streams import conventions
 from streams.texts.phrase import Text
@@ -17,12 +17,9 @@ _STEP: Final = ("service", "step")
 _STEP_LEGEND: Final = "{{service}} {{step}}"
 _FAIL_POINT_LEGEND: Final = f"{_STEP_LEGEND}: {{{{failure_point}}}}"
 
-#: A share of 1; axes of shares end there, however small the variation.
-_SHARE: Final[dict[str, Tree]] = {"max": 1, "decimals": 2}
-
 
 def rows() -> list[PanelRow]:
-    """Return the rows, in the order in which an operator asks."""
+    """The rows, in the order in which operators need them."""
     return [response_time(), availability(), fail_points()]
 
 
@@ -115,7 +112,7 @@ def _by_request() -> Panel:
         Text("Availability by request over $window", "按请求的可用性（窗口 $window）"),
         Query(_of_step(conventions.AVAILABILITY), _STEP_LEGEND),
         unit="percentunit",
-        defaults=_SHARE,
+        defaults=SHARE,
     )
 
 
@@ -138,11 +135,11 @@ def _by_time() -> Panel:
         303,
         Text("Availability by probes over $window", "按探测的可用性（窗口 $window）"),
         Query(_of_step(conventions.PROBE_AVAILABILITY), _STEP_LEGEND),
-        # Nothing observed is no data, not 0 %. Both counters advance in the same lumps, a slice at a time, so that what
-        # `rate` extrapolates cancels out, and the quotient never exceeds 1.
+        # Nothing observed is no data, not 0 %. Both counters advance by a slice at a time, so that the extrapolation of
+        # `rate` cancels out, and the quotient never exceeds 1.
         Query(formula("{up} / ({observed} > 0)", up=up, observed=observed), f"{_STEP_LEGEND} ·"),
         unit="percentunit",
-        defaults=_SHARE,
+        defaults=SHARE,
         note=Text("Dotted: of the last minutes alone.", "点线为仅最近几分钟的数值。"),
         overrides=[by_query("B", {"custom.lineStyle": {"fill": "dot", "dash": [0, 10]}, "custom.fillOpacity": 0})],
     )
@@ -155,7 +152,7 @@ def _coverage() -> Panel:
         Query(_of_step(conventions.PROBE_COVERAGE), _STEP_LEGEND),
         unit="percentunit",
         width=6,
-        defaults={"min": 0, **_SHARE},
+        defaults={"min": 0, **SHARE},
         note=Text(
             "Of the window's time that is final, be it before the first event. "
             "Time that no probe covers counts neither as up nor as down.",

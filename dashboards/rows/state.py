@@ -1,4 +1,4 @@
-"""The row about what the monitor keeps: transactions, recovery, names and standards; its ids are from 600 on."""
+"""The row about the state of the monitor, ids from 600 on: transactions, recovery, names, standards, rekeying."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WORKER_STATES: Final = (States.STARTING, States.RECOVERING, States.RUNNING, Sta
 
 
 def state() -> PanelRow:
-    """Is everything that was concluded also written, and could another worker go on from there?"""
+    """Are all results saved, so that another worker could go on from them?"""
     return PanelRow(
         600,
         Text("State", "状态"),

@@ -1,6 +1,6 @@
-"""Alertmanager's configuration: who hears of what, and what keeps silent while the monitor itself is down.
+"""Alertmanager's configuration: receivers by severity, and the alerts that are inhibited while the monitor is down.
 
-The receivers tell nobody: addresses and keys of a pager are a team's own, and no secret belongs into a repository.
+The receivers have no integrations: those are each team's own, and no secret belongs into a repository.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NOTE: Final = """\
 
 
 def document() -> str:
-    """Return the configuration: YAML, the same bytes every time."""
+    """The configuration as YAML, the same bytes every time."""
     return NOTE + yaml.safe_dump(_configuration(), sort_keys=False, allow_unicode=True, width=120)
 
 
@@ -32,7 +32,7 @@ def _configuration() -> dict[str, object]:
     return {
         "route": {
             "receiver": _RECEIVERS[Severity.TICKET],
-            # One message for all objectives of a service that break together.
+            # One message for all objectives of a service that are breached together.
             "group_by": ["alertname", "service"],
             "group_wait": "10s",
             "group_interval": "5m",

@@ -1,4 +1,4 @@
-"""What an alerting rule is, and how the alerts name the partitions that they are about."""
+"""The form of an alerting rule, and how alerts name the partitions that they are about."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from dashboards.grafana.queries import Expr
     from streams.texts.phrase import Text
 
-#: Labels of an alert about a source partition. The worker's address is not one: the partition may change hands.
+#: Labels of an alert about a source partition; without the worker's address, since the partition may move.
 SOURCE: Final = ("job", "topic", "partition")
 #: The partition that an alert is about, in both languages.
 PARTITION: Final = "partition {{ $labels.partition }} of {{ $labels.topic }}"
@@ -18,7 +18,7 @@ PARTITION_ZH: Final = "主题 {{ $labels.topic }} 的分区 {{ $labels.partition
 
 
 class Severity(enum.StrEnum):
-    """Who is told: someone now, or the team during working hours."""
+    """Urgency: a person now, or the team during working hours."""
 
     PAGE = "page"
     TICKET = "ticket"
@@ -26,7 +26,7 @@ class Severity(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One alerting rule; it fires once ``expr`` has had samples for ``pending``."""
+    """One alerting rule; it fires once ``expr`` has had samples for ``pending``, a duration of Prometheus."""
 
     name: str
     expr: Expr

@@ -1,4 +1,4 @@
-"""Alerts about the monitor: that it is absent, that it does not keep up, or that it refuses what producers write."""
+"""Alerts about the monitor: it is absent, it does not keep up, or it rejects what producers write."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from dashboards.rules.alerts import PARTITION, PARTITION_ZH, SOURCE, Alert, Seve
 from streams import conventions
 from streams.texts.phrase import Text
 
-#: Name of the alert that the monitor is absent: while it fires, the others about the monitor say nothing more.
+#: Name of the alert that the monitor is absent; while it fires, the others about the monitor are inhibited.
 DOWN: Final = "ServiceLevelMonitorDown"
 
-# How long a worker, or a partition, is remembered after it was seen last.
+# How long a worker, or a partition, counts as expected after its last sample.
 _WORKER_MEMORY: Final = "1d"
 _PARTITION_MEMORY: Final = "1h"
 
-# A backlog below this is a batch on its way.
+# A smaller backlog is a batch on its way.
 _BACKLOG_RECORDS: Final = 1000
-# And one that grows by less than this many records a second is level.
+# Records a second; a backlog that grows by less is level.
 _GROWTH: Final = 1
 
-# More than one record in a hundred rejected is a producer's mistake, not noise; fewer than ten records prove nothing.
+# More than 1 % of records rejected is a producer's mistake, not noise; fewer than ten records prove nothing.
 _REJECTED_SHARE: Final = 0.01
 _REJECTED_LEAST: Final = 10
 
@@ -29,7 +29,7 @@ _VALUE: Final = "{{ $value | humanizePercentage }}"
 
 
 def alerts() -> tuple[Alert, ...]:
-    """Return the alerts, the most urgent first."""
+    """The alerts, the most urgent first."""
     return (_down(), _unwatched(), _stalled(), _worker_down(), _not_ready(), _falling_behind(), _rejecting())
 
 
@@ -92,7 +92,7 @@ def _worker_down() -> Alert:
     ready = over("count_over_time", series(conventions.WORKER_READY), _WORKER_MEMORY)
     return Alert(
         name="ServiceLevelWorkerDown",
-        # Whatever exposed the monitor's metrics within a day is one of its workers, under whichever job it is scraped.
+        # A target that exposed the monitor's metrics within a day is one of its workers, whatever its job is called.
         expr=formula("up == 0 and on (job, instance) {ready}", ready=ready),
         severity=Severity.TICKET,
         pending="5m",

@@ -1,6 +1,6 @@
 """Prometheus alerting rules. The monitor decides about objectives; the rules page on its decision.
 
-What they judge by themselves is only what the monitor cannot say: that it is absent, or that it no longer keeps up.
+They judge by themselves only what the monitor cannot report: that it is absent, or no longer keeps up.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ _OBJECTIVE: Final = ("job", "service", "objective")
 _SERVICE: Final = "{{ $labels.service }}"
 _NAME: Final = "{{ $labels.objective }}"
 
-# While a worker restarts nobody shows its objectives. Their last state counts for so long, or the page would resolve.
+# While a worker restarts, no series show its objectives. Their last state counts for so long, else the page resolves.
 _MEMORY: Final = "15m"
 
-# One line a text: a template must not be broken where it has a space.
+# Characters. Each text stays on one line: YAML must not break a template at a space.
 _UNBROKEN: Final = 100_000
 
 
 def alerts_of_services() -> tuple[Alert, ...]:
-    """Return the alerts about services."""
+    """The alerts about services."""
     return (_breach(),)
 
 
 def alerts_of_monitor() -> tuple[Alert, ...]:
-    """Return the alerts about the monitor itself."""
+    """The alerts about the monitor itself."""
     return (*monitor_alerts.alerts(), *state_alerts.alerts())
 
 
 def document() -> str:
-    """Return the rule file: YAML, the same bytes every time."""
+    """The rule file as YAML, the same bytes every time."""
     groups = [
         {"name": "service-levels", "rules": [_rule(alert) for alert in alerts_of_services()]},
         {"name": "service-level-monitor", "rules": [_rule(alert) for alert in alerts_of_monitor()]},
@@ -76,12 +76,12 @@ def _breach() -> Alert:
 
 
 def _percentage(metric: Metric) -> str:
-    """Template of a share of the alert's objective, as a percentage; six digits keep 99.995 % apart from 100 %."""
+    """Template of a share of the alert's objective as a percentage; six digits distinguish 99.995 % from 100 %."""
     return _looked_up(f"100 * {metric.name}", '{{ . | first | value | printf "%.6g" }} %')
 
 
 def _basis(events: str, time: str) -> str:
-    """Template of what the alert's objective judged: words for ``events`` or, by probes, ``time``, with `{}` for it."""
+    """Template of the basis of the alert's objective: ``events`` or, by probes, ``time``, with the figure for `{}`."""
     duration = time.format("{{ . | first | value | humanizeDuration }}")
     observed = _looked_up(conventions.OBJECTIVE_WINDOW_SECONDS.name, duration, events.format("?"))
     count = events.format('{{ . | first | value | printf "%.0f" }}')
@@ -89,7 +89,7 @@ def _basis(events: str, time: str) -> str:
 
 
 def _looked_up(value: str, shown: str, otherwise: str = "?") -> str:
-    """Template of ``shown``, where `.` is ``value`` for the alert's objective, or of ``otherwise`` if there is none."""
+    """Template of ``shown``, with `.` as ``value`` for the alert's objective, or of ``otherwise`` without a sample."""
     # `%q` quotes as PromQL does: names of services may hold quotation marks.
     matchers = ",".join(f"{label}=%q" for label in _OBJECTIVE)
     labels = " ".join(f"$labels.{label}" for label in _OBJECTIVE)

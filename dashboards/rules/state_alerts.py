@@ -1,4 +1,4 @@
-"""Alerts about what the monitor keeps: its transactions, its recovery, the names and standards that it admits."""
+"""Alerts about the state of the monitor: transactions, recovery, too many names, refused standards."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from streams.texts.phrase import Text
 
 
 def alerts() -> tuple[Alert, ...]:
-    """Return the alerts, the most urgent first."""
+    """The alerts, the most urgent first."""
     return (_transactions(), _recovering(), _labels(), _standards())
 
 
@@ -17,7 +17,7 @@ def _transactions() -> Alert:
     failed = series(conventions.STATE_TRANSACTIONS, 'result="failed"')
     return Alert(
         name="ServiceLevelTransactionsFailing",
-        # One that fails is made good by recovery; that some fail for so long is no restart of a broker.
+        # Recovery repairs a failed transaction; failures for so long are more than a restart of a broker.
         expr=formula("{failures} > 0", failures=sum_by(over("increase", failed, "5m"), "job")),
         severity=Severity.PAGE,
         pending="10m",
