@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.text import Text as Styled
 
 from agents.cli.terminal import tables
-from agents.cli.terminal.tables import Column
+from agents.cli.terminal.tables import TableColumn
 from streams.calendars.periods import Window
 from streams.engine.progress import Progress
 from streams.texts.figures import NOTHING, count, share
@@ -122,8 +122,8 @@ class Screen:
             tables.build(self._objective_columns(), judged, self._language, padding=_PADDING),
         ]
 
-    def _step_columns(self) -> Iterator[Column[StepLevel]]:
-        yield Column(
+    def _step_columns(self) -> Iterator[TableColumn[StepLevel]]:
+        yield TableColumn(
             heading=Tables.COLUMN_STEP,
             cell=lambda level, _: f"{level.service} {level.step}",
             max_width=_STEP_WIDTH,
@@ -132,20 +132,20 @@ class Screen:
         yield tables.MEDIAN
         yield tables.P95
         yield tables.figures(Tables.COLUMN_AVAILABILITY, lambda level: share(level.availability))
-        yield Column(
+        yield TableColumn(
             heading=Tables.COLUMN_FAIL_POINTS, cell=_worst, max_width=max(self._console.width - _STEP_FIGURES, 8)
         )
 
-    def _objective_columns(self) -> Iterator[Column[ObjectiveLevel]]:
+    def _objective_columns(self) -> Iterator[TableColumn[ObjectiveLevel]]:
         times = Counter((service, name) for service, name, _ in self._breaches)
-        yield Column(
+        yield TableColumn(
             heading=Tables.COLUMN_OBJECTIVE,
             cell=_name,
             max_width=max(self._console.width - _OBJECTIVE_FIGURES, 10),
         )
         yield tables.ATTAINED
         yield tables.figures(Tables.COLUMN_TARGET, _target)
-        yield Column(
+        yield TableColumn(
             heading=None,
             cell=lambda level, language: tables.state(
                 _verdict(level), language, opened=times[level.service, level.objective.name]

@@ -39,7 +39,7 @@ _STATES: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column(Generic[Level]):
+class TableColumn(Generic[Level]):
     """One column: its heading (None: empty), the cell that it has of each level, and its layout as rich takes it."""
 
     heading: Tables | None
@@ -51,7 +51,7 @@ class Column(Generic[Level]):
 
 
 def build(
-    columns: Iterable[Column[Level]],
+    columns: Iterable[TableColumn[Level]],
     levels: Iterable[Level],
     language: Language,
     *,
@@ -73,9 +73,9 @@ def build(
     return table
 
 
-def figures(heading: Tables, cell: Callable[[Level], str]) -> Column[Level]:
+def figures(heading: Tables, cell: Callable[[Level], str]) -> TableColumn[Level]:
     """A column of figures, which are the same in every language."""
-    return Column(heading=heading, cell=lambda level, _: cell(level), justify="right")
+    return TableColumn(heading=heading, cell=lambda level, _: cell(level), justify="right")
 
 
 def records_read(progress: Progress, language: Language) -> str:
@@ -123,19 +123,19 @@ def _state(level: ObjectiveLevel, language: Language) -> Styled:
     return state(Standing.of(level.objective, level.window).verdict, language)
 
 
-MEDIAN: Final[Column[StepLevel]] = figures(
+MEDIAN: Final[TableColumn[StepLevel]] = figures(
     Tables.COLUMN_MEDIAN, lambda level: duration(level.response.quantile(_MEDIAN))
 )
-P95: Final[Column[StepLevel]] = figures(Tables.COLUMN_P95, lambda level: duration(level.response.quantile(_P95)))
-ATTAINED: Final[Column[ObjectiveLevel]] = figures(Tables.COLUMN_ATTAINED, lambda level: share(level.window))
+P95: Final[TableColumn[StepLevel]] = figures(Tables.COLUMN_P95, lambda level: duration(level.response.quantile(_P95)))
+ATTAINED: Final[TableColumn[ObjectiveLevel]] = figures(Tables.COLUMN_ATTAINED, lambda level: share(level.window))
 
-_STEPS: Final[tuple[Column[StepLevel], ...]] = (
-    Column(heading=Tables.COLUMN_SERVICE, cell=lambda level, _: level.service),
-    Column(heading=Tables.COLUMN_STEP, cell=lambda level, _: level.step),
+_STEPS: Final[tuple[TableColumn[StepLevel], ...]] = (
+    TableColumn(heading=Tables.COLUMN_SERVICE, cell=lambda level, _: level.service),
+    TableColumn(heading=Tables.COLUMN_STEP, cell=lambda level, _: level.step),
     figures(Tables.COLUMN_INTERACTIONS, _interactions),
     figures(Tables.COLUMN_AVAILABILITY, _availability),
     # A narrow terminal has it in two lines, or not at all.
-    Column(heading=Tables.COLUMN_UPTIME, cell=_uptime, justify="right", no_wrap=False, min_width=_DURATION_WIDTH),
+    TableColumn(heading=Tables.COLUMN_UPTIME, cell=_uptime, justify="right", no_wrap=False, min_width=_DURATION_WIDTH),
     figures(Tables.COLUMN_ABANDONED, lambda level: share(Ratio(level.abandoned, level.interactions))),
     MEDIAN,
     P95,
@@ -143,12 +143,12 @@ _STEPS: Final[tuple[Column[StepLevel], ...]] = (
         Tables.COLUMN_LONGEST,
         lambda level: duration(level.response.max_us) if level.response.count else NOTHING,
     ),
-    Column(heading=Tables.COLUMN_FAIL_POINTS, cell=_fail_points, no_wrap=False),
+    TableColumn(heading=Tables.COLUMN_FAIL_POINTS, cell=_fail_points, no_wrap=False),
 )
 
-_OBJECTIVES: Final[tuple[Column[ObjectiveLevel], ...]] = (
-    Column(heading=Tables.COLUMN_SERVICE, cell=lambda level, _: level.service),
-    Column(
+_OBJECTIVES: Final[tuple[TableColumn[ObjectiveLevel], ...]] = (
+    TableColumn(heading=Tables.COLUMN_SERVICE, cell=lambda level, _: level.service),
+    TableColumn(
         heading=Tables.COLUMN_OBJECTIVE,
         cell=lambda level, language: in_language(level.objective.title, language),
         no_wrap=False,
@@ -159,7 +159,7 @@ _OBJECTIVES: Final[tuple[Column[ObjectiveLevel], ...]] = (
         lambda level: f"{share(level.objective.target)} / {level.objective.window.name}",
     ),
     figures(Tables.COLUMN_KEPT, lambda level: _good_of_total(level.window, level.objective.unit)),
-    Column(heading=None, cell=_state),
+    TableColumn(heading=None, cell=_state),
 )
 
 
@@ -181,5 +181,5 @@ def objectives_table(levels: tuple[ObjectiveLevel, ...], language: Language, *, 
     def times(level: ObjectiveLevel, _: Language) -> str:
         return count(breaches.get(f"{level.service} {level.objective.name}", 0))
 
-    counted = Column(heading=Tables.COLUMN_BREACHES, cell=times, justify="right", no_wrap=False)
+    counted = TableColumn(heading=Tables.COLUMN_BREACHES, cell=times, justify="right", no_wrap=False)
     return build([*_OBJECTIVES, counted] if breaches else _OBJECTIVES, levels, language)
