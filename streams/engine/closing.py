@@ -17,7 +17,7 @@ from streams.engine.reader import Reader
 from streams.engine.standards_log import BEGINNING_MS
 from streams.routing.series_catalogue import SeriesCatalogue
 from streams.slices import history
-from streams.slices.history import Grid, Kept, Place, histories
+from streams.slices.history import Grid, Kept, SlicePlace, histories
 from streams.slices.slice import LENGTH_MS, Counts, Distributions, Slice, slice_start
 from streams.standards.model import Standards
 
@@ -59,8 +59,8 @@ class SavedClosing(NamedTuple):
 class ClosedSlices(NamedTuple):
     """Closed slices as they were saved, one by one, and the sums of those past retention."""
 
-    counts: Mapping[Place, Kept[Counts]]
-    distributions: Mapping[Place, Kept[Distributions]]
+    counts: Mapping[SlicePlace, Kept[Counts]]
+    distributions: Mapping[SlicePlace, Kept[Distributions]]
     beyond: tuple[Counts, Distributions]
 
 

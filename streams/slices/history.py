@@ -78,7 +78,7 @@ DISTRIBUTION_LEVELS: Final = (
 )
 
 
-class Place(NamedTuple):
+class SlicePlace(NamedTuple):
     """Place of a closed slice in the history: its unit, and its start in milliseconds since 1970."""
 
     unit: SliceUnit
@@ -119,8 +119,8 @@ class History(Generic[Content]):
         self.retention_ms = retention_ms
         self._kept: list[list[Kept[Content]]] = [[] for _ in levels]
         self._due: list[int] = [NEVER for _ in levels]
-        self._unsaved: dict[Place, Kept[Content]] = {}
-        self._gone: set[Place] = set()  # saved, and no longer kept
+        self._unsaved: dict[SlicePlace, Kept[Content]] = {}
+        self._gone: set[SlicePlace] = set()  # saved, and no longer kept
         self.forgotten: list[Content] = []  # contents past retention, until the caller takes them
 
     def append(self, start_ms: int, content: Content) -> None:
@@ -129,13 +129,13 @@ class History(Generic[Content]):
         if len(self._kept[0]) == 1:
             self._set_due(0)
 
-    def changes(self) -> tuple[dict[Place, Kept[Content]], set[Place]]:
+    def changes(self) -> tuple[dict[SlicePlace, Kept[Content]], set[SlicePlace]]:
         """Slices that are new since the last call, by place, and the places reported before that are empty now."""
         unsaved, gone = self._unsaved, self._gone
         self._unsaved, self._gone = {}, set()
         return unsaved, gone
 
-    def restore(self, kept: Mapping[Place, Kept[Content]], forgotten_ms: int) -> None:
+    def restore(self, kept: Mapping[SlicePlace, Kept[Content]], forgotten_ms: int) -> None:
         """Replace everything by the saved slices ``kept``; none of them counts as changed."""
         self.forgotten_ms = forgotten_ms
         for number, level in enumerate(self.levels):
@@ -214,13 +214,13 @@ class History(Generic[Content]):
     def _keep(self, number: int, more: Sequence[Kept[Content]]) -> None:
         self._kept[number] += more
         unit = self.levels[number].unit
-        self._unsaved.update((Place(unit, one.start_ms), one) for one in more)
+        self._unsaved.update((SlicePlace(unit, one.start_ms), one) for one in more)
 
     def _drop(self, number: int, count: int) -> None:
         """Remove the oldest ``count`` slices of a level."""
         unit = self.levels[number].unit
         for one in self._kept[number][:count]:
-            place = Place(unit, one.start_ms)
+            place = SlicePlace(unit, one.start_ms)
             if self._unsaved.pop(place, None) is None:
                 self._gone.add(place)
         del self._kept[number][:count]

@@ -16,7 +16,7 @@ from streams.derivers.timelines import Held
 from streams.engine.progress import ProgressRow
 from streams.engine.standards_log import Named
 from streams.routing.series_catalogue import Member
-from streams.slices.history import History, Kept, Place, SliceUnit
+from streams.slices.history import History, Kept, SlicePlace, SliceUnit
 from streams.slices.slice import Counts, Distributions
 from streams.state.framing import (
     Assembled,
@@ -98,7 +98,7 @@ class _Sort(Generic[Content]):
         block = decode_block(content, self.columns)
         return Kept(block.start_ms, block.end_ms, self.make(*block.tables).packed())
 
-    def name(self, place: Place) -> bytes:
+    def name(self, place: SlicePlace) -> bytes:
         return f"s/{self.letter}/{int(place.unit)}/{place.start_ms}".encode()
 
     @property
@@ -185,8 +185,8 @@ class Loaded:
 
     partition: PartitionRow
     members: list[Member]
-    counts: dict[Place, Kept[Counts]]
-    distributions: dict[Place, Kept[Distributions]]
+    counts: dict[SlicePlace, Kept[Counts]]
+    distributions: dict[SlicePlace, Kept[Distributions]]
     beyond: tuple[Counts, Distributions]
     parts: dict[bytes, int]
     damaged: dict[bytes, str] = field(default_factory=dict)
@@ -259,9 +259,9 @@ def _require_steps(members: Sequence[Member]) -> None:
             raise StateUnusable(f"the catalogue has a fail point of {member.service}, and not its step")
 
 
-def _slices(sort: _Sort[Content], found: Assembled) -> dict[Place, Kept[Content]]:
+def _slices(sort: _Sort[Content], found: Assembled) -> dict[SlicePlace, Kept[Content]]:
     prefix = f"s/{sort.letter}/".encode()
-    slices: dict[Place, Kept[Content]] = {}
+    slices: dict[SlicePlace, Kept[Content]] = {}
     for name in [name for name in found.contents if name.startswith(prefix)]:
         try:
             kept = sort.decode(found.contents[name])
@@ -273,10 +273,10 @@ def _slices(sort: _Sort[Content], found: Assembled) -> dict[Place, Kept[Content]
     return slices
 
 
-def _place(name: bytes, prefix: bytes, start_ms: int) -> Place:
+def _place(name: bytes, prefix: bytes, start_ms: int) -> SlicePlace:
     unit, _, start = name.removeprefix(prefix).partition(b"/")
     try:
-        place = Place(SliceUnit(int(unit)), int(start))
+        place = SlicePlace(SliceUnit(int(unit)), int(start))
     except ValueError:
         raise Damaged("it has an impossible name") from None
     if place.start_ms != start_ms:
