@@ -81,7 +81,7 @@ class Observations:
 
 
 @dataclass(slots=True)
-class Content:
+class BatchContent:
     """The content of the records of one batch."""
 
     observations: Observations
@@ -114,7 +114,7 @@ def read_batch(
     dictionary: KeyDictionary,
     mapper: Mapper | None = None,
     sought: Collection[Path] = (),
-) -> Content:
+) -> BatchContent:
     """Decode every record into columns; nothing that a record contains raises.
 
     ``sought`` are the paths of the mapping that no record has had so far.
@@ -129,7 +129,7 @@ def read_batch(
     observations = events.observations(dictionary)
     for position in observations.positions[~observations.valid].tolist():
         (observations.whole[position],) = decode_values([values[position]], mapper).events
-    content = Content(
+    content = BatchContent(
         observations,
         mapped=sum(decoding.mapped for decoding in decodings),
         found=frozenset(map(str, {*sought} - missing)),
@@ -144,7 +144,7 @@ def read_batch(
     return content
 
 
-def _note_left_out(content: Content, position: int, left_out: Mapping[str, Unreadable]) -> None:
+def _note_left_out(content: BatchContent, position: int, left_out: Mapping[str, Unreadable]) -> None:
     for name, one in left_out.items():
         content.unreadable[name, one.reason] += 1
         content.examples.setdefault((name, one.reason), (position, one.detail))

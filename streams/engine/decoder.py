@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from streams.decoding.batch import Batch
-from streams.decoding.columns import Content, Observations, read_batch
+from streams.decoding.columns import BatchContent, Observations, read_batch
 from streams.decoding.key_dictionary import KeyDictionary
 from streams.engine.progress import Progress
 from streams.engine.standards_log import StandardsLog
@@ -31,12 +31,12 @@ class Decoder:
         """Paths of the mapping that no record has had; none before a record was mapped."""
         return list(map(str, self._sought(self._log.mapper()))) if self._progress.mapped else []
 
-    def decode(self, batch: Batch) -> Content:
+    def decode(self, batch: Batch) -> BatchContent:
         """Decode ``batch`` by the newest standards."""
         mapper = self._log.mapper()
         return read_batch(batch.values, self.names, mapper, self._sought(mapper))
 
-    def decode_known(self, batch: Batch) -> Content:
+    def decode_known(self, batch: Batch) -> BatchContent:
         """Decode ``batch``, and look up all standards that it proposes before any state changes.
 
         Raises `StandardsNeeded`.

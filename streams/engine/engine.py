@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from streams.calendars.periods import Window
 from streams.decisions.breaches import Decision, OpenBreach
 from streams.decoding.batch import Batch, LastRecord
-from streams.decoding.columns import Content
+from streams.decoding.columns import BatchContent
 from streams.decoding.dead_letters import DeadLetter, dead_letters
 from streams.decoding.decode import Rejection
 from streams.derivers.timelines import Timelines
@@ -161,7 +161,7 @@ class Engine:
         if self.resume is None:
             self.progress.next_offset = max(offset, self.progress.next_offset or 0)
 
-    def _fold_new(self, batch: Batch, content: Content) -> list[DeadLetter]:
+    def _fold_new(self, batch: Batch, content: BatchContent) -> list[DeadLetter]:
         """Fold records that were never folded before. Records after a proposal may decode differently."""
         if not len(batch):
             return []
@@ -176,7 +176,7 @@ class Engine:
             self._ahead.append(self._advance())
         return letters
 
-    def _fold_part(self, batch: Batch, content: Content) -> list[DeadLetter]:
+    def _fold_part(self, batch: Batch, content: BatchContent) -> list[DeadLetter]:
         """Fold records of which at most the last is a proposal."""
         rejected, paths = list(content.rejected), self.decoder.paths
         for observations, position, record in content.runs():
@@ -205,7 +205,7 @@ class Engine:
             first_ms = slice_start(int(admitted.observations.times_ms.min()))
             self.first_ms = first_ms if self.first_ms is None else min(first_ms, self.first_ms)
 
-    def _note(self, batch: Batch, content: Content, rejected: Sequence[Rejection]) -> None:
+    def _note(self, batch: Batch, content: BatchContent, rejected: Sequence[Rejection]) -> None:
         self.progress.note(batch, content, rejected)
         self.progress.watermark_ms = self.watermark.value_ms
         self.progress.open_slices = self.eras.open_slices
@@ -270,7 +270,7 @@ class Engine:
             detail = {"lateness_ms": policy.lateness_ms, "max_ahead_ms": policy.max_ahead_ms}
             self.notice(Notice(NoticeType.POLICY, self.progress.next_offset or 0, None, detail))
 
-    def _fold_muted(self, batch: Batch, content: Content) -> None:
+    def _fold_muted(self, batch: Batch, content: BatchContent) -> None:
         """Fold records that the saved state included before it was damaged; drop results that were published before."""
         assert self.silent_until is not None
         self._fold_new(batch, content)

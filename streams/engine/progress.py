@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from streams.decoding.batch import NO_TIMESTAMP, Batch, LastRecord
-from streams.decoding.columns import Content
+from streams.decoding.columns import BatchContent
 from streams.decoding.decode import Rejection
 from streams.events.event import OPTIONAL
 from streams.events.rejections import Reason
@@ -110,7 +110,7 @@ class Progress:
         """The sum of any number of partitions' progress; without any, one that has read nothing."""
         return sum(progresses, cls("", NO_PARTITION))
 
-    def note(self, batch: Batch, content: Content, rejected: Sequence[Rejection]) -> None:
+    def note(self, batch: Batch, content: BatchContent, rejected: Sequence[Rejection]) -> None:
         """Count the records of a batch, which is not empty. Accepted events are counted by the engine."""
         self.records += len(batch)
         self.ignored += content.ignored

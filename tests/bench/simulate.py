@@ -17,7 +17,7 @@ from unittest import mock
 import numpy as np
 
 from streams.decoding.batch import NO_TIMESTAMP, Batch
-from streams.decoding.columns import Content, Observations, read_batch
+from streams.decoding.columns import BatchContent, Observations, read_batch
 from streams.engine.engine import Engine
 from streams.engine.start import Start
 from streams.slices.sparse_table import IntArray
@@ -44,8 +44,8 @@ class _Decoded(Sequence[bytes]):
         return _Decoded(self.observations.take(which)) if isinstance(which, slice) else b""
 
 
-def _content(values: _Decoded, *_: object) -> Content:
-    return Content(values.observations)
+def _content(values: _Decoded, *_: object) -> BatchContent:
+    return BatchContent(values.observations)
 
 
 def resident_bytes() -> int:
