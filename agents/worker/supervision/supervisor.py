@@ -70,7 +70,7 @@ class Child:
                 self.process.send_signal(number)
 
 
-class Together:
+class CombinedView:
     """All workers as one; it implements `agents.status.worker.MonitorView`.
 
     Args:
@@ -211,7 +211,7 @@ class Supervisor:
                 Child(number, port, Path(folder) / f"{number}.sock")
                 for number, port in enumerate(self.settings.ports[1:], 1)
             ]
-            together = Together(self.children, self.standards, self.settings.broker)
+            together = CombinedView(self.children, self.standards, self.settings.broker)
             runner = await self._serve(together)
             tasks = [asyncio.create_task(self._run_child(child)) for child in self.children]
             try:
@@ -264,7 +264,7 @@ class Supervisor:
 
     # -- the page -----------------------------------------------------------------------------------------------------
 
-    async def _serve(self, together: Together) -> web.AppRunner:
+    async def _serve(self, together: CombinedView) -> web.AppRunner:
         application = web.Application()
         ports = ", ".join(str(child.port) for child in self.children)
 

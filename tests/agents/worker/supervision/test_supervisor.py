@@ -14,7 +14,7 @@ from agents.status.worker import PartitionStatus, RecoveryStatus, State, Transac
 from agents.web import page
 from agents.worker.supervision import supervised
 from agents.worker.supervision.supervised import Report
-from agents.worker.supervision.supervisor import Child, Together, _environment, _rekeying
+from agents.worker.supervision.supervisor import Child, CombinedView, _environment, _rekeying
 from streams.decoding.batch import Batch
 from streams.engine.engine import Engine
 from streams.engine.start import Start
@@ -61,7 +61,7 @@ class Shown:
         return self._status
 
 
-def together(folder: Path, *workers: Shown | None) -> Together:
+def together(folder: Path, *workers: Shown | None) -> CombinedView:
     """The view of a supervisor whose workers tell over real sockets; None does not answer."""
 
     class Running(Child):
@@ -69,14 +69,14 @@ def together(folder: Path, *workers: Shown | None) -> Together:
         def running(self) -> bool:
             return True
 
-    async def asking() -> Together:
+    async def asking() -> CombinedView:
         servers, children = [], []
         for number, worker in enumerate(workers, 1):
             socket = folder / f"{number}.sock"
             children.append(Running(number, number, socket))
             if worker is not None:
                 servers.append(await supervised.serve(worker, str(socket)))
-        view = Together(children, STANDARDS, "127.0.0.1:9092")
+        view = CombinedView(children, STANDARDS, "127.0.0.1:9092")
         await view.refresh()
         for server in servers:
             server.close()
@@ -143,7 +143,7 @@ def test_a_worker_that_breaks_off_is_taken_for_silent(tmp_path: Path) -> None:
         server = await asyncio.start_unix_server(break_off, tmp_path / "1.sock")
         child = Child(1, 1, tmp_path / "1.sock")
         child.process = await asyncio.create_subprocess_exec("sleep", "30")
-        view = Together([child], STANDARDS, "")
+        view = CombinedView([child], STANDARDS, "")
         await view.refresh()
         child.process.kill()
         await child.process.wait()
