@@ -54,7 +54,7 @@ class EngineView:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class WorkerReport:
     """The state and the figures of a worker, as its supervisor gets them."""
 
     status: WorkerStatus
@@ -62,7 +62,7 @@ class Report:
     engines: Sequence[EngineView]
 
     @classmethod
-    def by(cls, observed: MonitorView) -> Report:
+    def by(cls, observed: MonitorView) -> WorkerReport:
         """Read the state and the figures of ``observed``."""
         return cls(observed.status(), observed.standards, [EngineView.of(engine) for engine in observed.engines()])
 
@@ -77,14 +77,14 @@ async def serve(observed: MonitorView, path: str) -> asyncio.Server:
 
     async def send(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
-            writer.write(pickle.dumps(Report.by(observed), pickle.HIGHEST_PROTOCOL))
+            writer.write(pickle.dumps(WorkerReport.by(observed), pickle.HIGHEST_PROTOCOL))
             await writer.drain()
         writer.close()
 
     return await asyncio.start_unix_server(send, path)
 
 
-async def ask(path: str) -> Report:
+async def ask(path: str) -> WorkerReport:
     """Get a report of the worker that serves ``path``.
 
     Raises:
@@ -93,7 +93,7 @@ async def ask(path: str) -> Report:
     """
     reader, writer = await asyncio.open_unix_connection(path)
     try:
-        report: Report = pickle.loads(await reader.read())  # noqa: S301 - from a worker of this program
+        report: WorkerReport = pickle.loads(await reader.read())  # noqa: S301 - from a worker of this program
         return report
     finally:
         writer.close()

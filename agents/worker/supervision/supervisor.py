@@ -28,7 +28,7 @@ from streams.mappings.mapping import found_by_none
 
 if TYPE_CHECKING:
     from agents.settings.settings import Settings
-    from agents.worker.supervision.supervised import Report
+    from agents.worker.supervision.supervised import WorkerReport
     from streams.engine.engine import Engine
     from streams.standards.model import Standards
 
@@ -84,7 +84,7 @@ class CombinedView:
         self._standards = standards
         self._started_at = time.time()
         self._broker = broker
-        self._reports: list[Report] = []
+        self._reports: list[WorkerReport] = []
         self._silent = len(children)
         self._asked_at = -_FRESH_SECONDS
         self._asking = asyncio.Lock()
@@ -115,7 +115,7 @@ class CombinedView:
             self._asked_at = time.monotonic()
 
 
-async def _ask(child: Child) -> Report | None:
+async def _ask(child: Child) -> WorkerReport | None:
     if not child.running:
         return None
     try:

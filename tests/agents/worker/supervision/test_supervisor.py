@@ -13,7 +13,7 @@ from agents.status.rekeying import RekeyStatus
 from agents.status.worker import PartitionStatus, RecoveryStatus, State, TransactionStatus, WorkerStatus
 from agents.web import page
 from agents.worker.supervision import supervised
-from agents.worker.supervision.supervised import Report
+from agents.worker.supervision.supervised import WorkerReport
 from agents.worker.supervision.supervisor import Child, CombinedView, _environment, _rekeying
 from streams.decoding.batch import Batch
 from streams.engine.engine import Engine
@@ -133,7 +133,7 @@ def test_all_are_in_the_worst_state_of_any(tmp_path: Path, states: list[State | 
 
 
 def test_a_worker_that_breaks_off_is_taken_for_silent(tmp_path: Path) -> None:
-    whole = pickle.dumps(Report.by(Shown(0)))
+    whole = pickle.dumps(WorkerReport.by(Shown(0)))
 
     async def asking() -> WorkerStatus:
         async def break_off(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
