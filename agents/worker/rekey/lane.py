@@ -22,7 +22,7 @@ from aiokafka.errors import KafkaError
 from agents.exits import Exit, Fault
 from agents.kafka.errors import TROUBLE, is_fenced
 from agents.worker.rekey.counts import refusal_of
-from agents.worker.rekey.position import NoWay
+from agents.worker.rekey.position import RekeyImpossible
 from agents.worker.rekey.tails import NOTHING
 from agents.worker.rekey.writer import TRANSACTION_SECONDS, RekeyWriter
 from agents.worker.transactions.outputs import output
@@ -169,7 +169,7 @@ class Lane:
             self._start_at(await shared.finder.find(self.source, writer.partitions, mapper))
             while not self._closing:
                 await self._step(writer)
-        except NoWay as error:
+        except RekeyImpossible as error:
             raise Fault(str(error), Exit.STALLED) from error
         finally:
             self._writing = False

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from streams.mappings.mapping import Mapper
 
 
-class NoWay(Exception):  # noqa: N818 - says that there is none
+class RekeyImpossible(Exception):  # noqa: N818 - says that there is none
     """Rekeying cannot continue without losing or repeating records; the message says why, and what to do."""
 
 
@@ -88,7 +88,7 @@ class Finder:
         if committed is None or mark is None:
             return await self._from_tail(source, bounds, await self.tails.whole(source, partitions), mapper)
         if len(mark.baseline.ends) != partitions:
-            raise NoWay(_moved(self.settings.rekeyed_topic, len(mark.baseline.ends), partitions))
+            raise RekeyImpossible(_moved(self.settings.rekeyed_topic, len(mark.baseline.ends), partitions))
         await self._check(source, committed.offset, bounds, lambda one: mark.matches(one.timestamp, one.value))
         tail = await self.tails.since(source, mark.baseline.ends)
         reached = committed.offset, mark
@@ -124,11 +124,13 @@ class Finder:
         """
         if offset > bounds.end:
             how = f"ends at offset {bounds.end}, before {offset}, up to which it was rekeyed"
-            raise NoWay(_another_log(source, how))
+            raise RekeyImpossible(_another_log(source, how))
         if bounds.beginning < offset:
             record = await record_at(self.settings, *source, offset - 1)
             if record is not None and not is_last(record):
-                raise NoWay(_another_log(source, f"has another record at offset {offset - 1} than the one rekeyed"))
+                raise RekeyImpossible(
+                    _another_log(source, f"has another record at offset {offset - 1} than the one rekeyed")
+                )
 
 
 def _is_newest(record: ConsumerRecord, newest: TailRecord, mapper: Mapper | None) -> bool:

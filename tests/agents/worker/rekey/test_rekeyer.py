@@ -23,7 +23,7 @@ from agents.worker.rekey import position, tails
 from agents.worker.rekey.counts import RekeyCounts, refusal_of
 from agents.worker.rekey.offsets import Committed, Offsets, group_of
 from agents.worker.rekey.pace import PATIENCE_SECONDS, LanePace
-from agents.worker.rekey.position import Finder, NoWay, Position
+from agents.worker.rekey.position import Finder, Position, RekeyImpossible
 from agents.worker.rekey.rekeyer import Rekeyer, consumer_options
 from agents.worker.rekey.tails import NOTHING, StableEnds, Tail, TailRecord, Tails
 from agents.worker.rekey.writer import transactional_id
@@ -246,13 +246,13 @@ def test_nothing_is_taken_for_rekeyed_that_another_log_had(monkeypatch: pytest.M
         Log(5, 100, Committed(80, RekeyMark(79, "other", Baseline(60, (0, 0))).to_text())),
         Log(5, 79, Committed(80, mark_of(80, Baseline(60, (0, 0))).to_text())),
     ):
-        with pytest.raises(NoWay, match=r"orders/3 .*made anew or has lost records"):
+        with pytest.raises(RekeyImpossible, match=r"orders/3 .*made anew or has lost records"):
             log.find(monkeypatch)
 
 
 def test_a_rekeyed_topic_with_another_number_of_partitions_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     log = Log(5, 100, Committed(80, mark_of(80, Baseline(60, (7, 9))).to_text()))
-    with pytest.raises(NoWay, match="had 2 partitions when rekeying began and has 3 now"):
+    with pytest.raises(RekeyImpossible, match="had 2 partitions when rekeying began and has 3 now"):
         log.find(monkeypatch, partitions=3)
 
 
