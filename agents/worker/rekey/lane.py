@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from agents.settings.settings import Settings
     from agents.worker.rekey.counts import RekeyCounts
     from agents.worker.rekey.pace import LanePace
-    from agents.worker.rekey.position import Finder, Position
+    from agents.worker.rekey.position import Position, PositionFinder
     from agents.worker.rekey.tails import StableEnds
     from agents.worker.transactions.outputs import Output
     from streams.decoding.batch import SourcePartition
@@ -64,7 +64,7 @@ class Shared:
     settings: Settings
     standards: Standards
     consumer: AIOKafkaConsumer
-    finder: Finder
+    finder: PositionFinder
     stable: StableEnds
     pace: LanePace
     counts: RekeyCounts

@@ -55,7 +55,7 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Finder:
+class PositionFinder:
     """Finds the position of source partitions.
 
     Args:

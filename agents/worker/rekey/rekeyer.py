@@ -31,7 +31,7 @@ from agents.worker.rekey.counts import RekeyCounts, refusal_of
 from agents.worker.rekey.lane import Lane, Shared
 from agents.worker.rekey.offsets import Offsets, group_of
 from agents.worker.rekey.pace import LanePace
-from agents.worker.rekey.position import Finder
+from agents.worker.rekey.position import PositionFinder
 from agents.worker.rekey.tails import StableEnds, Tails
 from streams.decoding.batch import SourcePartition
 
@@ -130,7 +130,7 @@ class Rekeyer:
 
     async def _run(self) -> None:
         self._consumer = consumer = await self._connected()
-        finder = Finder(self._settings, consumer, self._offsets, Tails(self._settings))
+        finder = PositionFinder(self._settings, consumer, self._offsets, Tails(self._settings))
         pace = LanePace(max(self._settings.lateness_ms // _AHEAD, _LEAST_AHEAD_MS))
         stable = StableEnds(self._settings)
         self._shared = Shared(self._settings, self._standards, consumer, finder, stable, pace, self._counts)

@@ -23,7 +23,7 @@ from agents.worker.rekey import position, tails
 from agents.worker.rekey.counts import RekeyCounts, refusal_of
 from agents.worker.rekey.offsets import Committed, Offsets, group_of
 from agents.worker.rekey.pace import PATIENCE_SECONDS, LanePace
-from agents.worker.rekey.position import Finder, Position, RekeyImpossible
+from agents.worker.rekey.position import Position, PositionFinder, RekeyImpossible
 from agents.worker.rekey.rekeyer import Rekeyer, consumer_options
 from agents.worker.rekey.tails import NOTHING, StableEnds, Tail, TailRecord, Tails
 from agents.worker.rekey.writer import transactional_id
@@ -190,7 +190,7 @@ class Log:
         monkeypatch.setattr(position, "record_at", self.record_at)
         offsets = Offsets(SETTINGS)
         monkeypatch.setattr(offsets, "committed", self.committed_offset)
-        finder = Finder(SETTINGS, self, offsets, cast("Tails", self))
+        finder = PositionFinder(SETTINGS, self, offsets, cast("Tails", self))
         try:
             return asyncio.run(finder.find(SOURCE, partitions, None))
         finally:
