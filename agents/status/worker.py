@@ -102,13 +102,13 @@ class WorkerStatus:
         started_at: seconds since 1970.
         broker: its addresses, as set.
         partitions: those it owns.
-        warnings: keys of `streams.texts.Warnings`.
+        warnings: keys of `Warnings`.
         fold_seconds: time spent folding so far.
         ephemeral: whether the broker runs inside the process and keeps nothing.
         transactions: of all partitions.
         recoveries: of all partitions.
         ticks: number of ticks appended.
-        waits: why nothing is being read: a key of `streams.texts.States`, or a line as it is; None: it is.
+        waits: why nothing is being read: a key of `States`, or a line as it is; None: it is.
         refused_standards: what is wrong with the standards file, so that earlier standards stay in force.
         rekeying: None in a process that does not rekey.
     """

@@ -104,7 +104,7 @@ class PartitionTask:
 
     @property
     def waits(self) -> str | None:
-        """Why folding waits: a key of `streams.texts.States`; None if it does not."""
+        """Why folding waits: a key of `States`; None if it does not."""
         if self._looking_up:
             return States.WAITS_FOR_STANDARDS.key
         if self._full:
