@@ -181,7 +181,7 @@ def test_a_damaged_slice_is_left_out_kept_aside_and_told_of() -> None:
     damaged = rows[name][:-1] + bytes([rows[name][-1] ^ 1])
     restored = restore({**rows, name: damaged}, Start("events", 0, Standards(), book=BOOK.get))
     assert restored.damaged == (name.decode(),)
-    world = World(events(21), dict(rows))
+    world = World(events(21), dict(rows), saver=restored.saver)
     world.read(restored.engine, 21, 1, save=True)
     notices = [notice for advanced in world.advanced for notice in advanced.notices]
     assert [notice.type for notice in notices] == [NoticeType.DAMAGE]
