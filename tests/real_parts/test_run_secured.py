@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
 
-from tests.real_parts.test_run import accepted, events, send, source
+from tests.real_parts.traffic import accepted, events, send, source
 from tests.services.kafka import KafkaCluster
 from tests.services.loopback import HOST, free_ports
 from tests.services.parts import require

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from tests.real_parts.test_run import accepted, events, figures, read_all, send, source
+from tests.real_parts.traffic import accepted, events, figures, read_all, send, source
 from tests.services.parts import require
 from tests.services.waiting import wait_for
 from tests.services.worker import Worker

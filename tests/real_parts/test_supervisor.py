@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kafka.errors import CoordinatorNotAvailableError
 
-from tests.real_parts.test_run import events, send
+from tests.real_parts.traffic import events, send
 from tests.services.loopback import HOST, fetch, fetch_json, listening
 from tests.services.waiting import wait_for
 from tests.services.worker import Worker

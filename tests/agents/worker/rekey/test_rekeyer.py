@@ -1,4 +1,4 @@
-"""The rekeyer's parts without a broker; `tests/real_parts/test_rekey.py` tests the whole with a real Kafka."""
+"""The rekeyer's parts without a broker; `tests/real_parts/rekey` has the whole on a real Kafka."""
 
 from __future__ import annotations
 
