@@ -7,47 +7,31 @@ of the rules of time and of the indicators. Nothing is taken from the engine but
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from streams.calendars.periods import Period, Window
-from streams.standards.model import (
-    FailureFree,
-    Objective,
-    ProbeAvailability,
-    RequestAvailability,
-    ResponseTimeWithin,
-    Standards,
-    Verdict,
+from streams.calendars.periods import Window
+from streams.standards.model import Objective, ProbeAvailability, Standards, Verdict
+from tests.oracles.periods import COUNT_AGES, MINUTE, SLICE, Periods, slice_end
+from tests.oracles.verdicts import judge
+from tests.oracles.wire_format import (
+    SOURCE,
+    Document,
+    failure_point,
+    is_unreadable,
+    microseconds,
+    milliseconds,
+    unwrapped,
 )
 
-SLICE = 10_000
-MINUTE = 60_000
-HOUR = 60 * MINUTE
-DAY = 24 * HOUR
-#: Slices at this age (oldest last) have this length. Of counts, and of distributions.
-COUNT_AGES = ((HOUR, "slice"), (DAY, "5 min"), (8 * DAY, "hour"), (math.inf, "day"))
-DISTRIBUTION_AGES = ((HOUR, "slice"), (DAY, "5 min"), (2 * DAY, "hour"), (math.inf, "day"))
 YEAR_3000 = 32_503_680_000_000
 NEVER = 10 * YEAR_3000
-
-#: Stands for the source of a CloudEvent.
-SOURCE = "of a CloudEvent"
 #: What an id is given within, beside the kind and the service.
 SCOPE = ("step", "case", "transition", SOURCE)
-#: Optional fields and what they take: texts, or numbers up to the largest.
-TEXTS = {"step", "class", "customer", "id", "failure_point", "case"}
-LARGEST = {"duration": 34_560_000, "holds": 86_400}
-
-Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -96,7 +80,7 @@ class Oracle:
         self, standards: Standards, records: Sequence[Record], lateness: int = 60_000, ahead: int = 300_000
     ) -> None:
         self.standards = standards
-        self.zone = ZoneInfo(standards.timezone)
+        self.periods = Periods(ZoneInfo(standards.timezone))
         self.lateness = lateness
         self.ahead = ahead
         self.frontier: int | None = None
@@ -106,7 +90,6 @@ class Oracle:
         self.became: list[str] = []  # of each record: accepted, duplicate, ignored, or the reason of its rejection
         self.left_out: Counter[str] = Counter()  # values that cannot be read, by field
         self._known: set[tuple[object, ...]] = set()
-        self._periods: dict[Period, tuple[int, int]] = {}  # of each kind, the one that was asked for last
         for offset, record in enumerate(records):
             self.became.append(self._receive(offset, record))
 
@@ -116,11 +99,11 @@ class Oracle:
         if record.reason is not None:
             return record.reason
         assert record.raw is not None
-        written = _unwrapped(json.loads(record.raw))
+        written = unwrapped(json.loads(record.raw))
         if written.get("kind") == "control":
             self._control(written, record.stamp)
             return "ignored"
-        event = {name: value for name, value in written.items() if not _is_unreadable(name, value)}
+        event = {name: value for name, value in written.items() if not is_unreadable(name, value)}
         self.left_out.update(written.keys() - event.keys())
         time = milliseconds(event["time"])
         if not 0 <= time < YEAR_3000:
@@ -166,47 +149,10 @@ class Oracle:
     def start(self, window: Window, end: int, ages: Sequence[tuple[float, str]] = COUNT_AGES) -> int:
         """⌊end − length⌋ at the length that slices have at that age; or the begin of the calendar period."""
         if window.period is not None:
-            return self._period(window.period, end - 1)[0]
+            return self.periods.at(window.period, end - 1)[0]
         reach = window.rolling_ms or 0
         length = next(length for age, length in ages if reach <= age)
-        return self._bounds(length, end - reach)[0]
-
-    def _bounds(self, length: str, time: int) -> tuple[int, int]:
-        if length == "slice":
-            return time // SLICE * SLICE, slice_end(time)
-        day, day_end = self._period(Period.DAY, time)
-        if length == "day":
-            return day, day_end
-        hour = day + (time - day) // HOUR * HOUR
-        hour_end = min(hour + HOUR, day_end)
-        if length == "hour":
-            return hour, hour_end
-        five = hour + (time - hour) // (5 * MINUTE) * 5 * MINUTE
-        return five, min(five + 5 * MINUTE, hour_end)
-
-    def _period(self, period: Period, time: int) -> tuple[int, int]:
-        begins, ends = self._periods.get(period, (0, 0))
-        if not begins <= time < ends:  # as a rule one asks of the same day again and again
-            begins, ends = self._periods[period] = self._period_at(period, time)
-        return begins, ends
-
-    def _period_at(self, period: Period, time: int) -> tuple[int, int]:
-        local = datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC")) + timedelta(milliseconds=time)
-        day = local.astimezone(self.zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None, fold=0)
-        if period is Period.DAY:
-            first, following = day, day + timedelta(days=1)
-        elif period is Period.WEEK:
-            first = day - timedelta(days=day.weekday())
-            following = first + timedelta(days=7)
-        else:
-            months = {Period.MONTH: 1, Period.QUARTER: 3, Period.YEAR: 12}[period]
-            first = day.replace(month=(day.month - 1) // months * months + 1, day=1)
-            carry, month = divmod(first.month - 1 + months, 12)
-            following = first.replace(year=first.year + carry, month=month + 1)
-        return self._instant(first), self._instant(following)
-
-    def _instant(self, wall: datetime) -> int:
-        return round(wall.replace(tzinfo=self.zone).timestamp() * 1_000)
+        return self.periods.bounds(length, end - reach)[0]
 
     # -- figures ----------------------------------------------------------------------------------------------------
 
@@ -330,84 +276,10 @@ class Oracle:
     def _leaves(self, window: Window, time: int) -> int:
         """First slice end at which ``window`` no longer reaches back to ``time``."""
         if window.period is not None:
-            return self._period(window.period, time)[1] + SLICE
+            return self.periods.at(window.period, time)[1] + SLICE
         reach = window.rolling_ms or 0
         length = next(length for age, length in COUNT_AGES if reach <= age)
-        return self._bounds(length, time)[1] + reach
-
-
-def slice_end(time: int) -> int:
-    return time // SLICE * SLICE + SLICE
-
-
-def milliseconds(time: object) -> int:
-    """Seconds as a number, or RFC 3339, in whole milliseconds, half to even."""
-    if isinstance(time, str):
-        instant = datetime.fromisoformat(time)
-        since = instant - datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC"))
-        return round(Fraction(since // timedelta(microseconds=1), 1_000))
-    return round(Fraction(Decimal(str(time))) * 1_000)
-
-
-def microseconds(seconds: float) -> int:
-    """Seconds as written, in whole microseconds, half to even."""
-    return round(Fraction(Decimal(str(seconds))) * 1_000_000)
-
-
-def judge(measure: object, event: Document) -> Verdict | None:
-    """How ``measure`` counts one interaction; None and excluded: not at all."""
-    outcome = event.get("outcome", "ok")
-    assert isinstance(measure, ResponseTimeWithin | RequestAvailability | FailureFree)
-    if measure.step is not None and measure.step != (event.get("step") or ""):
-        return None
-    if measure.class_ is not None and measure.class_ != event.get("class"):
-        return None
-    if isinstance(measure, RequestAvailability):
-        return {"ok": Verdict.GOOD, "failed": Verdict.BAD, "abandoned": None}[outcome]
-    if isinstance(measure, FailureFree):
-        point = _failure_point(event)
-        hit = point is not None and (not measure.failure_points or point in measure.failure_points)
-        return Verdict.BAD if hit else Verdict.GOOD
-    return _judge_response(measure, outcome, event.get("duration"))
-
-
-def _judge_response(measure: ResponseTimeWithin, outcome: str, duration: float | None) -> Verdict:
-    waited = None if duration is None else microseconds(duration)
-    in_time = waited is not None and waited <= measure.within_us
-    if outcome == "ok":
-        if waited is None:
-            return Verdict.EXCLUDED
-        return Verdict.GOOD if in_time else Verdict.BAD
-    if outcome == "failed":
-        return measure.failed
-    if waited is not None and waited < measure.abandoned.short_us:
-        return Verdict.EXCLUDED
-    return measure.abandoned.in_time if in_time else measure.abandoned.otherwise
-
-
-def _unwrapped(document: dict[str, Any]) -> Document:
-    """The wire format in a CloudEvent; other documents as they are."""
-    if "specversion" not in document:
-        return document
-    kind = document.get("type", "").split(".")[-1] or "interaction"
-    outer = {name: document[name] for name in ("time", "id") if name in document}
-    source = document.get("source")
-    return {**document.get("data", {}), "kind": kind, **outer, SOURCE: source if isinstance(source, str) else ""}
-
-
-def _is_unreadable(name: str, value: object) -> bool:
-    """Whether the optional field ``name`` does not take ``value``."""
-    if value is None:
-        return False
-    if name in TEXTS:
-        return not isinstance(value, str) or len(value) > 200
-    if name in LARGEST:
-        return not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= LARGEST[name]
-    return False
-
-
-def _failure_point(event: Document) -> str | None:
-    return event.get("failure_point") or ("unspecified" if event.get("outcome") == "failed" else None)
+        return self.periods.bounds(length, time)[1] + reach
 
 
 def _has_figures(accepted: Accepted) -> bool:
@@ -423,6 +295,6 @@ def _count(figures: Figures, accepted: Accepted) -> None:
         figures.ok += outcome == "ok"
         figures.failed += outcome == "failed"
         figures.abandoned += outcome == "abandoned"
-    point = _failure_point(event) if accepted.kind in {"interaction", "case", "check"} else None
+    point = failure_point(event) if accepted.kind in {"interaction", "case", "check"} else None
     if point is not None:
         figures.failure_points[point] += 1

@@ -45,7 +45,8 @@ from tests.oracles.logs import (
     rolling,
     standards,
 )
-from tests.oracles.oracle import DISTRIBUTION_AGES, Figures, Oracle, Record
+from tests.oracles.oracle import Figures, Oracle, Record
+from tests.oracles.periods import DISTRIBUTION_AGES
 
 RICH = {zone: rich_standards(zone) for zone in ("UTC", "Asia/Shanghai", "America/New_York", "Asia/Kathmandu")}
 ZONES = st.sampled_from(sorted(RICH))

@@ -36,8 +36,8 @@ from streams.standards.model import (
     Standards,
     Verdict,
 )
-from tests.oracles import oracle
 from tests.oracles.logs import FORMULAS, INTERACTIONS, objective, standards
+from tests.oracles.verdicts import judge as judge_naively
 
 S = 1_000_000  # microseconds
 WEEK = Window("7d", 604_800_000)
@@ -274,7 +274,7 @@ def test_objectives_that_share_cells_count_each_by_its_own_rule(events: list[dic
     parts = [[event(**one) for one in part] for part in (events[:cut], events[cut:])]
     total = Counts.add([counted(router, part) for part in parts if part])
     for (service, name), number in router.objectives.items():
-        verdicts = [oracle.judge(_MEASURES[int(name)], one) for one in events if one["service"] == service]
+        verdicts = [judge_naively(_MEASURES[int(name)], one) for one in events if one["service"] == service]
         assert of(total, number) == (verdicts.count(GOOD), verdicts.count(GOOD) + verdicts.count(BAD))
 
 
