@@ -51,7 +51,7 @@ def test_a_flood_takes_no_more_memory_once_the_caps_are_reached(kind: str, monke
 
 
 @pytest.mark.parametrize(
-    ("kind", "folded", "admitted"),
+    ("kind", "overflowed", "admitted"),
     [
         ("services", "service", FEW.services),
         ("steps", "step", FEW.steps),
