@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
-
-import pytest
 
 from streams.texts.page import Page
 from streams.texts.phrase import Language
 from tests.browser.devtools import Chromium
-from tests.services.parts import require
 
 NBSP = "\u00a0"
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
-    require("chromium")
-    with Chromium(tmp_path_factory.mktemp("chromium")) as browser:
-        yield browser
 
 
 def formatted(chromium: Chromium, calls: list[str], language: Language = Language.EN) -> list[str]:

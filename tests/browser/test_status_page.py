@@ -5,64 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from agents.status.worker import PartitionStatus, State
 from tests.browser.devtools import BrowserPage, Chromium
+from tests.browser.looking import NARROW, SHOWN, WIDE, complaints_of_axe, play
 from tests.browser.server import Served, serve
 from tests.fakes import floor
 from tests.fakes.floor import FakeEngine, Floor
 from tests.services.loopback import free_ports
-from tests.services.parts import AXE, require
+from tests.services.parts import require
 
 if TYPE_CHECKING:
     from streams.views.levels import StepLevel
 
-NARROW, WIDE = (400, 900), (1280, 900)
-SHOWN = "document.querySelector('#glance dl') !== null"
 HOSTILE = '<img src=x onerror="window.broken=1">{share}</script>'
-
-Scenario = Callable[[BrowserPage, Served], Awaitable[None]]
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
-    require("chromium")
-    with Chromium(tmp_path_factory.mktemp("chromium")) as browser:
-        yield browser
-
-
-@asynccontextmanager
-async def looking_at(
-    chromium: Chromium, observed: Floor, *, path: str = "", **how: Any
-) -> AsyncIterator[tuple[BrowserPage, Served]]:
-    """Show the page of ``observed`` with its first figures; at the end, nothing may have been complained of."""
-    async with serve(observed) as served, chromium.page() as page:
-        await page.show(served.url + path, **how)
-        await page.until(SHOWN)
-        yield page, served
-        assert page.complaints == []
-
-
-def play(chromium: Chromium, observed: Floor, scenario: Scenario, **how: Any) -> None:
-    async def run() -> None:
-        async with looking_at(chromium, observed, **how) as (page, served):
-            await scenario(page, served)
-
-    asyncio.run(run())
-
-
-async def complaints_of_axe(page: BrowserPage) -> list[tuple[str, list[str]]]:
-    """Rules of axe-core that the page breaks, with the elements that do."""
-    await page.run(AXE.read_text("utf-8"))
-    result = await page.run("axe.run(document)")
-    assert len(result["passes"]) > 20, "axe found next to nothing to look at"
-    return [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in result["violations"]]
 
 
 @pytest.mark.parametrize(

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 
 from agents.status.worker import State
 from streams.standards.model import Standards
 from tests.browser.devtools import BrowserPage, Chromium
+from tests.browser.looking import NARROW, WIDE, complaints_of_axe, play
 from tests.browser.server import Served
-from tests.browser.test_status_page import NARROW, WIDE, complaints_of_axe, play
 from tests.fakes import floor
 from tests.fakes.floor import FakeEngine, Floor
 from tests.services.parts import require
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
-    require("chromium")
-    with Chromium(tmp_path_factory.mktemp("chromium")) as browser:
-        yield browser
 
 
 def shows(chromium: Chromium, observed: Floor, expected: list[str], *absent: str, language: str = "en") -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.rules.test_rules import RULES
+from tests.rules.committed import RULES
 from tests.services.loopback import fetch_json
 from tests.services.prometheus import scraping
 

@@ -12,12 +12,9 @@ import yaml
 
 from dashboards.rules import rules
 from dashboards.rules.alerts import Alert, Severity
+from tests.rules.committed import RULES, SCENARIOS
 from tests.services.parts import require
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
-RULES = ROOT / "deploy/prometheus/rules/service-levels.yml"
-SCENARIOS = sorted(HERE.glob("*.yml"))
 ALERTS = [*rules.alerts_of_services(), *rules.alerts_of_monitor()]
 
 every_alert = pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)

@@ -11,7 +11,6 @@ from fractions import Fraction
 import pytest
 from prometheus_client import parser as text_parser
 from prometheus_client.openmetrics import parser as openmetrics_parser
-from prometheus_client.samples import Sample
 
 from agents.status.worker import PartitionStatus, State
 from agents.web import exposition
@@ -25,6 +24,7 @@ from streams.slices.sparse_table import SATURATED
 from streams.standards.model import Objective, ProbeAvailability, Service, Standards
 from streams.texts.phrase import Text
 from streams.views.levels import ObjectiveLevel, StepLevel
+from tests.agents.web.scraped import one, samples
 from tests.fakes import floor
 from tests.fakes.floor import FakeEngine, Floor
 from tests.services.parts import require
@@ -41,27 +41,6 @@ HOSTILE = [
     '{le="1"} 7',
 ]
 SAMPLES_OF_A_LARGE_FLOOR = 20_000
-
-
-def samples(
-    observed: Floor, accept: str | None = None, bounds_us: Sequence[int] = DEFAULT_BOUNDS_US
-) -> dict[str, list[Sample]]:
-    """Samples by name, as a Prometheus that asks with ``accept`` reads them."""
-    body, content_type = exposition.Exposition(observed, bounds_us).render(accept)
-    parse = openmetrics_parser if content_type.startswith("application/openmetrics-text") else text_parser
-    found: dict[str, list[Sample]] = {}
-    for family in parse.text_string_to_metric_families(body.decode()):
-        for sample in family.samples:
-            found.setdefault(sample.name, []).append(sample)
-    return found
-
-
-def one(found: dict[str, list[Sample]], metric: Metric | str, **labels: str) -> float | None:
-    """Value of the one sample with ``labels``; None where there is none."""
-    name = metric if isinstance(metric, str) else metric.name
-    values = [s.value for s in found.get(name, ()) if labels.items() <= s.labels.items()]
-    assert len(values) <= 1, f"{name} has {len(values)} samples with {labels}"
-    return values[0] if values else None
 
 
 def with_steps(*levels: StepLevel) -> Floor:

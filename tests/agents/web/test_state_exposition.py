@@ -11,7 +11,7 @@ from agents.status.worker import RecoveryStatus, State, TransactionStatus
 from streams import conventions
 from streams.standards.model import Standards
 from streams.views.levels import StepLevel
-from tests.agents.web.test_exposition import one, samples
+from tests.agents.web.scraped import one, samples
 from tests.fakes import floor
 from tests.fakes.floor import FakeEngine, Floor
 

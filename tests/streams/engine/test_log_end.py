@@ -20,7 +20,7 @@ from streams.standards.model import Measure, ProbeAvailability, RequestAvailabil
 from streams.views.levels import Reading
 from tests.oracles.logs import HOUR, MINUTE, PROBES, T0, Run, S, batches, logs, objective, raw, rolling, standards
 from tests.oracles.oracle import YEAR_3000, Record
-from tests.streams.state.test_saving import PLACES, World, with_controls
+from tests.streams.state.interrupted_log import PLACES, World, with_controls
 
 HOUR_WINDOW = rolling("1h", HOUR)
 LOGS = st.one_of(logs(), logs(events=PROBES))

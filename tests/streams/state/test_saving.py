@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import pytest
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 from streams.calendars.periods import DAY_MS
 from streams.decoding.batch import Batch
 from streams.decoding.dead_letters import DeadLetter
-from streams.engine.closing import Advanced
 from streams.engine.engine import Engine
 from streams.engine.progress import Notice, NoticeType
 from streams.engine.standards_log import StandardsNeeded
@@ -22,70 +20,14 @@ from streams.engine.watermark import TimePolicy
 from streams.events import control_records
 from streams.routing.series_catalogue import Caps
 from streams.standards.model import Standards
-from streams.state.framing import StateRow
 from streams.state.processor import RebuildLost, take_over
 from streams.state.rows import StateUnusable, load
 from streams.state.saving import Saver, rebuild, restore
-from tests.oracles.logs import HOUR, T0, S, logs, raw, rich_standards, rolling
+from tests.oracles.logs import HOUR, T0, S, logs, raw, rolling
 from tests.oracles.oracle import Record
+from tests.streams.state.interrupted_log import BOOK, CAPS, PLACES, World, with_controls
 
 T = TypeVar("T")
-CAPS = Caps(services=3, steps=2, failure_points=1, sources=1, days=2)
-BOOK: Mapping[str, Standards] = {
-    f"rich {zone}": replace(rich_standards(zone), digest=f"rich {zone}", lateness_ms=lateness)
-    for zone, lateness in (("UTC", {}), ("Asia/Shanghai", {"events": 5 * S}), ("America/New_York", {}))
-} | {"none": Standards(digest="none")}
-
-
-@dataclass
-class World:
-    """A log, what was saved of its engine, and what the engine has told."""
-
-    records: Sequence[Record]
-    saved: dict[bytes, bytes] = field(default_factory=dict)
-    letters: list[DeadLetter] = field(default_factory=list)
-    advanced: list[Advanced] = field(default_factory=list)
-    saver: Saver = field(default_factory=Saver)
-
-    def begin(self) -> Engine:
-        """A fresh engine, or one made of what was saved."""
-        if not self.saved:
-            book = BOOK.get
-            self.saver = Saver()
-            return Engine(Start("events", 0, BOOK["rich UTC"], book=book, caps=CAPS))
-        restored = restore(self.saved, Start("events", 0, Standards(), book=BOOK.get, caps=CAPS))
-        self.saver = restored.saver
-        return restored.engine
-
-    def read(self, engine: Engine, until: int, size: int, *, save: bool) -> None:
-        """Read the log on, in batches of ``size``, and save at the end."""
-        first = engine.expected or 0
-        while first < until:
-            part = self.records[first : min(first + size, until)]
-            batch = Batch.of("events", 0, [r.raw for r in part], first, [r.stamp for r in part])
-            letters, advanced = engine.fold(batch), engine.advance()
-            self.letters += letters
-            self.advanced.append(advanced)
-            first += len(part)
-        if save and engine.progress.next_offset is not None and not engine.restoring:
-            self.keep(self.saver.take(engine))
-
-    def keep(self, rows: Sequence[StateRow]) -> None:
-        for name, value in rows:
-            if value is None:
-                self.saved.pop(name, None)
-            else:
-                self.saved[name] = value
-
-    def told(self) -> tuple[object, ...]:
-        """Everything that was told, in its order."""
-        advanced = self.advanced
-        return (
-            self.letters,
-            [one for each in advanced for one in each.slices],
-            [one for each in advanced for one in each.decisions],
-            [one for each in advanced for one in each.notices],
-        )
 
 
 def shown(engine: Engine) -> tuple[object, ...]:
@@ -94,18 +36,6 @@ def shown(engine: Engine) -> tuple[object, ...]:
     readings = [engine.cumulative(), *map(engine.read, windows)]
     readings += [engine.cumulative(ended=True), *(engine.read(window, ended=True) for window in windows)]
     return engine.progress, readings, engine.standards, engine.expected, engine.tickable
-
-
-def with_controls(records: list[Record], places: Sequence[tuple[int, str]]) -> list[Record]:
-    """``records`` with proposals of standards among them."""
-    found = list(records)
-    for place, name in places:
-        stamp = found[place % len(found)].stamp if found else -1
-        found.insert(place % (len(found) + 1), Record(control_records.standards(name, place), stamp))
-    return found
-
-
-PLACES = st.lists(st.tuples(st.integers(0, 40), st.sampled_from([*BOOK, "unknown"])), max_size=3)
 
 
 @settings(max_examples=100, deadline=None)
