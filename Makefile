@@ -19,6 +19,10 @@ RUNS ?=
 SEED ?=
 FIGURE ?=
 
+# A process of tests a core. Each begins with a run of neighbouring tests, which share what their files set up, and takes
+# from the longest run left when its own is over. ARGS come later and win: ARGS=-n0 runs everything in one process.
+SPREAD := -n auto --maxprocesses 8 --dist worksteal
+
 .PHONY: help demo test services debian-packages lint generated rules faults bench clean distclean
 
 help: ## show the targets
@@ -29,7 +33,7 @@ demo: $(VENV)/.demo ## the product in one minute, with nothing but Python (ARGS:
 	$(BIN)/slm demo $(ARGS)
 
 test: $(VENV)/.test ## run the tests; parts that are not on this machine are skipped and listed (ARGS: options of pytest)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest $(SPREAD) $(ARGS)
 
 # --- the environment ---------------------------------------------------------------------------------------------
 
