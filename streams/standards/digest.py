@@ -15,6 +15,9 @@ from typing import Final
 from streams.calendars.local_time import TZDATA_VERSION
 from streams.standards.model import Standards
 
+#: Names that classes had when digests were first saved: a digest must not change with the name of a class.
+_NAMES: Final = {"LookupTable": "Table"}
+
 
 def digest(standards: Standards) -> str:
     """SHA-256, in hexadecimal, of the content in canonical JSON and of the time-zone data's version."""
@@ -30,7 +33,10 @@ def canonical(value: object) -> object:
         return value
     names = _content(kind)
     if names is not None:
-        return {"type": kind.__name__, **{name: canonical(getattr(value, name)) for name in names}}
+        return {
+            "type": _NAMES.get(kind.__name__, kind.__name__),
+            **{name: canonical(getattr(value, name)) for name in names},
+        }
     if isinstance(value, Mapping):
         return {str(key): canonical(member) for key, member in value.items()}
     if isinstance(value, frozenset):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.calendars import business_hours, periods
+from streams.mappings import conditions, mapping, paths
 from streams.standards import digest as digest_module
+from streams.standards import model
 from streams.standards.load import DEFAULT, load
+from streams.texts import phrase
 
 FILES = Path(__file__).parent / "files"
 NAMES = ["contact-centre.yaml", "web-shop.yaml"]
@@ -116,3 +122,36 @@ def test_other_time_zone_data_has_another_digest(monkeypatch: pytest.MonkeyPatch
 
 def test_a_digest_is_sixty_four_hexadecimal_digits() -> None:
     assert len(bytes.fromhex(DEFAULT.digest)) == 32
+
+
+#: The classes that standards are made of, by the names that saved digests have them under. A new class adds its name; a
+#: class that is renamed keeps this one, by `_NAMES` of the module, else all digests that were saved would be strangers.
+SAVED_NAMES = {
+    "Abandonment", "Calendar", "Choice", "Combination", "Comparison", "Constant", "FailureFree", "Literal",
+    "MappingSpec", "Membership", "Negation", "Objective", "Path", "ProbeAvailability", "RequestAvailability",
+    "ResponseTimeWithin", "Service", "Standards", "Step", "Summed", "Table", "Taken", "Text", "Truth", "Window",
+}  # fmt: skip
+MADE_OF = [business_hours, conditions, mapping, model, paths, periods, phrase]
+
+
+def test_classes_of_standards_have_the_names_that_were_saved() -> None:
+    of_room = {
+        kind
+        for module in MADE_OF
+        for kind in vars(module).values()
+        if isinstance(kind, type) and is_dataclass(kind) and kind.__module__ == module.__name__
+    }
+    assert {digest_module._NAMES.get(kind.__name__, kind.__name__) for kind in of_room} == SAVED_NAMES
+
+
+CANONICAL = {
+    "contact-centre.yaml": "d9b57ca20741b806",
+    "web-shop.yaml": "3aab046967902664",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_content_of_a_digest_is_what_it_was(name: str) -> None:
+    content = digest_module.canonical(load((FILES / name).read_text("utf-8"), file=name))
+    text = json.dumps(content, sort_keys=True)
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == CANONICAL[name]
