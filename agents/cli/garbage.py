@@ -16,12 +16,14 @@ _COLLECT_EVERY: Final = 50_000
 @contextmanager
 def untouched() -> Iterator[None]:
     """Collect nothing in the body, which imports modules: many objects, all of which stay. Never look at them later."""
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         gc.freeze()
-        gc.enable()
+        if was_enabled:
+            gc.enable()
 
 
 def begin() -> None:

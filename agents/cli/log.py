@@ -10,7 +10,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 _FORMAT: Final = "%(asctime)s %(levelname)s %(message)s"
 _TIME: Final = "%Y-%m-%dT%H:%M:%S%z"
-#: Loggers of libraries and of Faust's room: single retries, intermediate states. `worker.monitor` logs what matters.
+#: Loggers of libraries and of Faust's room: single retries, intermediate states. The other rooms log what matters.
 _QUIET: Final = (
     "faust",
     "mode",

@@ -1,7 +1,7 @@
 """Kafka's errors: which of them recur however often a request is repeated, and how they are described to users.
 
-Two client libraries are in use, aiokafka and kafka-python, with separate exception classes of equal names; therefore
-errors are classified by class name.
+Two client libraries are in use, aiokafka and kafka-python, with separate exception classes of mostly equal names;
+therefore errors are classified by class name.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def standards_in_force(observed: MonitorView) -> Standards:
 
 
 def _join(since_beginning: Sequence[Reading], windows: Mapping[str, Reading]) -> tuple[ObjectiveLevel, ...]:
-    """Levels of objectives, each with the objective as the partition with most of its events has it.
+    """Levels of objectives, each with the objective as defined in the partition with most of its events.
 
     While a change of standards takes effect, partitions may have different objectives of one name.
     """

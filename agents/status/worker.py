@@ -38,7 +38,7 @@ class State(enum.StrEnum):
 class PartitionStatus:
     """How far one source partition has been read, and how far its state is saved.
 
-    ``next_offset`` is that of the next record to fold, be it again; ``log_end`` the offset after the last record;
+    ``next_offset`` is that of the next record to fold, or to fold again; ``log_end`` the offset after the last record;
     ``lag`` the offsets between, including control markers and compacted records, 0 when all has been read. The last two
     are None until the broker has answered. ``caught_up`` stays true once the log's end as it was at assignment has been
     reached.
@@ -108,7 +108,7 @@ class WorkerStatus:
         transactions: of all partitions.
         recoveries: of all partitions.
         ticks: number of ticks appended.
-        waits: why nothing is being read: a key of `States`, or a line as it is; None: it is.
+        waits: why nothing is being read: a key of `States`, or a line as it is; None: something is being read.
         refused_standards: what is wrong with the standards file, so that earlier standards stay in force.
         rekeying: None in a process that does not rekey.
     """

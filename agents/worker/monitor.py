@@ -48,11 +48,12 @@ _FINISH_SECONDS: Final = 3.0
 
 
 def build(settings: Settings, file: StandardsFile, *, ephemeral: bool = False) -> MonitorApp:
-    """Make a worker, not yet started.
+    """Make a worker, not yet started. Call it in the event loop that will run it.
 
     Args:
         settings: as resolved.
-        file: the standards file; partitions without saved state begin with its standards, others are proposed it.
+        file: the standards file; partitions without saved state begin with its standards, to others they are
+            proposed.
         ephemeral: the broker runs inside this process and keeps nothing.
     """
     return MonitorApp(settings, file, ephemeral=ephemeral)

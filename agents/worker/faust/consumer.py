@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 #: Not named after this module: Faust's services log under that name and are silenced.
 log = logging.getLogger("slm.consumer")
 
+#: `FETCH_WAIT_MS` would delay a partition that was just recovered, while others are still paused.
 _FETCH_WAIT_RECOVERING_MS = 20
 #: Most batches taken from aiokafka at once. It fetches more of a partition only once its buffer for it is empty.
 _MOST_BATCHES = 4

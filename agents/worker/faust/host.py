@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 
 class ConsumerHost(Protocol):
-    """The app as the consumer sees it. ``settled``: the consumer has sought the offsets of the last assignment."""
+    """The app as the consumer sees it.
+
+    ``settled``: the consumer has sought the offsets of the last assignment, or that brought nothing new.
+    """
 
     settings: Settings
     assignment: Assignment

@@ -17,7 +17,7 @@ from agents.worker.partitions.liveness import Liveness, Moving
 from agents.worker.partitions.owned import OwnedPartitions
 from agents.worker.partitions.recoveries import Recoveries
 from agents.worker.partitions.task import PartitionTask, TaskTotals
-from agents.worker.transactions.writer import Fenced, Refused
+from agents.worker.transactions.writer import TRANSACTION_SECONDS, Fenced, Refused
 from streams.decoding.batch import SourcePartition
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Assignment:
         self.recoveries.keep_only(self._assigned if continuous else ())
 
     def want(self, sources: Sequence[SourcePartition]) -> None:
-        """Recover ``sources``, which are assigned, except those lost since then: `_ended` has decided about them."""
+        """Recover ``sources``, except those lost since they were assigned: `_ended` has decided about them."""
         self.recoveries.want(source for source in sources if source not in self._lost)
 
     async def _recover(self, source: SourcePartition) -> Recovered:
@@ -230,10 +230,12 @@ class _Loss:
 
 
 def _not_admitted(source: SourcePartition, error: Refused) -> Fault:
+    if f"{error}".startswith("InvalidTransactionTimeout"):
+        remedy = f"set transaction.max.timeout.ms of the brokers to {TRANSACTION_SECONDS * 1_000} at least"
+    else:
+        remedy = "give this client the right to use transactional ids that begin with its --group"
     return Fault(
-        f"Kafka does not let this worker take over {source.topic}/{source.partition}: {error}; give this client the"
-        " right to use transactional ids that begin with its --group",
-        Exit.STALLED,
+        f"Kafka does not let this worker take over {source.topic}/{source.partition}: {error}; {remedy}", Exit.STALLED
     )
 
 

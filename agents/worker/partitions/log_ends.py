@@ -41,7 +41,7 @@ class LogEnds:
         self._reader = reader
 
     async def ask(self) -> None:
-        """Ask, for at most the session timeout, and let the partitions note the answer.
+        """Ask for the bounds, for at most the session timeout, and let the partitions note the answer.
 
         Raises:
             Fault: a source topic has gained partitions.

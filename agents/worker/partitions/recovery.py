@@ -79,7 +79,8 @@ class Recovery:
         """Recover ``source``; the writer is closed on any error.
 
         Raises:
-            Fault: the saved state does not fit the log, or cannot be used; the message says what to do.
+            Fault: the saved state does not fit the log, cannot be used, or names standards of a later version; the
+                message says what to do.
             KafkaError, TimeoutError: Kafka did not answer; try again.
             Refused: Kafka does not let this client write.
         """

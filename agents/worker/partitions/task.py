@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from streams.decoding.batch import Batch, SourcePartition
     from streams.engine.engine import Engine
     from streams.state.processor import PartitionProcessor
-
-log = logging.getLogger(__name__)
 
 #: Seconds that dead letters may wait for a transaction.
 LINGER_SECONDS: Final = 1.0
@@ -52,7 +49,7 @@ class TaskTotals:
 
 
 class PartitionTask:
-    """Owns one source partition until it is dropped or ends by itself.
+    """Owns one source partition until the task is dropped or ends by itself.
 
     Args:
         source: the partition.

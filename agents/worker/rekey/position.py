@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from streams.mappings.mapping import Mapper
 
 
-class RekeyImpossible(Exception):  # noqa: N818 - says that there is none
+class RekeyImpossible(Exception):  # noqa: N818 - says what is impossible
     """Rekeying cannot continue without losing or repeating records; the message says why, and what to do."""
 
 
@@ -79,7 +79,7 @@ class PositionFinder:
             mapper: of the source's records; None: they have the wire format.
 
         Raises:
-            NoWay: the source, or the rekeyed topic, was replaced since.
+            RekeyImpossible: the source, or the rekeyed topic, was replaced since.
             KafkaError, TimeoutError: Kafka did not answer; fence again before the next attempt.
         """
         bounds = await self._bounds(source)
@@ -120,7 +120,7 @@ class PositionFinder:
         """Check that the log up to ``offset`` is the one that was rekeyed.
 
         Raises:
-            NoWay: it is not.
+            RekeyImpossible: it is not.
         """
         if offset > bounds.end:
             how = f"ends at offset {bounds.end}, before {offset}, up to which it was rekeyed"

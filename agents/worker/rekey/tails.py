@@ -82,7 +82,7 @@ class Tails:
         return (await self._read(ends)).get(place_of(*source)) or Tail([NOTHING] * len(ends))
 
     async def whole(self, source: SourcePartition, partitions: int) -> Tail:
-        """The same from the beginning of all ``partitions``; concurrent calls share one reading. Raises as it."""
+        """The same from the beginning of all ``partitions``; concurrent calls share one reading. Raises as `since`."""
         called = self._begun
         async with self._lock:
             # A reading that began before this call may have missed the last transaction.

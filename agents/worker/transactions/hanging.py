@@ -3,8 +3,8 @@
 A transaction ends with a marker in each partition that it wrote to. Kafka 4.3.1 omits the marker where a partition has
 no leader at that moment (KAFKA-20734). The records there are then neither committed nor aborted, readers of committed
 records stop before them, and the *next* marker of the same producer decides them, whatever that marker says. Therefore
-a new owner looks for such records before anything else, finds out from the other partitions how their transaction
-ended, and ends an empty one in the same way.
+a new owner looks for such records before it reads or writes anything, finds out from the other partitions how their
+transaction ended, and ends an empty one in the same way.
 
 A commit can also be forgotten half-way. A coordinator that is killed, and back before the cluster has noticed, goes on
 with a commit that it had not replicated, and writes its markers; the broker that becomes coordinator in its place does
@@ -68,9 +68,8 @@ class TransactionQueries:
         """Connect with the first query."""
         self._settings = settings
         self._client: KafkaAdminClient | None = None
-        self._lock = (
-            threading.Lock()
-        )  # kafka-python blocks, so threads query; a query may outlive the task that awaits it
+        # kafka-python blocks, so threads query; a query may outlive the task that awaits it.
+        self._lock = threading.Lock()
 
     async def __aenter__(self) -> Self:
         """Connect later."""
@@ -208,7 +207,7 @@ def producer_id_of(producer: AIOKafkaProducer) -> int:
 
 
 async def _last_mark(settings: Settings, starts: Mapping[LogPartition, int]) -> bytes:
-    """The mark of the newest transaction of its producer from the first hanging record on."""
+    """The mark of the newest transaction, from the first hanging record on, of the producer that wrote that record."""
     tp, first = next(iter(sorted(starts.items())))
     marks = [b""]
     async for record in read_range(settings, *tp, first=first, committed=False):
