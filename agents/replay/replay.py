@@ -167,7 +167,7 @@ def _objectives(windowed: Sequence[ObjectiveLevel], cumulative: Sequence[Objecti
             "unit": level.objective.unit,
             "good": level.window.good,
             "total": level.window.total,
-            "state": Standing.of(level.objective, level.window).verdict,
+            "state": Standing.of(level.objective, level.window).state,
             "good_in_log": whole[level.service, level.objective.name].good,
             "total_in_log": whole[level.service, level.objective.name].total,
         }

@@ -56,7 +56,7 @@ def _setting(
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """All settings. Durations are in seconds unless their name ends in another unit."""
+    """All settings. Durations are in seconds where nothing else is said."""
 
     broker: str = _setting(
         SettingKind.TEXT, "127.0.0.1:9092", "Kafka's addresses, host:port, several separated by commas."

@@ -2,7 +2,8 @@
 
 Making a response with figures holds up folding, so each is kept for a while and sent to all who ask.
 
-The page and the exposition are imported with the first request: the start of a worker does not wait for them.
+The exposition is imported with the first request: the start of a worker does not wait for it. The page is imported with
+the first handler, so that a worker without a web server does not load it.
 """
 
 from __future__ import annotations

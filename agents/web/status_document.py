@@ -262,7 +262,7 @@ def _objective(level: ObjectiveLevel, language: Language) -> Document:
         "unit": objective.unit,
         "minimum_total": objective.minimum_total,
         **_ratio(level.window),
-        "state": standing.verdict if level.breached_since_ms is None else ObjectiveState.BREACHED,
+        "state": standing.state if level.breached_since_ms is None else ObjectiveState.BREACHED,
         "attained": _float(standing.attained),
         "budget_remaining": _float(standing.budget_remaining),
         "breached_since": _seconds(level.breached_since_ms),

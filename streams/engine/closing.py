@@ -159,7 +159,9 @@ class Closing:
             decisions += self.decisions.decide(one.end_ms, one.counts)
         self.reader.close(closed)
         self.closed_ms = run[-1].end_ms
-        decisions += self.decisions.pass_to(self.closed_ms)  # before roll-up joins slices
+        decisions += self.decisions.pass_to(
+            self.closed_ms
+        )  # before roll-up joins slices that leave windows at different times
         self._roll_up(self.closed_ms)
         return closed
 

@@ -69,7 +69,7 @@ class Engine:
         self.silent_until: int | None = None  # results up to this offset were published before
         self.reported: tuple[OpenBreach, ...] = ()  # breaches that those results left open
         self.last: LastRecord | None = None  # the last record folded
-        self.dirty = False  # something became final that is not saved
+        self.dirty = False  # something became final, or is to be noticed, that is not saved
 
     # -- reading --------------------------------------------------------------------------------------------------
 
@@ -147,7 +147,7 @@ class Engine:
         cut = batch.position_of(border) if self.restoring and border is not None else 0
         before, new = batch.between(0, cut), batch.between(cut, len(batch))
         if self.silent_until is not None:  # first, since its proposals may change how new records decode
-            self._fold_muted(before, self.decoder.decode_known(before))
+            self._fold_silently(before, self.decoder.decode_known(before))
         content = self.decoder.decode_known(new)
         if self.resume is not None:
             self._fold_again(before)
@@ -270,7 +270,7 @@ class Engine:
             detail = {"lateness_ms": policy.lateness_ms, "max_ahead_ms": policy.max_ahead_ms}
             self.notice(Notice(NoticeType.POLICY, self.progress.next_offset or 0, None, detail))
 
-    def _fold_muted(self, batch: Batch, content: BatchContent) -> None:
+    def _fold_silently(self, batch: Batch, content: BatchContent) -> None:
         """Fold records that the saved state included before it was damaged; drop results that were published before."""
         assert self.silent_until is not None
         self._fold_new(batch, content)

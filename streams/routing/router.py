@@ -289,16 +289,16 @@ class Router:
         return [self._catalogue.steps[service, step].probes, *judged]
 
     def _add_route(self, route: EventKey, feeds: Sequence[Feed], failure_sum: int, distribution: int) -> int:
-        limits, tallies = bands(tuple(feed.judgement for feed in feeds))
+        limits, counted = bands(tuple(feed.judgement for feed in feeds))
         self.labels.append(route)
         self.profile.append(self._profile(limits))
         self.cell_start.append(self.cells)
         self.distribution_of.append(distribution)
-        for tally in tallies:
-            self.feed_ratio += [feeds[place].ratio for place in tally.places]
-            self.feed_good += tally.good
+        for counted_by in counted:
+            self.feed_ratio += [feeds[place].ratio for place in counted_by.places]
+            self.feed_good += counted_by.good
             self.feed_start.append(len(self.feed_ratio))
-        self.failure_sum += [failure_sum] * len(tallies)
+        self.failure_sum += [failure_sum] * len(counted)
         self._columns = None
         return len(self.profile) - 1
 

@@ -50,10 +50,10 @@ class CountedBy(NamedTuple):
 
 
 class Bands(NamedTuple):
-    """Bands that several judgements distinguish: the tally of each band between ``limits``, and of absent durations."""
+    """Bands that several judgements distinguish: what counts each band between ``limits``, and of absent durations."""
 
     limits: tuple[int, ...]
-    tallies: tuple[CountedBy, ...]
+    counted: tuple[CountedBy, ...]
 
 
 @lru_cache(maxsize=1_024)  # most routes are judged like others
@@ -62,10 +62,10 @@ def bands(judgements: tuple[Judgement, ...]) -> Bands:
     limits = sorted({min(limit, LONGEST_US) for judgement in judgements for limit in judgement.limits})
     verdicts = [[judgement.at(limit) for judgement in judgements] for limit in (*limits, None)]
     verdicts.append([judgement.verdicts[-1] for judgement in judgements])
-    return Bands(tuple(limits), tuple(map(_tally, verdicts)))
+    return Bands(tuple(limits), tuple(map(_counted_by, verdicts)))
 
 
-def _tally(verdicts: Sequence[Verdict]) -> CountedBy:
+def _counted_by(verdicts: Sequence[Verdict]) -> CountedBy:
     places = tuple(place for place, verdict in enumerate(verdicts) if verdict is not Verdict.EXCLUDED)
     return CountedBy(places, tuple(int(verdicts[place] is Verdict.GOOD) for place in places))
 

@@ -79,7 +79,7 @@ class Screen:
             self._live.update(Group(*head, *self._tables(recent.steps, judged)), refresh=True)
         elif seconds >= self._next_line:
             self._next_line += _LINE_SECONDS
-            line = f"{self._figures(observed, seconds)} · {self._verdict(judged)}"
+            line = f"{self._figures(observed, seconds)} · {self._state(judged)}"
             self._console.print(line, soft_wrap=True, markup=False)
 
     def summary(self, observed: MonitorView, seconds: float) -> None:
@@ -108,7 +108,7 @@ class Screen:
             if level.breached_since_ms is not None
         }
         return sorted(
-            judged, key=lambda one: (_verdict(one) is not ObjectiveState.BREACHED, one.service, one.objective.name)
+            judged, key=lambda one: (_state(one) is not ObjectiveState.BREACHED, one.service, one.objective.name)
         )
 
     def _tables(self, steps: tuple[StepLevel, ...], judged: list[ObjectiveLevel]) -> list[RenderableType]:
@@ -148,12 +148,12 @@ class Screen:
         yield TableColumn(
             heading=None,
             cell=lambda level, language: tables.state(
-                _verdict(level), language, opened=times[level.service, level.objective.name]
+                _state(level), language, opened=times[level.service, level.objective.name]
             ),
         )
 
-    def _verdict(self, judged: list[ObjectiveLevel]) -> str:
-        breached = [level for level in judged if _verdict(level) is ObjectiveState.BREACHED]
+    def _state(self, judged: list[ObjectiveLevel]) -> str:
+        breached = [level for level in judged if _state(level) is ObjectiveState.BREACHED]
         if not breached:
             return States.MET.say(self._language)
         promises = (f"{_name(one, self._language)} {share(one.window)} {_target(one)}" for one in breached)
@@ -174,8 +174,8 @@ def _target(level: ObjectiveLevel) -> str:
     return f"{float(objective.target * 100):g} % / {objective.window.name.removeprefix('calendar ')}"
 
 
-def _verdict(level: ObjectiveLevel) -> ObjectiveState:
-    """The verdict as decided: a breach stays open until the end of a slice closes it."""
+def _state(level: ObjectiveLevel) -> ObjectiveState:
+    """The state as decided: a breach stays open until the end of a slice closes it."""
     if level.breached_since_ms is not None:
         return ObjectiveState.BREACHED
-    return Standing.of(level.objective, level.window).verdict
+    return Standing.of(level.objective, level.window).state

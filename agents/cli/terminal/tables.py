@@ -90,9 +90,9 @@ def records_read(progress: Progress, language: Language) -> str:
     )
 
 
-def state(verdict: ObjectiveState, language: Language, *, opened: int = 0) -> Styled:
-    """``verdict`` in its colour, and how often a breach was ``opened`` if any was."""
-    phrase, style = _STATES[verdict]
+def state(of: ObjectiveState, language: Language, *, opened: int = 0) -> Styled:
+    """``of`` in its colour, and how often a breach was ``opened`` if any was."""
+    phrase, style = _STATES[of]
     return Styled(phrase.say(language) + (f" ({opened}×)" if opened else ""), style=style)
 
 
@@ -120,7 +120,7 @@ def _fail_points(level: StepLevel, _: Language) -> str:
 
 
 def _state(level: ObjectiveLevel, language: Language) -> Styled:
-    return state(Standing.of(level.objective, level.window).verdict, language)
+    return state(Standing.of(level.objective, level.window).state, language)
 
 
 MEDIAN: Final[TableColumn[StepLevel]] = figures(

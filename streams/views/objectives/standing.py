@@ -27,18 +27,18 @@ class Standing:
     negative once overspent, and None without data or where the target leaves no budget (100 %).
     """
 
-    verdict: ObjectiveState
+    state: ObjectiveState
     attained: Fraction | None
     budget_remaining: Fraction | None
 
     @classmethod
     def of(cls, objective: Objective, ratio: Ratio) -> Self:
         """Standing of ``objective`` at ``ratio``."""
-        verdict = judge(objective, ratio)
-        if verdict is ObjectiveState.NO_DATA:
-            return cls(verdict, None, None)
+        state = judge(objective, ratio)
+        if state is ObjectiveState.NO_DATA:
+            return cls(state, None, None)
         attained = Fraction(ratio.good, ratio.total)
-        return cls(verdict, attained, _budget_remaining(objective.target, attained))
+        return cls(state, attained, _budget_remaining(objective.target, attained))
 
 
 def judge(objective: Objective, ratio: Ratio) -> ObjectiveState:

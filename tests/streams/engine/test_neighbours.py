@@ -70,7 +70,7 @@ def test_objectives_on_one_measure_count_everything_once() -> None:
     for window in engine.standards.windows():
         for level in engine.read(window).objectives:
             assert level.window == Ratio(2, 3)
-            assert Standing.of(level.objective, level.window).verdict is ObjectiveState.NO_DATA
+            assert Standing.of(level.objective, level.window).state is ObjectiveState.NO_DATA
     assert [level.cumulative for level in engine.cumulative().objectives] == [Ratio(2, 3)] * 2
 
 

@@ -19,7 +19,7 @@ NO_DATA, MET, BREACHED = ObjectiveState.NO_DATA, ObjectiveState.MET, ObjectiveSt
 
 
 @pytest.mark.parametrize(
-    ("target", "good", "total", "verdict", "budget"),
+    ("target", "good", "total", "state", "budget"),
     [
         ("0.95", 95, 100, MET, Fraction(0)),
         ("0.95", 94, 100, BREACHED, Fraction(-1, 5)),
@@ -36,24 +36,24 @@ NO_DATA, MET, BREACHED = ObjectiveState.NO_DATA, ObjectiveState.MET, ObjectiveSt
         ("1/3", 10**17 - 1, 3 * 10**17, BREACHED, Fraction(-1, 2 * 10**17)),
     ],
 )
-def test_standing(target: str, good: int, total: int, verdict: ObjectiveState, budget: Fraction | None) -> None:
+def test_standing(target: str, good: int, total: int, state: ObjectiveState, budget: Fraction | None) -> None:
     found = Standing.of(objective("o", RequestAvailability(), WEEK, target), Ratio(good, total))
-    assert (found.verdict, found.budget_remaining) == (verdict, budget)
+    assert (found.state, found.budget_remaining) == (state, budget)
     assert found.attained == (Fraction(good, total) if total else None)
 
 
 @pytest.mark.parametrize(
-    ("minimum", "total", "verdict"), [(0, 0, NO_DATA), (0, 1, BREACHED), (3, 2, NO_DATA), (3, 3, BREACHED)]
+    ("minimum", "total", "state"), [(0, 0, NO_DATA), (0, 1, BREACHED), (3, 2, NO_DATA), (3, 3, BREACHED)]
 )
-def test_fewer_than_the_minimum_total_is_no_data(minimum: int, total: int, verdict: ObjectiveState) -> None:
+def test_fewer_than_the_minimum_total_is_no_data(minimum: int, total: int, state: ObjectiveState) -> None:
     strict = objective("o", RequestAvailability(), WEEK, "0.9", minimum)
-    assert judge(strict, Ratio(0, total)) is verdict
-    assert Standing.of(strict, Ratio(0, total)).verdict is verdict
+    assert judge(strict, Ratio(0, total)) is state
+    assert Standing.of(strict, Ratio(0, total)).state is state
 
 
 @given(st.fractions(0, 1), st.integers(1, 2**62), st.data())
 def test_an_objective_is_met_exactly_while_budget_is_left(target: Fraction, total: int, data: st.DataObject) -> None:
     good = data.draw(st.integers(0, total))
     found = Standing.of(objective("o", RequestAvailability(), WEEK, str(target)), Ratio(good, total))
-    assert (found.verdict is MET) == (Fraction(good, total) >= target)
-    assert found.budget_remaining is None or (found.budget_remaining >= 0) == (found.verdict is MET)
+    assert (found.state is MET) == (Fraction(good, total) >= target)
+    assert found.budget_remaining is None or (found.budget_remaining >= 0) == (found.state is MET)
