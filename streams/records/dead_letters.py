@@ -6,17 +6,16 @@ A Kafka record holds many letters of one source partition, up to `RECORD_BYTES` 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
+from streams.records.records import RecordKind, identity
+
 VERSION: Final = 1
-KIND: Final = "dead-letters"
 #: Most bytes of letters in one record: half of Kafka's default limit for a record.
 RECORD_BYTES: Final = 512 * 1024
-_DIGITS: Final = 32
 
 
 def records(lines: bytes) -> Iterator[bytes]:
@@ -35,6 +34,7 @@ def records(lines: bytes) -> Iterator[bytes]:
 
 
 def _record(lines: bytes) -> bytes:
-    identity = hashlib.sha256(lines).hexdigest()[:_DIGITS]
     letters = msgspec.Raw(b"[%s]" % lines.replace(b"\n", b","))
-    return msgspec.json.encode({"version": VERSION, "kind": KIND, "id": identity, "letters": letters})
+    return msgspec.json.encode(
+        {"version": VERSION, "kind": RecordKind.DEAD_LETTERS, "id": identity(lines), "letters": letters}
+    )

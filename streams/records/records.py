@@ -44,6 +44,11 @@ def source_key(source: SourcePartition) -> bytes:
     return f"{source.topic}/{source.partition}".encode()
 
 
+def identity(content: bytes) -> str:
+    """Identifier of a record: a function of its content."""
+    return hashlib.sha256(content).hexdigest()[:_DIGITS]
+
+
 def breach_record(source: SourcePartition, decision: Decision) -> Record:
     """Breach record of ``decision``."""
     content = {
@@ -84,7 +89,7 @@ def notice_record(source: SourcePartition, notice: Notice) -> Record:
 
 def _breach_id(source: SourcePartition, decision: Decision) -> str:
     """Identifier of a breach: the same in all records about it."""
-    return _identity(orjson.dumps([*source, decision.service, decision.objective, decision.since_ms]))
+    return identity(orjson.dumps([*source, decision.service, decision.objective, decision.since_ms]))
 
 
 def _cause(decision: Decision) -> dict[str, str]:
@@ -108,9 +113,5 @@ def _record(source: SourcePartition, kind: RecordKind, key: bytes, content: Mapp
     """A record with ``content``, its version, kind, source partition and identifier."""
     about = {"version": VERSION, "kind": str(kind), "topic": source.topic, "partition": source.partition}
     whole = {**about, **content}
-    whole["id"] = _identity(orjson.dumps(whole, option=orjson.OPT_SORT_KEYS))
+    whole["id"] = identity(orjson.dumps(whole, option=orjson.OPT_SORT_KEYS))
     return Record(kind, key, orjson.dumps(whole, option=orjson.OPT_SORT_KEYS))
-
-
-def _identity(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:_DIGITS]

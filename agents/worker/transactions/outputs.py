@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agents.kafka.state_topic import state_prefix
 from streams.records import dead_letters
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
     from streams.state.processor import Commit
 
 
+_TOPIC: Final = {
+    RecordKind.DEAD_LETTERS: attrgetter("dead_letters_topic"),
+    RecordKind.BREACH: attrgetter("breaches_topic"),
+    RecordKind.AUDIT: attrgetter("audit_topic"),
+}
+
+
 class Output(NamedTuple):
     """One record to write; ``partition`` None: chosen by the key, as Kafka's own clients do."""
 
@@ -32,12 +40,7 @@ class Output(NamedTuple):
 
 def output(settings: Settings, record: Record) -> Output:
     """The output for ``record``, in the topic of its kind."""
-    topics = {
-        RecordKind.DEAD_LETTERS: settings.dead_letters_topic,
-        RecordKind.BREACH: settings.breaches_topic,
-        RecordKind.AUDIT: settings.audit_topic,
-    }
-    return Output(topics[record.kind], None, record.key, record.value)
+    return Output(_TOPIC[record.kind](settings), None, record.key, record.value)
 
 
 def outputs(settings: Settings, source: SourcePartition, commit: Commit) -> list[Output]:
