@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agents.cli import main
+from agents.exits import Exit
 from dashboards import generate, publish
 from tests.dashboards.grafana import TOKEN
 from tests.services.loopback import free_ports
@@ -37,6 +38,10 @@ def test_without_a_kind_everything_is_written_to_its_place() -> None:
     assert result.exit_code == 0
     assert [line.split()[0] for line in result.stdout.splitlines()] == ["wrote"] * len(generate.artefacts())
     assert Path("dashboards/generated/zh/service-levels.json").is_file()
+
+
+def test_every_kind_of_file_can_be_asked_for() -> None:
+    assert slm(*map(str, generate.ArtefactKind), "--check").exit_code == Exit.NEGATIVE
 
 
 def test_what_is_fresh_is_left_alone() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from agents.cli import garbage
 from agents.cli.options import connection_options, setting_option
 from streams.texts.phrase import Language
 
@@ -47,8 +48,8 @@ def command(
     The broker is a small one inside this process, unless --broker names a Kafka; there the events go to the topic
     service-events-demo, which is created if it is missing. Everything else is the worker as `slm run` runs it.
     """
-    from agents.cli.processes import demonstration  # noqa: PLC0415 - Faust and Kafka, not for --help
-
+    with garbage.untouched():
+        from agents.cli.processes import demonstration
     sys.exit(
         demonstration.run(options, config, Language(language), web_port=web_port, seed=seed, rate=rate, seconds=seconds)
     )

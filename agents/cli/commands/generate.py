@@ -1,25 +1,21 @@
-"""`slm generate`: write dashboards, alert rules and schemas, check that they are fresh, or publish dashboards."""
+"""`slm generate`: write or publish dashboards, rules, schemas. What it does is in `agents.cli.processes.generating`."""
 
 from __future__ import annotations
 
 import os
-from importlib.resources import files
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
-from agents.cli.reference import filled
-from agents.exits import Exit, Fault
-from dashboards import generate
-from dashboards.generate import Artefact, ArtefactKind
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from agents.cli import garbage
+from agents.exits import Fault
 
 # Variable with the token. There is no option for it, since process lists show options.
 _TOKEN_VARIABLE: Final = "SLM_GRAFANA_TOKEN"  # noqa: S105 - the name of the variable
-_KINDS: Final = tuple(map(str, ArtefactKind))
+#: The kinds of generated files, here as words: `dashboards.generate`, which has them, takes as long as all else here.
+_KINDS: Final = ("rules", "alertmanager", "dashboards", "schema", "docs")
 
 
 @click.command("generate")
@@ -51,62 +47,19 @@ def command(
 
     Exit codes: 1 with --check if files are not fresh; 2 if Grafana refuses; 3 if it cannot be reached.
     """
-    if url is not None:
-        _refuse_with_publish(kinds, output, check=check)
-        _publish(url, _token(token_file))
+    with garbage.untouched():
+        from agents.cli.processes import generating
+    if url is None:
+        generating.run(kinds, output, check=check)
         return
-    found = generate.artefacts([kind for kind in ArtefactKind if kind in (kinds or _KINDS)])
-    if output is not None:
-        found = [*found, *_handwritten_schemas(kinds)]
-    elif "docs" in (kinds or _KINDS):
-        found = [*found, *_documents()]
-    if check:
-        _check(found, output)
-    else:
-        _write(found, output)
+    _refuse_with_publish(kinds, output, check=check)
+    generating.publish(url, _token(token_file))
 
 
 def _refuse_with_publish(kinds: Sequence[str], output: Path | None, *, check: bool) -> None:
     if set(kinds) - {"dashboards"} or output is not None or check:
         message = "--publish sends the dashboards to Grafana and writes no files; give it alone, or after `dashboards`"
         raise Fault(message)
-
-
-def _check(found: Sequence[Artefact], output: Path | None) -> None:
-    if paths := generate.stale(found, output):
-        raise Fault(generate.complaint(paths), Exit.NEGATIVE)
-    click.echo(f"{len(found)} generated files are fresh")
-
-
-def _write(found: Sequence[Artefact], output: Path | None) -> None:
-    try:
-        written = generate.write(found, output)
-    except OSError as error:
-        raise Fault(
-            f"{error.filename}: cannot be written ({error.strerror}); name another folder with --output"
-        ) from None
-    for artefact in found:
-        path = artefact.path(output)
-        click.echo(f"{'wrote' if path in written else 'unchanged'} {path}")
-
-
-def _documents() -> list[Artefact]:
-    """The READMEs of the current folder, with fresh tables."""
-    return [Artefact(ArtefactKind.DOCS, name, name, content) for name, content in filled(Path()).items()]
-
-
-def _handwritten_schemas(kinds: Sequence[str]) -> list[Artefact]:
-    """Schemas that are written by hand; in this project's tree they exist, so only an output folder gets copies."""
-    if kinds and "schema" not in kinds:
-        return []
-    folder = files("agents") / "schemas"
-    generated = "standards.schema.json"
-    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".json")) if folder.is_dir() else []
-    return [
-        Artefact(ArtefactKind.SCHEMA, f"agents/schemas/{name}", name, (folder / name).read_bytes())
-        for name in names
-        if name != generated
-    ]
 
 
 def _token(file: Path | None) -> str:
@@ -126,21 +79,3 @@ def _token(file: Path | None) -> str:
         message = f"{file}: is no token; name a file that holds the token alone, on one line"
         raise Fault(message)
     return token
-
-
-def _publish(url: str, token: str) -> None:
-    from dashboards.publish import (  # noqa: PLC0415 - requests, which nothing else here needs
-        PublishError,
-        UnreachableError,
-        publications,
-        publish,
-    )
-
-    try:
-        addresses = publish(publications(), url, token)
-    except UnreachableError as error:
-        raise Fault(str(error), Exit.UNAVAILABLE) from None
-    except PublishError as error:
-        raise Fault(str(error)) from None
-    for address in addresses:
-        click.echo(f"published {address}")

@@ -1,21 +1,12 @@
-"""`slm replay`: service levels from event logs."""
+"""`slm replay`: service levels from event logs. What it does is in `agents.cli.processes.replaying`."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
-import orjson
 
 from agents.cli import garbage
-from agents.cli.terminal.progress import record_progress
-from agents.cli.topic_choice import topic_of_replay
-from agents.files.dead_letter_file import LettersFile
-from agents.files.event_log import EventLog
-from agents.files.standards_file import read_standards
-from agents.replay.replay import Replay, document, replay
-from streams.engine.watermark import TimePolicy
 from streams.texts.phrase import Language
 
 
@@ -46,29 +37,14 @@ def command(  # noqa: PLR0917 - the options of the command line
 
     FILE is JSON Lines, plain, gzip or zstd; - is standard input. Files are read one after the other as one log.
     """
-    garbage.begin()
-    logs = [EventLog(name) for name in files]
-    compiled = read_standards(standards)
-    chosen = topic_of_replay(compiled, topic)
-    garbage.collect_rarely()
-    with LettersFile.to(dead_letters) as letters, record_progress(logs) as advance:
-        result = replay(
-            logs,
-            compiled,
-            topic=chosen,
-            policy=TimePolicy(lateness_ms=round(lateness * 1_000)),
-            separate=separate,
-            on_records=advance,
-            on_dead_letters=letters.write,
-        )
-    if as_json:
-        _print_json(result)
-    else:
-        from agents.cli.terminal.replay import print_tables  # noqa: PLC0415 - rich, which JSON does not need
-
-        print_tables(result, Language(language))
-
-
-def _print_json(result: Replay) -> None:
-    sys.stdout.buffer.write(orjson.dumps(document(result), option=orjson.OPT_APPEND_NEWLINE))
-    sys.stdout.buffer.flush()
+    with garbage.untouched():
+        from agents.cli.processes import replaying
+    replaying.run(
+        files,
+        standards,
+        topic,
+        lateness=lateness,
+        separate=separate,
+        dead_letters=dead_letters,
+        language=None if as_json else Language(language),
+    )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -48,8 +47,8 @@ def command(*, config: Path | None, **options: object) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     garbage.begin()
     settings = resolve(options, config)
-    with _no_authorities():
-        from agents.cli.processes import worker  # noqa: PLC0415 - after the handlers, and not for --help
+    from agents.cli.processes import worker
+
     code = worker.run(settings)
     sys.stderr.flush()
     # Not sys.exit: threads that wait for a broker that is away must not keep the process.
@@ -62,21 +61,3 @@ def _interrupted(*_: object) -> NoReturn:
 
 def _terminated(*_: object) -> NoReturn:
     raise SystemExit(Exit.DONE)
-
-
-@contextlib.contextmanager
-def _no_authorities() -> Iterator[None]:
-    """Let OpenSSL find no certificates in the body.
-
-    While it is imported, aiohttp reads all authorities that the machine trusts, for a client that nothing here uses:
-    a thirtieth of the time until a worker is ready.
-    """
-    name = "SSL_CERT_FILE"
-    before = os.environ.get(name)
-    os.environ[name] = os.devnull
-    try:
-        yield
-    finally:
-        del os.environ[name]
-        if before is not None:
-            os.environ[name] = before

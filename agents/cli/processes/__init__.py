@@ -1,5 +1,6 @@
-"""What `slm run` and `slm demo` do once their options are known: one module each.
+"""What each command does once its options are known: a function `run` in one module for each command.
 
-They import Faust and both Kafka clients, most of a second; the commands import them when they begin, so that
-`slm run --help` stays quick.
+They import what the command works with: Pydantic, numpy, Kafka clients, in `demonstration` Faust too, most of a second;
+`worker` at first only what its checks need. A module of `agents.cli.commands` imports its process when it runs, so that
+help and mistakes in options stay quick.
 """

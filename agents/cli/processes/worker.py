@@ -9,18 +9,17 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from agents.cli import garbage, log
+from agents.cli import garbage
 from agents.exits import Exit
 from agents.files.standards_file import StandardsFile, read_standards_file
 from agents.settings.settings import Settings
 from agents.worker import preflight
-from agents.worker.supervision import supervised
 
 if TYPE_CHECKING:
     from agents.worker.monitor import MonitorApp
@@ -55,7 +54,7 @@ def _notice(line: str) -> None:
 def _work(settings: Settings, file: StandardsFile) -> int:
     if sys.__stderr__ is not None:
         faulthandler.enable(sys.__stderr__)  # else a crash in compiled code would leave no trace
-    log.configure()
+    _configure_log()
     try:
         return asyncio.run(_serve(settings, file))
     except click.ClickException as fault:
@@ -63,10 +62,36 @@ def _work(settings: Settings, file: StandardsFile) -> int:
         return fault.exit_code
 
 
+def _configure_log() -> None:
+    # Before Faust and the pages, which import aiohttp too: `log` imports it first, for the classes of its errors, and
+    # aiohttp reads certificates only then. Once it is loaded they are to be found again: the Kafka client needs them.
+    with _no_authorities():
+        from agents.cli import log  # noqa: PLC0415 - aiohttp, which the checks do not need
+    log.configure()
+
+
+@contextlib.contextmanager
+def _no_authorities() -> Iterator[None]:
+    """Let OpenSSL find no certificates in the body.
+
+    While it is imported, aiohttp reads all authorities that the machine trusts, for a client that nothing here uses:
+    a thirtieth of the time until a worker is ready.
+    """
+    name = "SSL_CERT_FILE"
+    before = os.environ.get(name)
+    os.environ[name] = os.devnull
+    try:
+        yield
+    finally:
+        del os.environ[name]
+        if before is not None:
+            os.environ[name] = before
+
+
 def _supervise(settings: Settings, file: StandardsFile) -> int:
+    _configure_log()
     from agents.worker.supervision.supervisor import Supervisor  # noqa: PLC0415 - a worker needs none
 
-    log.configure()
     garbage.collect_rarely()
     return asyncio.run(Supervisor(settings, file.standards, sys.argv[1:], _notice).run())
 
@@ -83,6 +108,8 @@ def _read_again(settings: Settings) -> StandardsFile | str:
 @contextlib.asynccontextmanager
 async def _supervised(monitor: MonitorApp, stop: asyncio.Event) -> AsyncIterator[None]:
     """Answer a supervisor, where there is one, and stop when it is gone."""
+    from agents.worker.supervision import supervised  # noqa: PLC0415 - numpy, which the checks do not need
+
     path = supervised.socket_path()
     if path is None:
         yield
@@ -103,6 +130,7 @@ async def _supervised(monitor: MonitorApp, stop: asyncio.Event) -> AsyncIterator
 
 async def _serve(settings: Settings, file: StandardsFile) -> int:
     from agents.worker.monitor import build  # noqa: PLC0415 - Faust, which a supervisor does not need
+    from agents.worker.supervision import supervised  # noqa: PLC0415 - numpy, which the checks do not need
 
     stop, ended_by = asyncio.Event(), []
 

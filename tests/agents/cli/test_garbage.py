@@ -45,7 +45,7 @@ def test_a_replay_is_collected_while_it_reads(tmp_path: Path) -> None:
         seen.append(gc.isenabled())
         raise KeyboardInterrupt
 
-    with mock.patch("agents.cli.commands.replay.replay", read):
+    with mock.patch("agents.cli.processes.replaying.replay", read):
         CliRunner().invoke(main, ["replay", str(log)])
     assert seen == [True]
 

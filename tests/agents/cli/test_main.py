@@ -32,6 +32,27 @@ def test_help_names_every_command_and_imports_none_of_them() -> None:
     assert [name for name in COMMANDS if f"  {name} " not in overview] == []
 
 
+def test_a_command_is_imported_without_what_it_works_with() -> None:
+    modules = ", ".join(module for module, _ in COMMANDS.values())
+    script = (
+        f"import sys, {modules}\n"
+        "print(*(m for m in sys.modules if m in "
+        "('numpy', 'faust', 'aiokafka', 'kafka', 'aiohttp', 'pydantic', 'rich', 'msgspec', 'orjson', 'yaml')"
+        " or m.startswith('agents.cli.processes')))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == []
+
+
+def test_a_worker_checks_its_settings_before_it_imports_what_it_works_with() -> None:
+    script = (
+        "import sys, agents.cli.processes.worker\n"
+        "print(*(m for m in sys.modules if m in ('numpy', 'faust', 'aiokafka', 'aiohttp', 'rich')))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == []
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself(name: str) -> None:
     command = importlib.import_module(COMMANDS[name][0]).command

@@ -12,7 +12,8 @@ import orjson
 import pytest
 from click.testing import CliRunner, Result
 
-from agents.cli.commands.check import command, report_schema
+from agents.cli.commands.check import command
+from agents.cli.processes.checking import report_schema
 from agents.exits import Fault
 from agents.files import standards_file as agents_files
 from streams.standards.load import DEFAULT

@@ -15,8 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from agents.cli import main
-from agents.cli.commands.run import _no_authorities
-from agents.cli.processes.worker import _read_again
+from agents.cli.processes.worker import _no_authorities, _read_again
 from agents.exits import Exit
 from agents.files.standards_file import NO_FILE, StandardsFile
 from agents.settings.settings import Settings
@@ -115,14 +114,13 @@ def test_authorities_are_left_out_for_a_moment_only(before: str | None, monkeypa
 def test_aiohttp_reads_authorities_in_that_moment_alone() -> None:
     program = """
 import os, ssl
-from agents.cli.commands.run import _no_authorities
+from agents.cli.processes.worker import _configure_log
 read = ssl.SSLContext.load_default_certs
 def told(*words):
     print(os.environ.get("SSL_CERT_FILE"))
     read(*words)
 ssl.SSLContext.load_default_certs = told
-with _no_authorities():
-    import agents.cli.processes.worker
+_configure_log()
 import agents.worker.monitor, agents.worker.supervision.supervisor
 """
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
