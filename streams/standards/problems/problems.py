@@ -48,8 +48,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One problem of a file. ``line`` and ``column`` count from 1; ``path`` is "" for the whole file."""
+    """One problem of a file. ``line`` and ``column`` count from 1; ``path`` is "" where the whole file is meant."""
 
+    # The docstring is published in `agents/schemas/check.v1.schema.json`.
     file: str
     line: int
     column: int
