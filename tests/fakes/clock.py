@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class _Loop(asyncio.SelectorEventLoop):
+class VirtualTimeLoop(asyncio.SelectorEventLoop):
     """While nothing is ready, jumps to the time of the next timer."""
 
     _now = 0.0
@@ -37,5 +37,5 @@ def now() -> float:
 
 def run(scenario: Coroutine[Any, Any, T]) -> T:
     """Run ``scenario`` in such a loop."""
-    with asyncio.Runner(loop_factory=_Loop) as runner:
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(scenario)
