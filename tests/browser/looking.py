@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,7 +13,6 @@ from tests.services.parts import AXE
 
 NARROW, WIDE = (400, 900), (1280, 900)
 SHOWN = "document.querySelector('#glance dl') !== null"
-Scenario = Callable[[BrowserPage, Served], Awaitable[None]]
 
 
 @asynccontextmanager
@@ -27,14 +25,6 @@ async def looking_at(
         await page.until(SHOWN)
         yield page, served
         assert page.complaints == []
-
-
-def play(chromium: Chromium, observed: Floor, scenario: Scenario, **how: Any) -> None:
-    async def run() -> None:
-        async with looking_at(chromium, observed, **how) as (page, served):
-            await scenario(page, served)
-
-    asyncio.run(run())
 
 
 async def complaints_of_axe(page: BrowserPage) -> list[tuple[str, list[str]]]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from importlib.resources import files
-from typing import Any
 
 from streams.texts.page import Page
 from streams.texts.phrase import Language
@@ -14,25 +12,22 @@ from tests.browser.devtools import Chromium
 NBSP = "\u00a0"
 
 
-def formatted(chromium: Chromium, calls: list[str], language: Language = Language.EN) -> list[str]:
+async def formatted(chromium: Chromium, calls: list[str], language: Language = Language.EN) -> list[str]:
     """What each call of the page's functions returns, with plain spaces."""
     texts = json.dumps({phrase.key: phrase.say(language) for phrase in Page})
     source = files("agents.web").joinpath("assets/format.js").read_text("utf-8")
     script = f'(() => {{ const LANGUAGE = "{language}", TEXTS = {texts};\n{source}\nreturn [{", ".join(calls)}]; }})()'
 
-    async def run() -> Any:
-        async with chromium.page() as page:
-            return await page.run(script)
-
-    return [value.replace(NBSP, " ") for value in asyncio.run(run())]
+    async with chromium.page() as page:
+        return [value.replace(NBSP, " ") for value in await page.run(script)]
 
 
-def table(chromium: Chromium, rows: dict[str, str], language: Language = Language.EN) -> None:
-    assert dict(zip(rows, formatted(chromium, list(rows), language), strict=True)) == rows
+async def table(chromium: Chromium, rows: dict[str, str], language: Language = Language.EN) -> None:
+    assert dict(zip(rows, await formatted(chromium, list(rows), language), strict=True)) == rows
 
 
-def test_durations_have_three_digits_and_the_unit_that_fits(chromium: Chromium) -> None:
-    table(
+async def test_durations_have_three_digits_and_the_unit_that_fits(chromium: Chromium) -> None:
+    await table(
         chromium,
         {
             "duration(0)": "0 s",
@@ -53,8 +48,8 @@ def test_durations_have_three_digits_and_the_unit_that_fits(chromium: Chromium) 
     )
 
 
-def test_shares_are_cut_off_so_that_what_misses_never_looks_as_if_it_met(chromium: Chromium) -> None:
-    table(
+async def test_shares_are_cut_off_so_that_what_misses_never_looks_as_if_it_met(chromium: Chromium) -> None:
+    await table(
         chromium,
         {
             "share(0, 10)": "0 %",
@@ -76,8 +71,8 @@ def test_shares_are_cut_off_so_that_what_misses_never_looks_as_if_it_met(chromiu
     )
 
 
-def test_written_and_rough_ratios(chromium: Chromium) -> None:
-    table(
+async def test_written_and_rough_ratios(chromium: Chromium) -> None:
+    await table(
         chromium,
         {
             "written(0.999)": "99.9 %",
@@ -91,8 +86,8 @@ def test_written_and_rough_ratios(chromium: Chromium) -> None:
     )
 
 
-def test_chinese_has_its_own_units(chromium: Chromium) -> None:
-    table(
+async def test_chinese_has_its_own_units(chromium: Chromium) -> None:
+    await table(
         chromium,
         {
             "duration(1.5)": "1.50 秒",
@@ -104,7 +99,7 @@ def test_chinese_has_its_own_units(chromium: Chromium) -> None:
     )
 
 
-def test_a_moment_of_another_day_is_told_with_its_date(chromium: Chromium) -> None:
-    near, far = formatted(chromium, ["clock(1772438400, 1772438460)", "clock(1772438400, 1772838400)"])
+async def test_a_moment_of_another_day_is_told_with_its_date(chromium: Chromium) -> None:
+    near, far = await formatted(chromium, ["clock(1772438400, 1772438460)", "clock(1772438400, 1772838400)"])
     assert near.count(":") == 2
     assert "Mar" in far

@@ -8,23 +8,19 @@ import pytest
 
 from agents.status.worker import State
 from streams.standards.model import Standards
-from tests.browser.devtools import BrowserPage, Chromium
-from tests.browser.looking import NARROW, WIDE, complaints_of_axe, play
-from tests.browser.server import Served
+from tests.browser.devtools import Chromium
+from tests.browser.looking import NARROW, WIDE, complaints_of_axe, looking_at
 from tests.fakes import floor
 from tests.fakes.floor import FakeEngine, Floor
 from tests.services.parts import require
 
 
-def shows(chromium: Chromium, observed: Floor, expected: list[str], *absent: str, language: str = "en") -> None:
+async def shows(chromium: Chromium, observed: Floor, expected: list[str], *absent: str, language: str = "en") -> None:
     """Every one of ``expected`` is on the page of ``observed``, and none of ``absent``."""
-
-    async def scenario(page: BrowserPage, served: Served) -> None:
+    async with looking_at(chromium, observed, language=language) as (page, _):
         said = await page.text()
         assert [words for words in expected if words not in said] == []
         assert [words for words in absent if words in said] == []
-
-    play(chromium, observed, scenario, language=language)
 
 
 @pytest.mark.parametrize(
@@ -44,8 +40,10 @@ def shows(chromium: Chromium, observed: Floor, expected: list[str], *absent: str
         ),
     ],
 )  # fmt: skip
-def test_a_worker_that_recovers_says_how_far_it_is(chromium: Chromium, language: str, expected: list[str]) -> None:
-    shows(chromium, floor.recovering(), expected, language=language)
+async def test_a_worker_that_recovers_says_how_far_it_is(
+    chromium: Chromium, language: str, expected: list[str]
+) -> None:
+    await shows(chromium, floor.recovering(), expected, language=language)
 
 
 @pytest.mark.parametrize(
@@ -55,30 +53,32 @@ def test_a_worker_that_recovers_says_how_far_it_is(chromium: Chromium, language:
         pytest.param("zh-CN", ["已被接管：本进程已失去分区", "重新获得分区之前，不显示数据"], id="Chinese"),
     ],
 )
-def test_an_evicted_worker_says_so_above_everything(chromium: Chromium, language: str, expected: list[str]) -> None:
-    shows(chromium, floor.evicted(), expected, language=language)
+async def test_an_evicted_worker_says_so_above_everything(
+    chromium: Chromium, language: str, expected: list[str]
+) -> None:
+    await shows(chromium, floor.evicted(), expected, language=language)
 
 
-def test_a_stalled_worker_does_not_pass_for_one_whose_objectives_are_met(chromium: Chromium) -> None:
+async def test_a_stalled_worker_does_not_pass_for_one_whose_objectives_are_met(chromium: Chromium) -> None:
     observed = floor.recovering()
     observed.worker = floor.worker(state=State.STALLED)
-    shows(chromium, observed, ["Stalled: figures stand still", "it is about to end itself"])
+    await shows(chromium, observed, ["Stalled: figures stand still", "it is about to end itself"])
 
 
-def test_a_breach_is_said_first_whatever_the_worker_does(chromium: Chromium) -> None:
+async def test_a_breach_is_said_first_whatever_the_worker_does(chromium: Chromium) -> None:
     observed = floor.floor()
     observed.worker = floor.recovering().worker
-    shows(chromium, observed, ["In breach: 1 of 3 objectives", "The worker is recovering partitions"])
+    await shows(chromium, observed, ["In breach: 1 of 3 objectives", "The worker is recovering partitions"])
 
 
-def test_standards_that_are_not_the_file_s_are_shown_by_partition(chromium: Chromium) -> None:
+async def test_standards_that_are_not_the_file_s_are_shown_by_partition(chromium: Chromium) -> None:
     partitions = (
         floor.partition(standards="aaaaaaaaaaaaaaaa", pending_standards="bbbbbbbbbbbbbbbb"),
         floor.partition(partition=1, standards="bbbbbbbbbbbbbbbb"),
     )
     engine = FakeEngine(standards=Standards(digest="aaaaaaaaaaaaaaaa"))
     observed = Floor(Standards(digest="bbbbbbbbbbbbbbbb"), [engine], floor.worker(partitions=partitions))
-    shows(
+    await shows(
         chromium,
         observed,
         [
@@ -88,20 +88,20 @@ def test_standards_that_are_not_the_file_s_are_shown_by_partition(chromium: Chro
     )
 
 
-def test_where_all_judge_alike_partitions_do_not_repeat_the_standards(chromium: Chromium) -> None:
-    shows(
+async def test_where_all_judge_alike_partitions_do_not_repeat_the_standards(chromium: Chromium) -> None:
+    await shows(
         chromium, floor.floor(), ["Standards 3f9ac1d2e5b7, time zone"], "from the next slice end", "this worker's file"
     )
 
 
-def test_names_that_were_folded_are_counted_below_the_events(chromium: Chromium) -> None:
+async def test_names_that_were_folded_are_counted_below_the_events(chromium: Chromium) -> None:
     overflowed = floor.progress(overflowed=Counter({"step": 1_234, "failure-point": 5}))
     observed = Floor(fakes=[FakeEngine(progress=overflowed)], worker=floor.worker(waits="waits-for-transaction"))
     expected = ["by kind of name: fail points 5 and steps 1,234", "Reading waits for a transaction"]
-    shows(chromium, observed, expected)
+    await shows(chromium, observed, expected)
 
 
-def test_values_that_were_left_out_and_paths_that_no_record_has_are_told(chromium: Chromium) -> None:
+async def test_values_that_were_left_out_and_paths_that_no_record_has_are_told(chromium: Chromium) -> None:
     expected = [
         "Left out of events that count",
         "duration",
@@ -111,23 +111,21 @@ def test_values_that_were_left_out_and_paths_that_no_record_has_are_told(chromiu
         "The mapping of access-log looks for what no record has had: http.status and took",
         "The mapping of service-events looks for what no record has had: upstream.time",
     ]
-    shows(chromium, floor.floor(), expected)
+    await shows(chromium, floor.floor(), expected)
 
 
-def test_where_the_broker_keeps_nothing_nothing_is_said_of_saving(chromium: Chromium) -> None:
-    shows(chromium, floor.empty(), ["Caught up"], "saved up to", "Transactions")
+async def test_where_the_broker_keeps_nothing_nothing_is_said_of_saving(chromium: Chromium) -> None:
+    await shows(chromium, floor.empty(), ["Caught up"], "saved up to", "Transactions")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 @pytest.mark.parametrize("observed", [floor.recovering(), floor.evicted()], ids=["recovering", "evicted"])
-def test_axe_finds_nothing_to_complain_of(
+async def test_axe_finds_nothing_to_complain_of(
     chromium: Chromium, observed: Floor, size: tuple[int, int], scheme: str
 ) -> None:
     require("axe")
 
-    async def scenario(page: BrowserPage, served: Served) -> None:
+    async with looking_at(chromium, observed, size=size, scheme=scheme) as (page, _):
         assert await complaints_of_axe(page) == []
         assert await page.run("document.documentElement.scrollWidth") <= size[0]
-
-    play(chromium, observed, scenario, size=size, scheme=scheme)
