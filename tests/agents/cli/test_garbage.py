@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,7 +49,7 @@ def test_a_replay_is_collected_while_it_reads(tmp_path: Path) -> None:
     assert seen == [True]
 
 
-def test_a_worker_is_collected_while_it_reads() -> None:
+async def test_a_worker_is_collected_while_it_reads() -> None:
     seen: list[bool] = []
 
     async def run(_: object) -> None:
@@ -58,7 +57,7 @@ def test_a_worker_is_collected_while_it_reads() -> None:
 
     garbage.begin()
     with mock.patch("agents.worker.monitor.build", return_value=mock.Mock(run=run)):
-        asyncio.run(_serve(Settings.resolve({}), NO_FILE))
+        await _serve(Settings.resolve({}), NO_FILE)
     assert seen == [True]
 
 

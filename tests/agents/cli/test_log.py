@@ -56,15 +56,15 @@ async def _ask(request: bytes, *, ends: bool) -> bytes:
 
 @pytest.mark.usefixtures("configured")
 @pytest.mark.parametrize("request_", REQUESTS, ids=range(len(REQUESTS)))
-def test_what_clients_send_does_not_fill_the_log(request_: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_what_clients_send_does_not_fill_the_log(request_: bytes, capsys: pytest.CaptureFixture[str]) -> None:
     log.configure()  # to the standard error that is captured
-    assert not asyncio.run(_ask(request_, ends=True)).startswith(b"HTTP/1.1 200")
+    assert not (await _ask(request_, ends=True)).startswith(b"HTTP/1.1 200")
     assert capsys.readouterr().err == ""
 
 
 @pytest.mark.usefixtures("configured")
-def test_an_error_of_our_own_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_an_error_of_our_own_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure()
-    answer = asyncio.run(_ask(b"GET /broken HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", ends=False))
+    answer = await _ask(b"GET /broken HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", ends=False)
     assert answer.startswith(b"HTTP/1.1 500")
     assert "our own" in capsys.readouterr().err

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import json
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -77,84 +76,84 @@ def source_record(topic: str, partitions: int, group: str = "g") -> tuple[bytes,
     return f"source/{group}/{topic}".encode(), content
 
 
-def looked_up(control: ControlTopic, digest: str) -> Standards | None:
-    asyncio.run(control.look_up(digest))
+async def looked_up(control: ControlTopic, digest: str) -> Standards | None:
+    await control.look_up(digest)
     return control.book(digest)
 
 
 # -- standards ------------------------------------------------------------------------------------------------------
 
 
-def test_what_one_worker_publishes_another_finds(topic: Topic) -> None:
-    asyncio.run(topic.control().publish(FILE))
+async def test_what_one_worker_publishes_another_finds(topic: Topic) -> None:
+    await topic.control().publish(FILE)
     assert [key for key, _ in topic.records] == [f"standards/{DIGEST}".encode()]
     other = topic.control()
     with pytest.raises(StandardsNeeded) as needed:
         other.book(DIGEST)
     assert needed.value.hash == DIGEST
-    assert looked_up(other, DIGEST) == FILE.standards
+    assert await looked_up(other, DIGEST) == FILE.standards
 
 
-def test_without_a_file_its_emptiness_is_published(topic: Topic) -> None:
-    asyncio.run(topic.control().publish(NO_FILE))
-    assert looked_up(topic.control(), NO_FILE.standards.digest) == NO_FILE.standards
+async def test_without_a_file_its_emptiness_is_published(topic: Topic) -> None:
+    await topic.control().publish(NO_FILE)
+    assert await looked_up(topic.control(), NO_FILE.standards.digest) == NO_FILE.standards
 
 
-def test_standards_are_published_once(topic: Topic) -> None:
+async def test_standards_are_published_once(topic: Topic) -> None:
     first, second = topic.control(), topic.control()
     for control in (first, first, second):
-        asyncio.run(control.read())
-        asyncio.run(control.publish(FILE))
+        await control.read()
+        await control.publish(FILE)
     assert len(topic.records) == 1
     assert first.book(DIGEST) is FILE.standards
 
 
-def test_standards_at_hand_are_not_compiled_again_and_published_all_the_same(
+async def test_standards_at_hand_are_not_compiled_again_and_published_all_the_same(
     topic: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "load", None)
     for _ in range(2):
         control = topic.control()
         control.have(FILE)
-        asyncio.run(control.read())
-        asyncio.run(control.publish(FILE))
+        await control.read()
+        await control.publish(FILE)
         assert control.book(DIGEST) is FILE.standards
     assert len(topic.records) == 1
 
 
-def test_standards_that_nobody_could_find_are_published_all_the_same(topic: Topic) -> None:
+async def test_standards_that_nobody_could_find_are_published_all_the_same(topic: Topic) -> None:
     control = topic.control()
-    assert looked_up(control, DIGEST) is None
-    asyncio.run(control.publish(FILE))
+    assert await looked_up(control, DIGEST) is None
+    await control.publish(FILE)
     assert len(topic.records) == 1
     assert control.book(DIGEST) is FILE.standards
 
 
-def test_what_was_looked_up_and_is_not_there_is_not_looked_up_again(topic: Topic) -> None:
+async def test_what_was_looked_up_and_is_not_there_is_not_looked_up_again(topic: Topic) -> None:
     control = topic.control()
-    assert looked_up(control, "nowhere") is None
-    assert looked_up(control, "nowhere") is None
+    assert await looked_up(control, "nowhere") is None
+    assert await looked_up(control, "nowhere") is None
     assert topic.reads == 1
 
 
-def test_a_look_up_waits_until_kafka_answers(topic: Topic) -> None:
-    asyncio.run(topic.control().publish(FILE))
+async def test_a_look_up_waits_until_kafka_answers(topic: Topic) -> None:
+    await topic.control().publish(FILE)
     topic.failures = 3
-    assert looked_up(topic.control(), DIGEST) == FILE.standards
+    assert await looked_up(topic.control(), DIGEST) == FILE.standards
     assert topic.reads == 4
 
 
-def test_standards_keep_the_name_under_which_the_log_knows_them(topic: Topic) -> None:
+async def test_standards_keep_the_name_under_which_the_log_knows_them(topic: Topic) -> None:
     topic.records.append(standards_record("as digested by another version", TEXT))
-    found = looked_up(topic.control(), "as digested by another version")
+    found = await looked_up(topic.control(), "as digested by another version")
     assert found is not None
     assert (found.digest, found.timezone) == ("as digested by another version", "Asia/Shanghai")
 
 
-def test_standards_that_this_version_cannot_read_end_it_with_what_to_do(topic: Topic) -> None:
+async def test_standards_that_this_version_cannot_read_end_it_with_what_to_do(topic: Topic) -> None:
     topic.records.append(standards_record("later", "version: 9\n"))
     with pytest.raises(Fault, match="run the version of slm that wrote them, or a later one") as caught:
-        asyncio.run(topic.control().read())
+        await topic.control().read()
     assert caught.value.exit_code == Exit.STALLED
 
 
@@ -185,38 +184,38 @@ def test_standards_that_this_version_cannot_read_end_it_with_what_to_do(topic: T
         (b"source/g/t", b'{"kind":"source","topic":"t","group":"g","partitions":1e999}'),
     ],
 )
-def test_records_that_are_none_of_ours_are_passed_over_and_said(
+async def test_records_that_are_none_of_ours_are_passed_over_and_said(
     topic: Topic, key: bytes, value: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     topic.records += [(key, value), standards_record(DIGEST, TEXT)]
     control = topic.control()
-    assert looked_up(control, DIGEST) == FILE.standards
+    assert await looked_up(control, DIGEST) == FILE.standards
     for digest in ("x", "y"):
-        assert looked_up(control, digest) is None
-    asyncio.run(control.require_partitions("t", 4))
+        assert await looked_up(control, digest) is None
+    await control.require_partitions("t", 4)
     assert {record.levelname for record in caplog.records} == {"WARNING"}
 
 
-def test_records_that_were_deleted_are_nothing(topic: Topic, caplog: pytest.LogCaptureFixture) -> None:
+async def test_records_that_were_deleted_are_nothing(topic: Topic, caplog: pytest.LogCaptureFixture) -> None:
     topic.records += [(b"standards/x", None), (b"source/g/t", None)]
-    assert looked_up(topic.control(), "x") is None
+    assert await looked_up(topic.control(), "x") is None
     assert not caplog.records
 
 
 # -- partitions -----------------------------------------------------------------------------------------------------
 
 
-def test_the_number_of_partitions_is_kept_at_first_and_holds_for_all_workers_of_the_group(topic: Topic) -> None:
+async def test_the_number_of_partitions_is_kept_at_first_and_holds_for_all_workers_of_the_group(topic: Topic) -> None:
     first, second = topic.control(), topic.control()
     for _ in range(2):
-        asyncio.run(first.require_partitions("t", 4))
+        await first.require_partitions("t", 4)
     assert [key for key, _ in topic.records] == [b"source/g/t"]
-    asyncio.run(second.read())
-    asyncio.run(second.require_partitions("t", 4))
+    await second.read()
+    await second.require_partitions("t", 4)
     assert len(topic.records) == 1
     for control in (first, second):
         with pytest.raises(Fault) as caught:
-            asyncio.run(control.require_partitions("t", 8))
+            await control.require_partitions("t", 8)
         assert caught.value.exit_code == Exit.UNAVAILABLE
         message = caught.value.message
         assert message.startswith("t has 8 partitions and had 4 when it was first judged")
@@ -226,28 +225,28 @@ def test_the_number_of_partitions_is_kept_at_first_and_holds_for_all_workers_of_
         assert "\n" not in message
 
 
-def test_topics_and_groups_are_kept_apart(topic: Topic) -> None:
+async def test_topics_and_groups_are_kept_apart(topic: Topic) -> None:
     topic.records += [source_record("t", 1, group="other"), source_record("u", 1)]
     control = topic.control()
-    asyncio.run(control.read())
-    asyncio.run(control.require_partitions("t", 4))
+    await control.read()
+    await control.require_partitions("t", 4)
     with pytest.raises(Fault):
-        asyncio.run(control.require_partitions("u", 2))
+        await control.require_partitions("u", 2)
 
 
-def test_a_number_that_is_not_known_yet_is_not_kept(topic: Topic) -> None:
-    asyncio.run(topic.control().require_partitions("t", None))
+async def test_a_number_that_is_not_known_yet_is_not_kept(topic: Topic) -> None:
+    await topic.control().require_partitions("t", None)
     assert topic.records == []
 
 
 # -- the embedded broker --------------------------------------------------------------------------------------------
 
 
-def test_where_nothing_is_kept_nothing_is_read_nor_written(topic: Topic) -> None:
+async def test_where_nothing_is_kept_nothing_is_read_nor_written(topic: Topic) -> None:
     control = ControlTopic(SETTINGS, None)
-    asyncio.run(control.publish(FILE))
-    asyncio.run(control.require_partitions("t", 4))
-    asyncio.run(control.require_partitions("t", 8))
+    await control.publish(FILE)
+    await control.require_partitions("t", 4)
+    await control.require_partitions("t", 8)
     assert control.book(DIGEST) is FILE.standards
-    assert looked_up(control, "other") is None
+    assert await looked_up(control, "other") is None
     assert (topic.records, topic.reads) == ([], 0)

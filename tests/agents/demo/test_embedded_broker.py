@@ -39,9 +39,9 @@ async def round_trip(address: str) -> list[tuple[bytes, bytes]]:
     return [(record.key, record.value)]
 
 
-def test_what_is_sent_to_it_can_be_read_by_a_group() -> None:
+async def test_what_is_sent_to_it_can_be_read_by_a_group() -> None:
     with EmbeddedBroker() as broker:
-        assert asyncio.run(round_trip(broker.address)) == [(b"key", b"value")]
+        assert await round_trip(broker.address) == [(b"key", b"value")]
 
 
 def test_the_producer_of_send_speaks_to_it() -> None:

@@ -56,15 +56,15 @@ async def publish(address: str, count: int) -> list[Any]:
     return records
 
 
-def test_it_publishes_everything_that_is_due_keyed_by_service_at_its_own_time() -> None:
+async def test_it_publishes_everything_that_is_due_keyed_by_service_at_its_own_time() -> None:
     expected = due(START * 1000 + 250)
     with EmbeddedBroker() as broker:
-        records = asyncio.run(publish(broker.address, len(expected)))
+        records = await publish(broker.address, len(expected))
     found = sorted((record.timestamp, record.key, record.value) for record in records)
     assert found == sorted((one.at_ms, one.key, one.value) for one in expected)
 
 
-def test_a_refused_record_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_refused_record_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     class Refusing:
         def __init__(self, **_: object) -> None: ...
 
@@ -79,4 +79,4 @@ def test_a_refused_record_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(agents_floor, "AIOKafkaProducer", Refusing)
     with pytest.raises(KafkaError):
-        asyncio.run(asyncio.wait_for(Floor(settings("127.0.0.1:1"), seed=1, rate=100, clock=Clock()).run(), 30))
+        await asyncio.wait_for(Floor(settings("127.0.0.1:1"), seed=1, rate=100, clock=Clock()).run(), 30)

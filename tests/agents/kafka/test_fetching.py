@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import struct
 from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
@@ -238,17 +237,17 @@ class FakeFetcher:
         return True
 
 
-def test_a_consumer_returns_batches_and_its_place_moves_with_them() -> None:
+async def test_a_consumer_returns_batches_and_its_place_moves_with_them() -> None:
     state = SimpleNamespace(position=0, paused=False)
     state.consumed_to = lambda offset: setattr(state, "position", offset)
     assignment = SimpleNamespace(active=True, state_value=lambda _: state)
     fetcher = FakeFetcher(batch(range(10)) + marker(10, 7, _COMMIT))
     fetch_columns(SimpleNamespace(_fetcher=fetcher), 4)
-    assert asyncio.run(fetcher._proc_fetch_request(assignment, 0, None))
+    assert await fetcher._proc_fetch_request(assignment, 0, None)
     result = fetcher._records[SOURCE]
     assert [(one.first, one.end) for one in result.getall(2)] == [(0, 4), (4, 8)]
     assert state.position == 8
-    asked_again = asyncio.run(fetcher._proc_fetch_request(assignment, 0, None))
+    asked_again = await fetcher._proc_fetch_request(assignment, 0, None)
     assert asked_again
     assert fetcher._records[SOURCE].getall(2) == []  # the consumer stands elsewhere by now
     assert [(one.first, one.end) for one in result.getall(2)] == [(8, 10)]
@@ -256,12 +255,12 @@ def test_a_consumer_returns_batches_and_its_place_moves_with_them() -> None:
     assert not result.has_more()
 
 
-def test_a_consumer_returns_pairs_and_its_place_is_behind_markers() -> None:
+async def test_a_consumer_returns_pairs_and_its_place_is_behind_markers() -> None:
     state = SimpleNamespace(position=0, paused=False)
     state.consumed_to = lambda offset: setattr(state, "position", offset)
     assignment = SimpleNamespace(active=True, state_value=lambda _: state)
     fetcher = FakeFetcher(batch([0, 1]) + batch([2], value=None) + marker(3, 7, _COMMIT))
     fetch_pairs(SimpleNamespace(_fetcher=fetcher))
-    assert asyncio.run(fetcher._proc_fetch_request(assignment, 0, None))
+    assert await fetcher._proc_fetch_request(assignment, 0, None)
     assert fetcher._records[SOURCE].getall() == [[(b"key", b"0"), (b"key", b"1")], [(b"key", None)]]
     assert state.position == 4

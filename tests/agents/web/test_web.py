@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -44,18 +43,15 @@ class Seen:
         return self._status
 
 
-def ask(
+async def ask(
     path: str, *, state: State = State.RUNNING, method: str = "GET", headers: Mapping[str, str] | None = None
 ) -> tuple[int, Mapping[str, str], bytes]:
-    async def asking() -> tuple[int, Mapping[str, str], bytes]:
-        application = web.Application()
-        observed: MonitorView = Seen(state)
-        mount(application, observed)
-        async with TestClient(TestServer(application)) as client:
-            response = await client.request(method, path, headers=headers)
-            return response.status, response.headers, await response.read()
-
-    return asyncio.run(asking())
+    application = web.Application()
+    observed: MonitorView = Seen(state)
+    mount(application, observed)
+    async with TestClient(TestServer(application)) as client:
+        response = await client.request(method, path, headers=headers)
+        return response.status, response.headers, await response.read()
 
 
 @pytest.mark.parametrize(
@@ -68,16 +64,16 @@ def ask(
         ("/ready", "application/json", b'{"ready":true'),
     ],
 )
-def test_what_is_served(path: str, content_type: str, begins: bytes) -> None:
-    status, headers, body = ask(path)
+async def test_what_is_served(path: str, content_type: str, begins: bytes) -> None:
+    status, headers, body = await ask(path)
     assert (status, headers["Content-Type"]) == (200, content_type)
     assert body.startswith(begins)
     assert headers["Cache-Control"] == "no-store"
     assert headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_metrics_come_as_openmetrics_where_that_is_asked_for() -> None:
-    _, headers, body = ask("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
+async def test_metrics_come_as_openmetrics_where_that_is_asked_for() -> None:
+    _, headers, body = await ask("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
     assert headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
     assert body.endswith(b"# EOF\n")
 
@@ -91,8 +87,8 @@ def test_metrics_come_as_openmetrics_where_that_is_asked_for() -> None:
     ],
     ids=["the browser's language", "the language asked for wins", "English by default"],
 )
-def test_language(path: str, headers: Mapping[str, str], language: str) -> None:
-    assert orjson.loads(ask(path, headers=headers)[2])["language"] == language
+async def test_language(path: str, headers: Mapping[str, str], language: str) -> None:
+    assert orjson.loads((await ask(path, headers=headers))[2])["language"] == language
 
 
 @pytest.mark.parametrize(
@@ -105,24 +101,26 @@ def test_language(path: str, headers: Mapping[str, str], language: str) -> None:
         (State.EVICTED, 503, 503),
     ],
 )
-def test_health_and_readiness(state: State, health: int, ready: int) -> None:
-    assert ask("/health", state=state)[0] == health
-    assert ask("/ready", state=state)[0] == ready
+async def test_health_and_readiness(state: State, health: int, ready: int) -> None:
+    assert (await ask("/health", state=state))[0] == health
+    assert (await ask("/ready", state=state))[0] == ready
 
 
 @pytest.mark.parametrize(("path", "key"), [("/ready", "waiting_for"), ("/health", "reasons")])
-def test_reasons_come_in_the_language_asked_for(path: str, key: str) -> None:
-    _, _, body = ask(path, state=State.EVICTED, headers={"Accept-Language": "zh-CN"})
+async def test_reasons_come_in_the_language_asked_for(path: str, key: str) -> None:
+    _, _, body = await ask(path, state=State.EVICTED, headers={"Accept-Language": "zh-CN"})
     assert orjson.loads(body)[key][0].startswith("工作进程已失去分区")
-    assert orjson.loads(ask(f"{path}?lang=en", state=State.EVICTED)[2])[key][0].startswith("The worker has lost")
+    assert orjson.loads((await ask(f"{path}?lang=en", state=State.EVICTED))[2])[key][0].startswith(
+        "The worker has lost"
+    )
 
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [("POST", "/metrics", 405), ("GET", "/table/", 404), ("GET", "/router/", 404), ("HEAD", "/ready", 200)],
 )
-def test_nothing_else_is_served(method: str, path: str, status: int) -> None:
-    assert ask(path, method=method)[0] == status
+async def test_nothing_else_is_served(method: str, path: str, status: int) -> None:
+    assert (await ask(path, method=method))[0] == status
 
 
 @pytest.mark.parametrize(
@@ -131,7 +129,7 @@ def test_nothing_else_is_served(method: str, path: str, status: int) -> None:
     ids=["until ten times as old as it took", "until a second old", "for as long as it took"],
 )
 @pytest.mark.parametrize("path", ["/api/status", "/api/status?lang=zh", "/metrics"])
-def test_figures_are_given_again_for_a_while_unless_others_are_to_be_shown(
+async def test_figures_are_given_again_for_a_while_unless_others_are_to_be_shown(
     path: str, cost: float, fresh: float
 ) -> None:
     engines = [Engine(Start("events", number, Standards())) for number in range(2)]
@@ -149,22 +147,19 @@ def test_figures_are_given_again_for_a_while_unless_others_are_to_be_shown(
         nonlocal now
         now = asked + cost
 
-    async def asking() -> list[bytes]:
-        nonlocal now, asked
-        application, found = web.Application(), []
-        mount(application, observed, lambda: now)
-        async with TestClient(TestServer(application)) as client:
-            for number, (seconds, shown) in enumerate(rounds):
-                now = asked = now + seconds
-                observed.shown = shown
-                observed.change(started_at=float(number))
-                for engine in shown:
-                    engine.progress.accepted = number
-                found.append(await (await client.get(path)).read())
-        return found
-
     observed.on_status = take_time
-    first, again, later, more, none = asyncio.run(asking())
+
+    application, found = web.Application(), []
+    mount(application, observed, lambda: now)
+    async with TestClient(TestServer(application)) as client:
+        for number, (seconds, shown) in enumerate(rounds):
+            now = asked = now + seconds
+            observed.shown = shown
+            observed.change(started_at=float(number))
+            for engine in shown:
+                engine.progress.accepted = number
+            found.append(await (await client.get(path)).read())
+    first, again, later, more, none = found
     assert first == again
     assert again != later
     assert later != more, "one more partition"
