@@ -93,36 +93,29 @@ async def seen_after_the_next(settings: Settings, topics: Sequence[str]) -> dict
     [[LETTERS], [STATE], [LETTERS, BREACHES], [STATE, LETTERS]],
     ids=["dead letters", "state", "two outputs", "state and an output"],
 )
-def test_what_a_transaction_left_undecided_becomes_what_the_rest_of_it_became(
+async def test_what_a_transaction_left_undecided_becomes_what_the_rest_of_it_became(
     settings: Settings, lost: list[str], *, commit: bool
 ) -> None:
     mark = settings.group
     topics = (STATE, LETTERS, BREACHES)
     outputs = [output(topic, f"{mark} first") for topic in topics]
-
-    async def scenario() -> dict[str, list[str]]:
-        await transaction(settings, outputs, lost=lost, commit=commit)
-        for topic in lost:
-            assert await committed(settings, topic, mark) == []
-        return await seen_after_the_next(settings, topics)
-
     expected = [f"{mark} first", f"{mark} second"] if commit else [f"{mark} second"]
-    assert asyncio.run(scenario()) == dict.fromkeys(topics, expected)
+    await transaction(settings, outputs, lost=lost, commit=commit)
+    for topic in lost:
+        assert await committed(settings, topic, mark) == []
+    assert await seen_after_the_next(settings, topics) == dict.fromkeys(topics, expected)
 
 
-def test_where_no_marker_arrived_at_all_nothing_of_the_transaction_is_seen(settings: Settings) -> None:
+async def test_where_no_marker_arrived_at_all_nothing_of_the_transaction_is_seen(settings: Settings) -> None:
     mark = settings.group
     topics = (STATE, LETTERS)
 
-    async def scenario() -> dict[str, list[str]]:
-        # The coordinator knows of one partition, where nobody looks.
-        outputs = [output(topic, f"{mark} first") for topic in (*topics, "service-level-control")]
-        await transaction(settings, outputs, lost=topics, commit=True)
-        writer = await TransactionalWriter.open(settings, SOURCE)
-        await writer.close()
-        return {topic: await all_committed(settings, topic, mark) for topic in topics}
-
-    assert asyncio.run(scenario()) == {STATE: [], LETTERS: []}
+    # The coordinator knows of one partition, where nobody looks.
+    outputs = [output(topic, f"{mark} first") for topic in (*topics, "service-level-control")]
+    await transaction(settings, outputs, lost=topics, commit=True)
+    writer = await TransactionalWriter.open(settings, SOURCE)
+    await writer.close()
+    assert {topic: await all_committed(settings, topic, mark) for topic in topics} == {STATE: [], LETTERS: []}
 
 
 async def half_commit(settings: Settings, broker: KafkaCluster, told: Sequence[str]) -> None:
@@ -161,45 +154,30 @@ def mark_committed(broker: KafkaCluster, specs: Sequence[AbortTransactionSpec]) 
     [[LETTERS], [STATE], [STATE, BREACHES]],
     ids=["dead letters alone", "state alone", "all but dead letters"],
 )
-def test_a_commit_that_was_forgotten_half_way_is_committed_in_the_other_half(
+async def test_a_commit_that_was_forgotten_half_way_is_committed_in_the_other_half(
     settings: Settings, broker: KafkaCluster, told: list[str]
 ) -> None:
     mark = settings.group
     topics = (STATE, LETTERS, BREACHES)
-
-    async def scenario() -> dict[str, list[str]]:
-        await half_commit(settings, broker, told)
-        return await seen_after_the_next(settings, topics)
-
-    assert asyncio.run(scenario()) == {topic: [f"{mark} first", f"{mark} second"] for topic in topics}
+    await half_commit(settings, broker, told)
+    assert await seen_after_the_next(settings, topics) == {
+        topic: [f"{mark} first", f"{mark} second"] for topic in topics
+    }
 
 
-def test_what_was_open_and_is_committed_nowhere_is_aborted(settings: Settings, broker: KafkaCluster) -> None:
+async def test_what_was_open_and_is_committed_nowhere_is_aborted(settings: Settings, broker: KafkaCluster) -> None:
     topics = (STATE, LETTERS, BREACHES)
-
-    async def scenario() -> dict[str, list[str]]:
-        await half_commit(settings, broker, [])
-        await (await TransactionalWriter.open(settings, SOURCE)).close()
-        return {topic: await all_committed(settings, topic, settings.group) for topic in topics}
-
-    assert asyncio.run(scenario()) == {topic: [] for topic in topics}
+    await half_commit(settings, broker, [])
+    await (await TransactionalWriter.open(settings, SOURCE)).close()
+    assert {topic: await all_committed(settings, topic, settings.group) for topic in topics} == {
+        topic: [] for topic in topics
+    }
 
 
 # The last one: what it leaves undecided holds up all who read that topic.
-def test_a_writer_that_has_lost_its_broker_makes_sure_of_its_transaction_before_the_next(settings: Settings) -> None:
-    async def scenario() -> None:
-        writer = await TransactionalWriter.open(settings, SOURCE)
-        try:
-            await writer.write([output(STATE, "one")])
-            for connection in writer._producer.client._conns.values():
-                connection.close()
-            await writer.write([output(STATE, "two")])  # all is well with the one before
-            await hang(writer)
-            with pytest.raises(Exception, match="the end of the transaction before"):
-                await writer.write([output(STATE, "three")])
-        finally:
-            await writer.close()
-
+async def test_a_writer_that_has_lost_its_broker_makes_sure_of_its_transaction_before_the_next(
+    settings: Settings,
+) -> None:
     async def hang(writer: TransactionalWriter) -> None:
         """Let what the writer sends next never be ended in one partition, and lose the connections."""
         manager = writer._producer._txn_manager
@@ -210,4 +188,14 @@ def test_a_writer_that_has_lost_its_broker_makes_sure_of_its_transaction_before_
         for connection in writer._producer.client._conns.values():
             connection.close()
 
-    asyncio.run(scenario())
+    writer = await TransactionalWriter.open(settings, SOURCE)
+    try:
+        await writer.write([output(STATE, "one")])
+        for connection in writer._producer.client._conns.values():
+            connection.close()
+        await writer.write([output(STATE, "two")])  # all is well with the one before
+        await hang(writer)
+        with pytest.raises(Exception, match="the end of the transaction before"):
+            await writer.write([output(STATE, "three")])
+    finally:
+        await writer.close()

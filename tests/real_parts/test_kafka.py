@@ -56,16 +56,12 @@ async def send(bootstrap: str, topic: str, *sent: bytes) -> None:
             await producer.send_and_wait(topic, value, partition=ONE_PARTITION)
 
 
-def test_records_come_back_in_order_with_the_brokers_time(kafka: Kafka) -> None:
+async def test_records_come_back_in_order_with_the_brokers_time(kafka: Kafka) -> None:
     topic = kafka.create_topic(settings={"message.timestamp.type": "LogAppendTime"})
-
-    async def scenario() -> list[Any]:
-        async with producing(kafka.bootstrap) as producer:
-            for value in (b"first", b"second"):
-                await producer.send_and_wait(topic, value, partition=ONE_PARTITION, timestamp_ms=1)
-        return await read(kafka.bootstrap, topic)
-
-    records = asyncio.run(scenario())
+    async with producing(kafka.bootstrap) as producer:
+        for value in (b"first", b"second"):
+            await producer.send_and_wait(topic, value, partition=ONE_PARTITION, timestamp_ms=1)
+    records = await read(kafka.bootstrap, topic)
     assert [(record.offset, record.value) for record in records] == [(0, b"first"), (1, b"second")]
     log_append_time = 1
     assert {record.timestamp_type for record in records} == {log_append_time}
@@ -88,54 +84,37 @@ async def transact(kafka: Kafka, *topics: str, commit: bool) -> None:
         await (producer.commit_transaction() if commit else producer.abort_transaction())
 
 
-def test_only_committed_transactions_are_seen_by_who_reads_committed(kafka: Kafka) -> None:
+async def test_only_committed_transactions_are_seen_by_who_reads_committed(kafka: Kafka) -> None:
     state, output = kafka.create_topic(), kafka.create_topic()
-
-    async def scenario() -> dict[str, list[bytes]]:
-        await transact(kafka, state, output, commit=True)
-        await transact(kafka, state, output, commit=False)
-        return {
-            "state": await values(kafka.bootstrap, state),
-            "output": await values(kafka.bootstrap, output),
-            "all": await values(kafka.bootstrap, output, isolation="read_uncommitted"),
-        }
-
-    assert asyncio.run(scenario()) == {
-        "state": [b"committed"],
-        "output": [b"committed"],
-        "all": [b"committed", b"aborted"],
-    }
+    await transact(kafka, state, output, commit=True)
+    await transact(kafka, state, output, commit=False)
+    assert await values(kafka.bootstrap, state) == [b"committed"]
+    assert await values(kafka.bootstrap, output) == [b"committed"]
+    assert await values(kafka.bootstrap, output, isolation="read_uncommitted") == [b"committed", b"aborted"]
 
 
-def test_an_open_transaction_hides_its_records_until_it_ends(kafka: Kafka) -> None:
+async def test_an_open_transaction_hides_its_records_until_it_ends(kafka: Kafka) -> None:
     topic = kafka.create_topic()
-
-    async def scenario() -> tuple[list[bytes], list[bytes]]:
-        async with producing(kafka.bootstrap, transactional_id=f"writer-of-{topic}") as producer:
-            async with producer.transaction():
-                await producer.send_and_wait(topic, b"held", partition=ONE_PARTITION)
-                during = await values(kafka.bootstrap, topic)
-            return during, await values(kafka.bootstrap, topic)
-
-    assert asyncio.run(scenario()) == ([], [b"held"])
+    async with producing(kafka.bootstrap, transactional_id=f"writer-of-{topic}") as producer:
+        async with producer.transaction():
+            await producer.send_and_wait(topic, b"held", partition=ONE_PARTITION)
+            assert await values(kafka.bootstrap, topic) == []
+        assert await values(kafka.bootstrap, topic) == [b"held"]
 
 
-def test_a_new_owner_of_a_transactional_id_shuts_the_previous_one_out(kafka: Kafka) -> None:
+async def test_a_new_owner_of_a_transactional_id_shuts_the_previous_one_out(kafka: Kafka) -> None:
     topic = kafka.create_topic()
     owner = f"owner-of-{topic}"
 
-    async def scenario() -> list[bytes]:
-        async with producing(kafka.bootstrap, transactional_id=owner) as zombie:
-            await zombie.begin_transaction()
-            await zombie.send_and_wait(topic, b"of the zombie", partition=ONE_PARTITION)
-            async with producing(kafka.bootstrap, transactional_id=owner) as successor:
-                async with successor.transaction():
-                    await successor.send_and_wait(topic, b"of the successor", partition=ONE_PARTITION)
-                with pytest.raises(ProducerFenced):
-                    await zombie.commit_transaction()
-        return await values(kafka.bootstrap, topic)
-
-    assert asyncio.run(scenario()) == [b"of the successor"]
+    async with producing(kafka.bootstrap, transactional_id=owner) as zombie:
+        await zombie.begin_transaction()
+        await zombie.send_and_wait(topic, b"of the zombie", partition=ONE_PARTITION)
+        async with producing(kafka.bootstrap, transactional_id=owner) as successor:
+            async with successor.transaction():
+                await successor.send_and_wait(topic, b"of the successor", partition=ONE_PARTITION)
+            with pytest.raises(ProducerFenced):
+                await zombie.commit_transaction()
+    assert await values(kafka.bootstrap, topic) == [b"of the successor"]
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"], ids=["after a shutdown", "after a crash"])
