@@ -1,17 +1,13 @@
 """An event loop with simulated time, which advances only while nothing is ready.
 
 Waits take no real time and end exactly when due, so that tests can assert when something happens, and not before.
+Async tests that are marked `virtual_time` run in it; `tests/conftest.py` sees to that.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, TypeVar
-
-if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
-T = TypeVar("T")
+from typing import Any
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
@@ -33,9 +29,3 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 def now() -> float:
     """The time of the running loop, in seconds."""
     return asyncio.get_running_loop().time()
-
-
-def run(scenario: Coroutine[Any, Any, T]) -> T:
-    """Run ``scenario`` in such a loop."""
-    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
-        return runner.run(scenario)
