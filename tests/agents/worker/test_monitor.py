@@ -73,25 +73,22 @@ async def until(condition: Any, what: str) -> None:
     await wait_for_async(holds, what)
 
 
-def test_it_counts_beside_other_tasks_and_ends_in_good_order(broker: str) -> None:
-    async def scenario() -> None:
-        await send(broker, *events(500), b"junk")
-        async with running(broker) as monitor:
-            assert monitor.status().state is State.STARTING
-            await until(lambda: records(monitor) == 501, "the records sent before")
-            await send(broker, *events(200))
-            await until(lambda: records(monitor) == 701, "the records sent later")
-            status = monitor.status()
-            assert status.state is State.RUNNING
-            assert [row.partition for row in status.partitions] == [0, 1, 2, 3]
-            assert all(row.caught_up and row.lag == 0 for row in status.partitions)
-            assert sum(row.next_offset for row in status.partitions) == 701
-            assert "embedded-broker" in status.warnings
-            assert status.fold_seconds > 0
-            assert sum(engine.progress.accepted for engine in monitor.engines()) == 700
-        await send(broker, *events(10))
-
-    asyncio.run(scenario())
+async def test_it_counts_beside_other_tasks_and_ends_in_good_order(broker: str) -> None:
+    await send(broker, *events(500), b"junk")
+    async with running(broker) as monitor:
+        assert monitor.status().state is State.STARTING
+        await until(lambda: records(monitor) == 501, "the records sent before")
+        await send(broker, *events(200))
+        await until(lambda: records(monitor) == 701, "the records sent later")
+        status = monitor.status()
+        assert status.state is State.RUNNING
+        assert [row.partition for row in status.partitions] == [0, 1, 2, 3]
+        assert all(row.caught_up and row.lag == 0 for row in status.partitions)
+        assert sum(row.next_offset for row in status.partitions) == 701
+        assert "embedded-broker" in status.warnings
+        assert status.fold_seconds > 0
+        assert sum(engine.progress.accepted for engine in monitor.engines()) == 700
+    await send(broker, *events(10))
 
 
 def test_a_second_run_in_the_same_process_counts_the_same(broker: str) -> None:
@@ -105,61 +102,48 @@ def test_a_second_run_in_the_same_process_counts_the_same(broker: str) -> None:
     asyncio.run(once("second"))
 
 
-def test_it_runs_until_told_to_stop(broker: str) -> None:
-    async def scenario() -> None:
-        await send(broker, *events(1))
-        stop = asyncio.Event()
-        monitor = build(settings(broker), NO_FILE, ephemeral=True)
-        run = asyncio.create_task(monitor.run(stop))
-        await until(lambda: records(monitor) == 1, "the record")
-        stop.set()
-        await run
-
-    asyncio.run(scenario())
+async def test_it_runs_until_told_to_stop(broker: str) -> None:
+    await send(broker, *events(1))
+    stop = asyncio.Event()
+    monitor = build(settings(broker), NO_FILE, ephemeral=True)
+    run = asyncio.create_task(monitor.run(stop))
+    await until(lambda: records(monitor) == 1, "the record")
+    stop.set()
+    await run
 
 
-def test_an_internal_error_ends_it_with_code_4(
+async def test_an_internal_error_ends_it_with_code_4(
     broker: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    async def scenario() -> None:
-        await send(broker, *events(1))
-        await build(settings(broker), NO_FILE, ephemeral=True).run()
-
+    await send(broker, *events(1))
     monkeypatch.setattr("streams.engine.engine.Engine.fold", broken)
     with pytest.raises(Fault, match=r"internal error at events/\d, offsets 0 to 0: ZeroDivisionError") as caught:
-        asyncio.run(scenario())
+        await build(settings(broker), NO_FILE, ephemeral=True).run()
     assert caught.value.exit_code == Exit.STALLED
     assert "Traceback" in caplog.text
 
 
-def test_a_worker_that_makes_no_progress_says_so_and_ends_with_code_4(
+async def test_a_worker_that_makes_no_progress_says_so_and_ends_with_code_4(
     broker: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def never(*_: object) -> None:
         await asyncio.Event().wait()
 
-    async def scenario() -> None:
-        await send(broker, *events(10))
-        monitor = build(settings(broker, stall_timeout="2s"), NO_FILE, ephemeral=True)
-        run = asyncio.create_task(monitor.run())
-        await until(lambda: monitor.status().state is State.STALLED, "the worker to be stalled")
-        await run
-
     monkeypatch.setattr("agents.worker.partitions.ingest.Ingest.take", never)
+    await send(broker, *events(10))
+    monitor = build(settings(broker, stall_timeout="2s"), NO_FILE, ephemeral=True)
+    run = asyncio.create_task(monitor.run())
+    await until(lambda: monitor.status().state is State.STALLED, "the worker to be stalled")
     with pytest.raises(Fault, match=r"events/\d has had unread records, or an .*no progress for \d s") as caught:
-        asyncio.run(scenario())
+        await run
     assert caught.value.exit_code == Exit.STALLED
 
 
-def test_a_port_that_was_taken_meanwhile_ends_it(broker: str) -> None:
-    async def scenario() -> None:
-        chosen = settings(broker)
-        server = await asyncio.start_server(lambda *_: None, chosen.web_host, chosen.web_port)
-        async with server:
+async def test_a_port_that_was_taken_meanwhile_ends_it(broker: str) -> None:
+    chosen = settings(broker)
+    async with await asyncio.start_server(lambda *_: None, chosen.web_host, chosen.web_port):
+        with pytest.raises(Fault, match="address already in use"):
             await build(chosen, NO_FILE, ephemeral=True).run()
-
-    with pytest.raises(Fault, match="address already in use"):
-        asyncio.run(scenario())

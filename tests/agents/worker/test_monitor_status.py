@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING, cast
 
@@ -57,42 +56,29 @@ def shown(monitor: MonitorApp, metric: str) -> list[str]:
     return [line.rpartition(" ")[2] for line in metrics(monitor) if line.partition("{")[0].partition(" ")[0] == metric]
 
 
-def in_loop(scenario: Callable[[], None]) -> None:
-    async def inside() -> None:
-        scenario()
-
-    asyncio.run(inside())
-
-
-def test_a_refused_standards_file_leaves_the_earlier_one_and_is_shown(caplog: pytest.LogCaptureFixture) -> None:
-    def scenario() -> None:
-        monitor = idle(file=OTHER)
-        assert shown(monitor, "slm_standards_refused") == ["0.0"]
-        monitor.reload("standards.yaml has 2 problems: …")
-        assert monitor.file is OTHER
-        assert monitor.standards is OTHER.standards
-        assert monitor.status().refused_standards == "standards.yaml has 2 problems: …"
-        assert Warnings.STANDARDS_REJECTED.key in monitor.status().warnings
-        assert shown(monitor, "slm_standards_refused") == ["1.0"]
-        assert "the earlier standards stay: standards.yaml has 2 problems" in caplog.text
-        newer = StandardsFile(Standards(digest="newer"), "", 2_000)
-        monitor.reload(newer)
-        assert monitor.file is newer
-        assert monitor.status().refused_standards is None
-        assert Warnings.STANDARDS_REJECTED.key not in monitor.status().warnings
-        assert shown(monitor, "slm_standards_refused") == ["0.0"]
-
-    in_loop(scenario)
+async def test_a_refused_standards_file_leaves_the_earlier_one_and_is_shown(caplog: pytest.LogCaptureFixture) -> None:
+    monitor = idle(file=OTHER)
+    assert shown(monitor, "slm_standards_refused") == ["0.0"]
+    monitor.reload("standards.yaml has 2 problems: …")
+    assert monitor.file is OTHER
+    assert monitor.standards is OTHER.standards
+    assert monitor.status().refused_standards == "standards.yaml has 2 problems: …"
+    assert Warnings.STANDARDS_REJECTED.key in monitor.status().warnings
+    assert shown(monitor, "slm_standards_refused") == ["1.0"]
+    assert "the earlier standards stay: standards.yaml has 2 problems" in caplog.text
+    newer = StandardsFile(Standards(digest="newer"), "", 2_000)
+    monitor.reload(newer)
+    assert monitor.file is newer
+    assert monitor.status().refused_standards is None
+    assert Warnings.STANDARDS_REJECTED.key not in monitor.status().warnings
+    assert shown(monitor, "slm_standards_refused") == ["0.0"]
 
 
-def test_what_is_as_it_should_be_warns_of_nothing() -> None:
-    def scenario() -> None:
-        services = load("version: 1\nservices: {hotline: {}}\n", file="f")
-        monitor = idle(file=StandardsFile(services))
-        own(monitor)
-        assert monitor.status().warnings == ()
-
-    in_loop(scenario)
+async def test_what_is_as_it_should_be_warns_of_nothing() -> None:
+    services = load("version: 1\nservices: {hotline: {}}\n", file="f")
+    monitor = idle(file=StandardsFile(services))
+    own(monitor)
+    assert monitor.status().warnings == ()
 
 
 def spoil_broker(monitor: MonitorApp, _: OwnedPartition) -> None:
@@ -147,67 +133,52 @@ def spoil_values(_: MonitorApp, one: OwnedPartition) -> None:
     ],
     ids=lambda what: what.key if isinstance(what, Warnings) else "",
 )
-def test_what_is_not_as_it_should_be_is_warned_of(
+async def test_what_is_not_as_it_should_be_is_warned_of(
     spoil: Callable[[MonitorApp, OwnedPartition], None], warning: Warnings
 ) -> None:
-    def scenario() -> None:
-        monitor = idle()
-        one = own(monitor)
-        assert monitor.status().warnings == (Warnings.NO_STANDARDS.key,)
-        spoil(monitor, one)
-        assert sorted(monitor.status().warnings) == sorted((warning.key, Warnings.NO_STANDARDS.key))
-
-    in_loop(scenario)
+    monitor = idle()
+    one = own(monitor)
+    assert monitor.status().warnings == (Warnings.NO_STANDARDS.key,)
+    spoil(monitor, one)
+    assert sorted(monitor.status().warnings) == sorted((warning.key, Warnings.NO_STANDARDS.key))
 
 
-def test_the_embedded_broker_warns_of_itself_and_of_nothing_that_it_cannot_do() -> None:
-    def scenario() -> None:
-        monitor = idle(ephemeral=True)
-        own(monitor).create_time = True
-        assert set(monitor.status().warnings) == {Warnings.EMBEDDED_BROKER.key, Warnings.NO_STANDARDS.key}
-
-    in_loop(scenario)
+async def test_the_embedded_broker_warns_of_itself_and_of_nothing_that_it_cannot_do() -> None:
+    monitor = idle(ephemeral=True)
+    own(monitor).create_time = True
+    assert set(monitor.status().warnings) == {Warnings.EMBEDDED_BROKER.key, Warnings.NO_STANDARDS.key}
 
 
-def test_states_and_what_is_shown_in_each() -> None:
-    def scenario() -> None:
-        monitor = idle()
-        monitor._worker.settled = False
-        assert monitor.status().state is State.STARTING
-        monitor._worker.settled = True
-        one, other = own(monitor), own(monitor, 1)
-        assert monitor.status().state is State.RUNNING
-        assert monitor.engines() == [one.engine, other.engine]
-        as_fake(other).restoring = True
-        assert monitor.status().state is State.RECOVERING
-        assert monitor.engines() == [one.engine], "figures that are not complete are not shown"
-        assert [row.recovering for row in monitor.status().partitions] == [False, True]
-        as_fake(other).restoring = False
-        monitor._was_settled = True
-        monitor._liveness.touched_at = time.monotonic() - monitor.settings.session_timeout
-        assert monitor.status().state is State.EVICTED
-        assert (monitor.engines(), monitor.status().partitions) == ([], ())
-
-    in_loop(scenario)
+async def test_states_and_what_is_shown_in_each() -> None:
+    monitor = idle()
+    monitor._worker.settled = False
+    assert monitor.status().state is State.STARTING
+    monitor._worker.settled = True
+    one, other = own(monitor), own(monitor, 1)
+    assert monitor.status().state is State.RUNNING
+    assert monitor.engines() == [one.engine, other.engine]
+    as_fake(other).restoring = True
+    assert monitor.status().state is State.RECOVERING
+    assert monitor.engines() == [one.engine], "figures that are not complete are not shown"
+    assert [row.recovering for row in monitor.status().partitions] == [False, True]
+    as_fake(other).restoring = False
+    monitor._was_settled = True
+    monitor._liveness.touched_at = time.monotonic() - monitor.settings.session_timeout
+    assert monitor.status().state is State.EVICTED
+    assert (monitor.engines(), monitor.status().partitions) == ([], ())
 
 
-def test_what_standards_hold_and_what_is_pending_is_shown_for_each_partition() -> None:
-    def scenario() -> None:
-        monitor = idle(file=OTHER)
-        as_fake(own(monitor)).latest_standards = ProposedStandards("next", 1)
-        (row,) = monitor.status().partitions
-        assert (row.standards, row.pending_standards) == (OTHER.standards.digest, "next")
-
-    in_loop(scenario)
+async def test_what_standards_hold_and_what_is_pending_is_shown_for_each_partition() -> None:
+    monitor = idle(file=OTHER)
+    as_fake(own(monitor)).latest_standards = ProposedStandards("next", 1)
+    (row,) = monitor.status().partitions
+    assert (row.standards, row.pending_standards) == (OTHER.standards.digest, "next")
 
 
-def test_why_nothing_is_read_is_shown() -> None:
-    def scenario() -> None:
-        monitor = idle()
-        cast("FakeTask", own(monitor).task).waits = "waits-for-output"
-        assert monitor.status().waits == "waits-for-output"
-
-    in_loop(scenario)
+async def test_why_nothing_is_read_is_shown() -> None:
+    monitor = idle()
+    cast("FakeTask", own(monitor).task).waits = "waits-for-output"
+    assert monitor.status().waits == "waits-for-output"
 
 
 @pytest.mark.parametrize(

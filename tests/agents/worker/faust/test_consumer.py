@@ -41,54 +41,48 @@ def consumer(monkeypatch: pytest.MonkeyPatch, assigned: Collection[TP]) -> Consu
     return worker.reader
 
 
-def test_once_something_is_to_be_read_it_is_not_waited_any_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def run() -> list[Any]:
-        reader = consumer(monkeypatch, {FIRST, SECOND})
-        asked: list[Any] = []
+async def test_once_something_is_to_be_read_it_is_not_waited_any_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = consumer(monkeypatch, {FIRST, SECOND})
+    asked: list[Any] = []
 
-        async def fetched(**words: Any) -> dict[TP, list[Any]]:
-            asked.append(words)
-            return {}
+    async def fetched(**words: Any) -> dict[TP, list[Any]]:
+        asked.append(words)
+        return {}
 
-        monkeypatch.setattr(reader, "_getmany", fetched)
-        reader.pause_partitions({FIRST, SECOND})
-        waiting = asyncio.ensure_future(reader._wait_next_records(LONG))
-        await asyncio.sleep(0)
-        assert not waiting.done()
-        reader.resume_partitions({SECOND})
-        assert await asyncio.wait_for(waiting, LONG / 2) == ({}, set())
-        assert not asked, "nothing was fetched while nothing was to be read"
-        await reader._wait_next_records(1.0)
-        return asked
-
-    assert asyncio.run(run()) == [{"active_partitions": {SECOND}, "timeout": 1.0}]
+    monkeypatch.setattr(reader, "_getmany", fetched)
+    reader.pause_partitions({FIRST, SECOND})
+    waiting = asyncio.ensure_future(reader._wait_next_records(LONG))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    reader.resume_partitions({SECOND})
+    assert await asyncio.wait_for(waiting, LONG / 2) == ({}, set())
+    assert not asked, "nothing was fetched while nothing was to be read"
+    await reader._wait_next_records(1.0)
+    assert asked == [{"active_partitions": {SECOND}, "timeout": 1.0}]
 
 
-def test_where_nothing_is_ever_to_be_read_it_looks_again_from_time_to_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def run() -> Any:
-        reader = consumer(monkeypatch, {FIRST})
-        reader.pause_partitions({FIRST})
-        return await reader._wait_next_records(0.01)
+async def test_where_nothing_is_ever_to_be_read_it_looks_again_from_time_to_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reader = consumer(monkeypatch, {FIRST})
+    reader.pause_partitions({FIRST})
+    assert await reader._wait_next_records(0.01) == ({}, set())
 
-    assert asyncio.run(run()) == ({}, set())
 
-
-def test_only_what_is_assigned_is_switched_off_and_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def run() -> list[Any]:
-        reader = consumer(monkeypatch, {FIRST})
-        switched: list[Any] = []
-        inner = SimpleNamespace(
-            assignment=lambda: frozenset({TopicPartition(*FIRST)}),
-            pause=lambda *places: switched.append(("pause", places)),
-            resume=lambda *places: switched.append(("resume", places)),
-            paused=lambda: {FIRST} if switched[-1][0] == "pause" else set(),
-            _fetcher=SimpleNamespace(_fetch_max_wait_ms=0),
-        )
-        monkeypatch.setattr(reader._thread, "_ensure_consumer", lambda: inner)
-        for wanted in (False, True):
-            await reader._thread._fetch([SourcePartition(*FIRST), SourcePartition(*SECOND)], wanted)
-            switched.append(inner._fetcher._fetch_max_wait_ms)
-        return switched
-
+async def test_only_what_is_assigned_is_switched_off_and_on(monkeypatch: pytest.MonkeyPatch) -> None:
     places = (TopicPartition(*FIRST),)
-    assert asyncio.run(run()) == [("pause", places), 20, ("resume", places), 100]
+
+    reader = consumer(monkeypatch, {FIRST})
+    switched: list[Any] = []
+    inner = SimpleNamespace(
+        assignment=lambda: frozenset({TopicPartition(*FIRST)}),
+        pause=lambda *places: switched.append(("pause", places)),
+        resume=lambda *places: switched.append(("resume", places)),
+        paused=lambda: {FIRST} if switched[-1][0] == "pause" else set(),
+        _fetcher=SimpleNamespace(_fetch_max_wait_ms=0),
+    )
+    monkeypatch.setattr(reader._thread, "_ensure_consumer", lambda: inner)
+    for wanted in (False, True):
+        await reader._thread._fetch([SourcePartition(*FIRST), SourcePartition(*SECOND)], wanted)
+        switched.append(inner._fetcher._fetch_max_wait_ms)
+    assert switched == [("pause", places), 20, ("resume", places), 100]

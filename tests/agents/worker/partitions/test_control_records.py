@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
@@ -47,11 +46,11 @@ class Scene:
             raise self.error
         self.appended.append((SourcePartition(topic, number), value))
 
-    def look(self, *moments: float) -> list[dict[str, Any]]:
+    async def look(self, *moments: float) -> list[dict[str, Any]]:
         """What is appended at these moments."""
         before = len(self.appended)
         for moment in moments:
-            asyncio.run(self.upkeep.look([self.partition], moment))
+            await self.upkeep.look([self.partition], moment)
         return [json.loads(value) for _, value in self.appended[before:]]
 
 
@@ -67,33 +66,33 @@ TOLD: Final = json.loads(control_records.tick())
 # -- ticks ----------------------------------------------------------------------------------------------------------
 
 
-def test_an_idle_partition_gets_a_tick_for_every_interval_in_which_nothing_came() -> None:
+async def test_an_idle_partition_gets_a_tick_for_every_interval_in_which_nothing_came() -> None:
     scene = Scene()
-    assert scene.look(0, 5, 9.9) == []
-    assert scene.look(10) == [TOLD]
-    assert scene.look(11, 15, 19.9) == []
-    assert scene.look(20) == [TOLD]
+    assert await scene.look(0, 5, 9.9) == []
+    assert await scene.look(10) == [TOLD]
+    assert await scene.look(11, 15, 19.9) == []
+    assert await scene.look(20) == [TOLD]
     assert scene.upkeep.ticks == 2
     assert scene.appended == [(T0, control_records.tick())] * 2
 
 
-def test_what_comes_meanwhile_is_time_that_passes_by_itself() -> None:
+async def test_what_comes_meanwhile_is_time_that_passes_by_itself() -> None:
     scene = Scene()
     for moment in range(0, 60, 5):
         scene.partition.log_end += 1
         scene.engine.progress.next_offset = scene.partition.log_end
-        assert scene.look(moment) == []
-    assert scene.look(64.9) == []
-    assert scene.look(65) == [TOLD]
+        assert await scene.look(moment) == []
+    assert await scene.look(64.9) == []
+    assert await scene.look(65) == [TOLD]
 
 
-def test_a_tick_that_comes_back_is_no_reason_for_another_before_its_time() -> None:
+async def test_a_tick_that_comes_back_is_no_reason_for_another_before_its_time() -> None:
     scene = Scene()
-    assert scene.look(0, 10) == [TOLD]
+    assert await scene.look(0, 10) == [TOLD]
     scene.partition.log_end += 1
     scene.engine.progress.next_offset = scene.partition.log_end
-    assert scene.look(11, 20.9) == []
-    assert scene.look(21) == [TOLD]
+    assert await scene.look(11, 20.9) == []
+    assert await scene.look(21) == [TOLD]
 
 
 def not_caught_up(one: OwnedPartition) -> None:
@@ -125,82 +124,82 @@ def in_the_past(one: OwnedPartition) -> None:
     [not_caught_up, behind, replaying, stamped_by_producers, stamped_by_who_knows, in_the_past],
     ids=lambda spoil: spoil.__name__.replace("_", " "),
 )
-def test_where_a_tick_would_tell_nothing_none_is_appended(spoil: Any) -> None:
+async def test_where_a_tick_would_tell_nothing_none_is_appended(spoil: Any) -> None:
     scene = Scene()
     assert is_idle(scene.partition)
     spoil(scene.partition)
     assert not is_idle(scene.partition)
-    assert scene.look(0, 10, 20, 30) == []
+    assert await scene.look(0, 10, 20, 30) == []
 
 
-def test_a_partition_that_was_away_begins_to_be_idle_anew() -> None:
+async def test_a_partition_that_was_away_begins_to_be_idle_anew() -> None:
     scene = Scene()
-    scene.look(0)
-    asyncio.run(scene.upkeep.look([], 5))
-    assert scene.look(9, 18.9) == []
-    assert scene.look(19) == [TOLD]
+    await scene.look(0)
+    await scene.upkeep.look([], 5)
+    assert await scene.look(9, 18.9) == []
+    assert await scene.look(19) == [TOLD]
 
 
 # -- what cannot be appended ----------------------------------------------------------------------------------------
 
 
-def test_that_kafka_refuses_the_right_to_write_is_known_said_once_and_tried_again_later(
+async def test_that_kafka_refuses_the_right_to_write_is_known_said_once_and_tried_again_later(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     scene = Scene(error=TopicAuthorizationFailedError())
-    assert scene.look(0, 10) == []
+    assert await scene.look(0, 10) == []
     assert scene.upkeep.refused
-    scene.look(30, 50)
+    await scene.look(30, 50)
     assert len(caplog.records) == 1
     scene.error = None
-    assert scene.look(55, 69.9) == []
-    assert scene.look(70) == [TOLD]
+    assert await scene.look(55, 69.9) == []
+    assert await scene.look(70) == [TOLD]
     assert not scene.upkeep.refused
 
 
 @pytest.mark.parametrize("error", [KafkaConnectionError(), TimeoutError()], ids=repr)
-def test_a_broker_that_is_away_is_no_refusal(error: Exception) -> None:
+async def test_a_broker_that_is_away_is_no_refusal(error: Exception) -> None:
     scene = Scene(error=error)
-    assert scene.look(0, 10) == []
+    assert await scene.look(0, 10) == []
     assert not scene.upkeep.refused
     scene.error = None
-    assert scene.look(29.9) == []
-    assert scene.look(30) == [TOLD]
+    assert await scene.look(29.9) == []
+    assert await scene.look(30) == [TOLD]
 
 
 # -- proposals ------------------------------------------------------------------------------------------------------
 
 
-def test_new_standards_are_published_and_then_proposed() -> None:
+async def test_new_standards_are_published_and_then_proposed() -> None:
     scene = Scene(NEW)
-    (proposal,) = scene.look(0)
+    (proposal,) = await scene.look(0)
     assert proposal == json.loads(control_records.standards("new", 1_000))
     assert scene.control.published == [NEW]
 
 
-def test_a_proposal_that_could_not_be_published_is_not_made() -> None:
+async def test_a_proposal_that_could_not_be_published_is_not_made() -> None:
     scene = Scene(NEW)
     scene.engine.tickable = False
     scene.control.unpublishable = KafkaConnectionError()
-    assert scene.look(0, 60) == []
+    assert await scene.look(0, 60) == []
     scene.control.unpublishable = None
-    assert len(scene.look(80)) == 1
+    assert len(await scene.look(80)) == 1
 
 
-def test_a_proposal_that_does_not_come_back_is_repeated_after_a_while() -> None:
+async def test_a_proposal_that_does_not_come_back_is_repeated_after_a_while() -> None:
     scene = Scene(NEW)
     scene.engine.tickable = False
-    assert len(scene.look(0, 5, 19.9)) == 1
-    assert len(scene.look(20)) == 1
+    assert len(await scene.look(0, 5, 19.9)) == 1
+    assert len(await scene.look(20)) == 1
     scene.engine.latest_standards = ProposedStandards("new", 1_000)
-    assert scene.look(60) == []
+    assert await scene.look(60) == []
 
 
-def test_other_new_standards_need_not_wait() -> None:
+async def test_other_new_standards_need_not_wait() -> None:
     scene = Scene(NEW)
-    scene.look(0)
+    await scene.look(0)
     scene.file = StandardsFile(Standards(digest="newer"), "", 2_000)
-    (proposal,) = scene.look(1)
+    (proposal,) = await scene.look(1)
     assert proposal["hash"] == "newer"
 
 
@@ -244,7 +243,7 @@ def test_standards_that_are_about_to_hold_are_not_proposed_again() -> None:
     assert not wants(one, NEW)
 
 
-def test_every_partition_is_looked_after() -> None:
+async def test_every_partition_is_looked_after() -> None:
     scene = Scene(NEW)
-    asyncio.run(scene.upkeep.look([scene.partition, partition(number=1)], 0))
+    await scene.upkeep.look([scene.partition, partition(number=1)], 0)
     assert [source for source, _ in scene.appended] == [T0, T1]

@@ -55,33 +55,33 @@ class Scene:
         self.failures.append(error)
         self.failed.set()
 
-    def take(self, *batches: Fetched) -> None:
+    async def take(self, *batches: Fetched) -> None:
         async def stream() -> AsyncIterator[Fetched]:
             for batch in batches:
                 yield batch
 
-        asyncio.run(self.ingest.run(stream()))
+        await self.ingest.run(stream())
 
 
-def test_batches_are_handed_to_their_partitions_keeper() -> None:
+async def test_batches_are_handed_to_their_partitions_keeper() -> None:
     scene = Scene()
-    scene.take(fetched(range(3)), fetched(range(3, 5)))
+    await scene.take(fetched(range(3)), fetched(range(3, 5)))
     assert folded(scene.engine) == [0, 1, 2, 3, 4]
     assert scene.owned.log_end == 10
     assert not scene.seeks
 
 
-def test_where_records_are_missing_the_log_is_sought_and_where_they_come_again_it_is_not() -> None:
+async def test_where_records_are_missing_the_log_is_sought_and_where_they_come_again_it_is_not() -> None:
     scene = Scene()
-    scene.take(fetched(range(3)), fetched(range(5, 7)), fetched(range(3)), fetched(range(3, 7)))
+    await scene.take(fetched(range(3)), fetched(range(5, 7)), fetched(range(3)), fetched(range(3, 7)))
     assert scene.seeks == [(T0, 3)]
     assert folded(scene.engine) == list(range(7))
 
 
-def test_gaps_of_the_log_are_passed_without_a_question() -> None:
+async def test_gaps_of_the_log_are_passed_without_a_question() -> None:
     scene = Scene()
     scene.bounds = TimeoutError()
-    scene.take(fetched(range(3)), fetched(range(5, 7), reads_from=3))
+    await scene.take(fetched(range(3)), fetched(range(5, 7), reads_from=3))
     assert folded(scene.engine) == [0, 1, 2, 5, 6]
     assert not scene.owned.missing
 
@@ -101,19 +101,19 @@ def test_gaps_of_the_log_are_passed_without_a_question() -> None:
         "nothing of what is missing",
     ],
 )
-def test_what_the_log_has_lost_is_told_to_an_audit_and_passed(
+async def test_what_the_log_has_lost_is_told_to_an_audit_and_passed(
     beginning: int, reads_from: int, skipped: list[int], offsets: list[int]
 ) -> None:
     scene = Scene()
     scene.bounds = LogBounds(beginning, 10)
-    scene.take(fetched(range(3)), fetched(range(5, 7), reads_from=reads_from))
+    await scene.take(fetched(range(3)), fetched(range(5, 7), reads_from=reads_from))
     assert folded(scene.engine) == offsets
     assert cast("FakeTask", scene.owned.task).skipped == skipped
     assert scene.owned.missing is bool(skipped)
     assert scene.seeks == ([] if len(offsets) == 5 else [(T0, max(3, *skipped, 0))])
 
 
-def test_a_partition_that_was_taken_over_anew_while_kafka_was_asked_is_left_alone() -> None:
+async def test_a_partition_that_was_taken_over_anew_while_kafka_was_asked_is_left_alone() -> None:
     scene = Scene()
 
     async def ask_bounds(sources: Sequence[SourcePartition]) -> dict[SourcePartition, LogBounds]:
@@ -122,38 +122,38 @@ def test_a_partition_that_was_taken_over_anew_while_kafka_was_asked_is_left_alon
         return dict.fromkeys(sources, LogBounds(0, 10))
 
     scene.ingest = Ingest(scene.partitions, seek=scene.seek, ask_bounds=ask_bounds, fail=scene.fail)
-    scene.take(fetched(range(5, 7)))
+    await scene.take(fetched(range(5, 7)))
     assert not scene.seeks
     assert folded(scene.engine) == []
 
 
 @pytest.mark.parametrize("error", [KafkaConnectionError(), TimeoutError()], ids=["Kafka is away", "it is silent"])
-def test_while_nobody_can_tell_what_the_log_has_lost_it_is_sought(error: Exception) -> None:
+async def test_while_nobody_can_tell_what_the_log_has_lost_it_is_sought(error: Exception) -> None:
     scene = Scene()
     scene.bounds = error
-    scene.take(fetched(range(3)), fetched(range(5, 7)), fetched(range(5, 7)))
+    await scene.take(fetched(range(3)), fetched(range(5, 7)), fetched(range(5, 7)))
     assert folded(scene.engine) == [0, 1, 2]
     assert scene.seeks == [(T0, 3), (T0, 3)]
     scene.bounds = LogBounds(5, 10)
-    scene.take(fetched(range(5, 7)))
+    await scene.take(fetched(range(5, 7)))
     assert folded(scene.engine) == [0, 1, 2, 5, 6]
 
 
-def test_batches_of_a_partition_that_has_been_taken_away_are_dropped() -> None:
+async def test_batches_of_a_partition_that_has_been_taken_away_are_dropped() -> None:
     scene = Scene()
     scene.partitions.keep_only(())
-    scene.take(fetched(range(3)))
+    await scene.take(fetched(range(3)))
     assert not scene.seeks
     assert not scene.failures
 
 
-def test_timestamps_of_producers_are_noted() -> None:
+async def test_timestamps_of_producers_are_noted() -> None:
     scene = Scene()
-    scene.take(fetched(range(3), create_time=True))
+    await scene.take(fetched(range(3), create_time=True))
     assert scene.owned.create_time
 
 
-def fail_while_folding(scene: Scene, error: Exception) -> Exception:
+async def fail_while_folding(scene: Scene, error: Exception) -> Exception:
     """What the process is told when ``error`` comes out of folding; the agent must not return."""
     as_fake(scene.owned).error = error
     task = scene.owned.task
@@ -167,24 +167,24 @@ def fail_while_folding(scene: Scene, error: Exception) -> Exception:
         await asyncio.gather(task, return_exceptions=True)
         return waits
 
-    assert asyncio.run(folding()), "Faust would take the batch for processed"
+    assert await folding(), "Faust would take the batch for processed"
     assert scene.let_go == [task], "nothing of the batch may be carried out"
     assert scene.partitions.committable() == {}
     (failure,) = scene.failures
     return failure
 
 
-def test_an_error_of_our_own_is_told_with_its_place_and_the_batch_is_neither_passed_nor_committed(
+async def test_an_error_of_our_own_is_told_with_its_place_and_the_batch_is_neither_passed_nor_committed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    failure = fail_while_folding(Scene(), ZeroDivisionError("oops"))
+    failure = await fail_while_folding(Scene(), ZeroDivisionError("oops"))
     assert isinstance(failure, FoldError)
     assert "t/0, offsets 0 to 2" in str(failure)
     assert "oops" in str(failure)
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_a_fault_that_says_what_to_do_is_no_error_of_our_own(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_fault_that_says_what_to_do_is_no_error_of_our_own(caplog: pytest.LogCaptureFixture) -> None:
     fault = Fault("standards of a later version; run that", Exit.STALLED)
-    assert fail_while_folding(Scene(), fault) is fault
+    assert await fail_while_folding(Scene(), fault) is fault
     assert not caplog.records

@@ -119,16 +119,16 @@ class Scene:
         stamp, value = self.stamps[position], self.log[position]
         return SimpleNamespace(offset=offset, timestamp=stamp, value=value, timestamp_type=self.timestamp_type)
 
-    def recover(self) -> Recovered:
+    async def recover(self) -> Recovered:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(state_topic, "read_committed", self.read_committed)
             patch.setattr(module, "record_at", self.record_at)
-            return asyncio.run(self.recovery.recover(SOURCE))
+            return await self.recovery.recover(SOURCE)
 
-    def refused(self) -> str:
+    async def refused(self) -> str:
         """The line with which the worker ends; what was opened is closed by then."""
         with pytest.raises(Fault) as caught:
-            self.recover()
+            await self.recover()
         assert caught.value.exit_code == Exit.STALLED
         assert self.writer.closed.is_set()
         assert "\n" not in caught.value.message
@@ -138,9 +138,9 @@ class Scene:
 # -- good order -----------------------------------------------------------------------------------------------------
 
 
-def test_a_partition_that_nobody_owned_begins_at_its_logs_beginning() -> None:
+async def test_a_partition_that_nobody_owned_begins_at_its_logs_beginning() -> None:
     scene = Scene()
-    found = scene.recover()
+    found = await scene.recover()
     assert scene.journal == ["fence", "state", "bounds"], "what is read after fencing is all there will ever be"
     assert found.processor.expected == FIRST
     assert found.processor.engine.standards is STANDARDS
@@ -150,10 +150,10 @@ def test_a_partition_that_nobody_owned_begins_at_its_logs_beginning() -> None:
     assert not scene.writer.closed.is_set()
 
 
-def test_a_partition_goes_on_where_open_slices_need_its_log() -> None:
+async def test_a_partition_goes_on_where_open_slices_need_its_log() -> None:
     rows = saved_rows()
     scene = Scene(rows)
-    found = scene.recover()
+    found = await scene.recover()
     assert scene.journal == ["fence", "state", "bounds", f"record {SAVED - 1}"]
     assert found.processor.expected == RESUME
     assert found.processor.engine.restoring
@@ -166,13 +166,13 @@ def test_a_partition_goes_on_where_open_slices_need_its_log() -> None:
 
 
 @pytest.mark.parametrize(("timestamp_type", "create_time"), [(0, True), (1, False)])
-def test_it_notices_who_writes_the_logs_timestamps(timestamp_type: int, create_time: bool) -> None:
+async def test_it_notices_who_writes_the_logs_timestamps(timestamp_type: int, create_time: bool) -> None:
     scene = Scene(saved_rows())
     scene.timestamp_type = timestamp_type
-    assert scene.recover().create_time is create_time
+    assert (await scene.recover()).create_time is create_time
 
 
-def test_only_the_newest_value_of_each_own_row_counts() -> None:
+async def test_only_the_newest_value_of_each_own_row_counts() -> None:
     rows = saved_rows()
     scene = Scene(rows)
     stale = [(PREFIX + name, b"stale") for name in rows]
@@ -182,14 +182,14 @@ def test_only_the_newest_value_of_each_own_row_counts() -> None:
     ]
     others += [(state_prefix(SourcePartition("events", 1), "g") + b"p", b"other"), (b"", b"no key"), (b"strange", None)]
     scene.state = [*stale, *gone, *scene.state, *others]
-    found = scene.recover()
+    found = await scene.recover()
     assert (found.processor.damaged, found.rows) == ((), len(rows))
     assert scene.recovery.read == {SOURCE: len(scene.state)}
 
 
-def test_the_embedded_broker_keeps_no_state_to_read() -> None:
+async def test_the_embedded_broker_keeps_no_state_to_read() -> None:
     scene = Scene(saved_rows(), keeps_state=False)
-    assert scene.recover().processor.expected == FIRST
+    assert (await scene.recover()).processor.expected == FIRST
     assert scene.journal == ["fence", "bounds"]
 
 
@@ -215,19 +215,19 @@ def no_record(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("spoil", [other_value, other_timestamp, no_timestamp, no_record])
-def test_a_log_whose_last_saved_record_differs_is_another_log(spoil: Any) -> None:
+async def test_a_log_whose_last_saved_record_differs_is_another_log(spoil: Any) -> None:
     scene = Scene(saved_rows())
     spoil(scene)
-    message = scene.refused()
+    message = await scene.refused()
     assert f"events/2 is not the log that its saved state was made of: the record at offset {SAVED - 1}" in message
     assert message.endswith(ANOTHER_GROUP)
 
 
 @pytest.mark.parametrize("end", [SAVED - 1, 0])
-def test_a_log_that_ends_before_what_is_saved_is_another_log(end: int) -> None:
+async def test_a_log_that_ends_before_what_is_saved_is_another_log(end: int) -> None:
     scene = Scene(saved_rows())
     scene.bounds = LogBounds(min(end, FIRST), end)
-    assert f"were folded, and the log ends at {end}" in scene.refused()
+    assert f"were folded, and the log ends at {end}" in await scene.refused()
 
 
 @pytest.mark.parametrize(
@@ -235,23 +235,23 @@ def test_a_log_that_ends_before_what_is_saved_is_another_log(end: int) -> None:
     [(RESUME + 1, [f"record {SAVED - 1}"]), (SAVED, []), (SAVED + 2, [])],
     ids=["of open slices", "all that open slices need", "that were never folded"],
 )
-def test_records_that_retention_took_away_are_a_gap_for_the_audit(beginning: int, asked: list[str]) -> None:
+async def test_records_that_retention_took_away_are_a_gap_for_the_audit(beginning: int, asked: list[str]) -> None:
     scene = Scene(saved_rows())
     scene.bounds = LogBounds(beginning, FIRST + len(LOG))
-    found = scene.recover()
+    found = await scene.recover()
     assert scene.journal[3:] == asked
     assert found.processor.expected == beginning
     (gap,) = [one for one in found.processor.engine.notices if one.type is NoticeType.GAP]
     assert gap.detail == {"from": RESUME, "to": beginning}
 
 
-def test_a_gap_is_told_once_though_nothing_comes_behind_it() -> None:
+async def test_a_gap_is_told_once_though_nothing_comes_behind_it() -> None:
     rows = saved_rows()
     told = []
     for _ in range(3):
         scene = Scene(rows)
         scene.bounds = LogBounds(SAVED + 9, SAVED + 9)
-        processor = scene.recover().processor
+        processor = (await scene.recover()).processor
         assert processor.expected == SAVED + 9
         if processor.due:
             taken = processor.take()
@@ -271,10 +271,10 @@ def damage(rows: dict[bytes, bytes], begins: bytes) -> list[str]:
     return [name.decode() for name in names]
 
 
-def test_damaged_slices_are_rebuilt_from_a_log_that_reaches_back(caplog: pytest.LogCaptureFixture) -> None:
+async def test_damaged_slices_are_rebuilt_from_a_log_that_reaches_back(caplog: pytest.LogCaptureFixture) -> None:
     rows = saved_rows()
     names = damage(rows, b"s/")
-    found = Scene(rows).recover()
+    found = await Scene(rows).recover()
     assert sorted(found.processor.damaged) == sorted(names)
     assert found.processor.expected == FIRST
     assert all(name in caplog.text for name in names)
@@ -285,12 +285,12 @@ def test_damaged_slices_are_rebuilt_from_a_log_that_reaches_back(caplog: pytest.
     assert all(one.detail.get("rebuilt") for one in notices if one.type is NoticeType.DAMAGE)
 
 
-def test_damaged_slices_are_left_out_and_told_of_where_the_log_does_not_reach_back() -> None:
+async def test_damaged_slices_are_left_out_and_told_of_where_the_log_does_not_reach_back() -> None:
     rows = saved_rows()
     names = damage(rows, b"s/")
     scene = Scene(rows)
     scene.bounds = LogBounds(FIRST + 1, FIRST + len(LOG))
-    found = scene.recover()
+    found = await scene.recover()
     assert sorted(found.processor.damaged) == sorted(names)
     assert found.processor.expected == RESUME
     found.processor.fold(batch(RESUME, FIRST + len(LOG)))
@@ -298,46 +298,46 @@ def test_damaged_slices_are_left_out_and_told_of_where_the_log_does_not_reach_ba
     assert [one.detail["row"] for one in notices if one.type is NoticeType.DAMAGE] == sorted(names)
 
 
-def test_a_damaged_catalogue_is_rebuilt_or_else_the_worker_ends() -> None:
+async def test_a_damaged_catalogue_is_rebuilt_or_else_the_worker_ends() -> None:
     rows = saved_rows()
     assert damage(rows, b"m/")
-    found = Scene(rows).recover()
+    found = await Scene(rows).recover()
     assert found.processor.expected == FIRST
     scene = Scene(rows)
     scene.bounds = LogBounds(FIRST + 1, FIRST + len(LOG))
-    message = scene.refused()
+    message = await scene.refused()
     assert "the saved state of events/2 cannot be used: page 0 of the catalogue: its checksum does not hold" in message
     assert message.endswith(ANOTHER_GROUP)
 
 
-def test_without_the_partition_row_nobody_knows_what_was_told() -> None:
+async def test_without_the_partition_row_nobody_knows_what_was_told() -> None:
     rows = saved_rows()
     damage(rows, b"p")
-    assert "cannot be used: the partition row: its checksum does not hold" in Scene(rows).refused()
+    assert "cannot be used: the partition row: its checksum does not hold" in await Scene(rows).refused()
 
 
-def test_state_of_another_partition_is_not_used() -> None:
+async def test_state_of_another_partition_is_not_used() -> None:
     known = {one.digest: one for one in (STANDARDS, NAMED)}
     other = take_over({}, Start("events", 7, STANDARDS, known.get, POLICY), beginning=FIRST)
     other.check(FIRST, SAVED, None)
     other.fold(batch(FIRST, SAVED))
     rows = {name: value for name, value in other.take().rows if value is not None}
-    assert "cannot be used: the partition row is that of events/7" in Scene(rows).refused()
+    assert "cannot be used: the partition row is that of events/7" in await Scene(rows).refused()
 
 
-def test_standards_that_are_nowhere_make_state_useless() -> None:
+async def test_standards_that_are_nowhere_make_state_useless() -> None:
     scene = Scene(saved_rows())
     scene.control.hidden.clear()
-    assert "are not in the control topic any more" in scene.refused()
+    assert "are not in the control topic any more" in await scene.refused()
 
 
 # -- trouble --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("error", [KafkaConnectionError(), TimeoutError(), asyncio.CancelledError()], ids=repr)
-def test_what_cannot_be_read_is_tried_again_with_another_writer(error: BaseException) -> None:
+async def test_what_cannot_be_read_is_tried_again_with_another_writer(error: BaseException) -> None:
     scene = Scene(saved_rows())
     scene.unread = error
     with pytest.raises(type(error)):
-        scene.recover()
+        await scene.recover()
     assert scene.writer.closed.is_set()

@@ -19,7 +19,7 @@ from kafka.errors import GroupAuthorizationFailedError, UnstableOffsetCommitErro
 
 from agents.exits import Exit, Fault
 from agents.settings.settings import Settings
-from agents.worker.rekey import position, tails
+from agents.worker.rekey import position
 from agents.worker.rekey.counts import RekeyCounts, refusal_of
 from agents.worker.rekey.offsets import Committed, Offsets, group_of
 from agents.worker.rekey.pace import PATIENCE_SECONDS, LanePace
@@ -186,13 +186,13 @@ class Log:
     async def record_at(self, _: Settings, topic: str, partition: int, offset: int) -> Record | None:
         return Record(topic, partition, offset, offset, value_at(offset))
 
-    def find(self, monkeypatch: pytest.MonkeyPatch, partitions: int = 2) -> Position:
+    async def find(self, monkeypatch: pytest.MonkeyPatch, partitions: int = 2) -> Position:
         monkeypatch.setattr(position, "record_at", self.record_at)
         offsets = Offsets(SETTINGS)
         monkeypatch.setattr(offsets, "committed", self.committed_offset)
         finder = PositionFinder(SETTINGS, self, offsets, cast("Tails", self))
         try:
-            return asyncio.run(finder.find(SOURCE, partitions, None))
+            return await finder.find(SOURCE, partitions, None)
         finally:
             offsets.close()
 
@@ -206,16 +206,16 @@ def mark_of(offset: int, baseline: Baseline) -> RekeyMark:
     return RekeyMark(offset - 1, record_digest(value_at(offset - 1)), baseline)
 
 
-def test_where_nothing_was_rekeyed_the_beginning_is_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_where_nothing_was_rekeyed_the_beginning_is_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
     log = Log(5, 100)
-    assert log.find(monkeypatch) == Position(5, Baseline(5, (0, 0)), (NOTHING, NOTHING))
+    assert await log.find(monkeypatch) == Position(5, Baseline(5, (0, 0)), (NOTHING, NOTHING))
     assert log.asked == ["whole"]
 
 
-def test_what_lies_behind_the_baseline_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_lies_behind_the_baseline_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
     mark = mark_of(80, Baseline(60, (7, 9)))
     log = Log(5, 100, Committed(80, mark.to_text()), Tail([79, 61]))
-    assert log.find(monkeypatch) == Position(60, mark.baseline, (79, 61), (80, mark))
+    assert await log.find(monkeypatch) == Position(60, mark.baseline, (79, 61), (80, mark))
     assert log.asked == ["since (7, 9)"]
 
 
@@ -224,22 +224,22 @@ def test_what_lies_behind_the_baseline_is_looked_at_again(monkeypatch: pytest.Mo
     [(70, 70, None), (80, 80, None), (81, 81, 80)],
     ids=["what was rekeyed since the baseline", "all that was rekeyed", "more than was rekeyed"],
 )
-def test_a_log_that_has_lost(
+async def test_a_log_that_has_lost(
     monkeypatch: pytest.MonkeyPatch, beginning: int, offset: int, missing_from: int | None
 ) -> None:
     mark = mark_of(80, Baseline(60, (7, 9)))
-    found = Log(beginning, 100, Committed(80, mark.to_text())).find(monkeypatch)
+    found = await Log(beginning, 100, Committed(80, mark.to_text())).find(monkeypatch)
     assert (found.offset, found.missing_from) == (offset, missing_from)
 
 
 @pytest.mark.parametrize("metadata", [None, "", "by hand"], ids=["forgotten", "reset", "committed by hand"])
-def test_without_a_mark_the_rekeyed_topic_tells(monkeypatch: pytest.MonkeyPatch, metadata: str | None) -> None:
+async def test_without_a_mark_the_rekeyed_topic_tells(monkeypatch: pytest.MonkeyPatch, metadata: str | None) -> None:
     committed = None if metadata is None else Committed(3, metadata)
     log = Log(5, 100, committed, Tail([40, 49], TailRecord(49, record_digest(value_at(49)))))
-    assert log.find(monkeypatch) == Position(40, Baseline(40, (0, 0)), (40, 49))
+    assert await log.find(monkeypatch) == Position(40, Baseline(40, (0, 0)), (40, 49))
 
 
-def test_nothing_is_taken_for_rekeyed_that_another_log_had(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_is_taken_for_rekeyed_that_another_log_had(monkeypatch: pytest.MonkeyPatch) -> None:
     newest = TailRecord(49, record_digest(b"other"))
     for log in (
         Log(5, 100, None, Tail([40, 49], newest)),
@@ -247,16 +247,16 @@ def test_nothing_is_taken_for_rekeyed_that_another_log_had(monkeypatch: pytest.M
         Log(5, 79, Committed(80, mark_of(80, Baseline(60, (0, 0))).to_text())),
     ):
         with pytest.raises(RekeyImpossible, match=r"orders/3 .*made anew or has lost records"):
-            log.find(monkeypatch)
+            await log.find(monkeypatch)
 
 
-def test_a_rekeyed_topic_with_another_number_of_partitions_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_rekeyed_topic_with_another_number_of_partitions_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     log = Log(5, 100, Committed(80, mark_of(80, Baseline(60, (7, 9))).to_text()))
     with pytest.raises(RekeyImpossible, match="had 2 partitions when rekeying began and has 3 now"):
-        log.find(monkeypatch, partitions=3)
+        await log.find(monkeypatch, partitions=3)
 
 
-def test_one_reading_of_the_rekeyed_topic_serves_all_who_called_before_it_began(
+async def test_one_reading_of_the_rekeyed_topic_serves_all_who_called_before_it_began(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     readings: list[asyncio.Event] = []
@@ -267,23 +267,21 @@ def test_one_reading_of_the_rekeyed_topic_serves_all_who_called_before_it_began(
         await readings[-1].wait()
         return {"orders/3": Tail([mine])}
 
-    async def scene() -> list[int]:
-        tails = Tails(SETTINGS)
-        first = asyncio.create_task(tails.whole(SOURCE, 1))
-        await asyncio.sleep(0)  # it is reading now, and may not see what was written just before
-        others = [asyncio.create_task(tails.whole(SOURCE, 1)) for _ in range(3)]
-        await asyncio.sleep(0)
-        readings[0].set()
-        found = [(await first).last[0]]
-        await wait_for_async(second_began, "the second reading")
-        readings[1].set()
-        return found + [(await one).last[0] for one in others]
-
     async def second_began() -> bool:
         return len(readings) == 2
 
-    monkeypatch.setattr(tails.Tails, "_read", read)
-    assert asyncio.run(scene()) == [1, 2, 2, 2]
+    monkeypatch.setattr(Tails, "_read", read)
+
+    tails = Tails(SETTINGS)
+    first = asyncio.create_task(tails.whole(SOURCE, 1))
+    await asyncio.sleep(0)  # it is reading now, and may not see what was written just before
+    others = [asyncio.create_task(tails.whole(SOURCE, 1)) for _ in range(3)]
+    await asyncio.sleep(0)
+    readings[0].set()
+    found = [(await first).last[0]]
+    await wait_for_async(second_began, "the second reading")
+    readings[1].set()
+    assert found + [(await one).last[0] for one in others] == [1, 2, 2, 2]
 
 
 @pytest.mark.parametrize(

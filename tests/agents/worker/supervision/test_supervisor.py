@@ -61,7 +61,7 @@ class Shown:
         return self._status
 
 
-def together(folder: Path, *workers: Shown | None) -> CombinedView:
+async def together(folder: Path, *workers: Shown | None) -> CombinedView:
     """The view of a supervisor whose workers tell over real sockets; None does not answer."""
 
     class Running(Child):
@@ -69,25 +69,22 @@ def together(folder: Path, *workers: Shown | None) -> CombinedView:
         def running(self) -> bool:
             return True
 
-    async def asking() -> CombinedView:
-        servers, children = [], []
-        for number, worker in enumerate(workers, 1):
-            socket = folder / f"{number}.sock"
-            children.append(Running(number, number, socket))
-            if worker is not None:
-                servers.append(await supervised.serve(worker, str(socket)))
-        view = CombinedView(children, STANDARDS, "127.0.0.1:9092")
-        await view.refresh()
-        for server in servers:
-            server.close()
-        return view
-
-    return asyncio.run(asking())
+    servers, children = [], []
+    for number, worker in enumerate(workers, 1):
+        socket = folder / f"{number}.sock"
+        children.append(Running(number, number, socket))
+        if worker is not None:
+            servers.append(await supervised.serve(worker, str(socket)))
+    view = CombinedView(children, STANDARDS, "127.0.0.1:9092")
+    await view.refresh()
+    for server in servers:
+        server.close()
+    return view
 
 
 @pytest.mark.parametrize("language", Language)
-def test_the_page_of_several_workers_is_that_of_one_that_has_it_all(tmp_path: Path, language: Language) -> None:
-    apart = orjson.loads(page.status_json(together(tmp_path, Shown(0, 2), Shown(1, 3)), language, now=5.0))
+async def test_the_page_of_several_workers_is_that_of_one_that_has_it_all(tmp_path: Path, language: Language) -> None:
+    apart = orjson.loads(page.status_json(await together(tmp_path, Shown(0, 2), Shown(1, 3)), language, now=5.0))
     whole = orjson.loads(page.status_json(Shown(0, 1, 2, 3), language, now=5.0))
     for document in (apart, whole):
         del document["worker"]
@@ -107,8 +104,8 @@ def test_what_several_workers_rekey_is_added_up_and_a_path_that_one_has_found_is
     assert unsure.lag is None
 
 
-def test_how_several_workers_are_is_added_up(tmp_path: Path) -> None:
-    status = together(tmp_path, Shown(0), Shown(1, 2)).status()
+async def test_how_several_workers_are_is_added_up(tmp_path: Path) -> None:
+    status = (await together(tmp_path, Shown(0), Shown(1, 2))).status()
     assert status.state is State.RUNNING
     assert [row.partition for row in status.partitions] == [0, 1, 2]
     assert status.fold_seconds == 1.0
@@ -127,34 +124,31 @@ def test_how_several_workers_are_is_added_up(tmp_path: Path) -> None:
         ([None, None], State.STARTING),
     ],
 )
-def test_all_are_in_the_worst_state_of_any(tmp_path: Path, states: list[State | None], expected: State) -> None:
+async def test_all_are_in_the_worst_state_of_any(tmp_path: Path, states: list[State | None], expected: State) -> None:
     workers = [None if state is None else Shown(state=state) for state in states]
-    assert together(tmp_path, *workers).status().state is expected
+    assert (await together(tmp_path, *workers)).status().state is expected
 
 
-def test_a_worker_that_breaks_off_is_taken_for_silent(tmp_path: Path) -> None:
+async def test_a_worker_that_breaks_off_is_taken_for_silent(tmp_path: Path) -> None:
     whole = pickle.dumps(WorkerReport.by(Shown(0)))
 
-    async def asking() -> WorkerStatus:
-        async def break_off(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            writer.write(whole[:-20])
-            writer.close()
+    async def break_off(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(whole[:-20])
+        writer.close()
 
-        server = await asyncio.start_unix_server(break_off, tmp_path / "1.sock")
-        child = Child(1, 1, tmp_path / "1.sock")
-        child.process = await asyncio.create_subprocess_exec("sleep", "30")
-        view = CombinedView([child], STANDARDS, "")
-        await view.refresh()
-        child.process.kill()
-        await child.process.wait()
-        server.close()
-        return view.status()
-
-    assert asyncio.run(asking()).state is State.STARTING
+    server = await asyncio.start_unix_server(break_off, tmp_path / "1.sock")
+    child = Child(1, 1, tmp_path / "1.sock")
+    child.process = await asyncio.create_subprocess_exec("sleep", "30")
+    view = CombinedView([child], STANDARDS, "")
+    await view.refresh()
+    child.process.kill()
+    await child.process.wait()
+    server.close()
+    assert view.status().state is State.STARTING
 
 
-def test_a_view_of_an_engine_knows_nothing_of_windows_that_its_standards_do_not_have(tmp_path: Path) -> None:
-    (view, *_) = together(tmp_path, Shown(0)).engines()
+async def test_a_view_of_an_engine_knows_nothing_of_windows_that_its_standards_do_not_have(tmp_path: Path) -> None:
+    (view, *_) = (await together(tmp_path, Shown(0))).engines()
     (window, *_) = STANDARDS.windows()
     other = replace(window, name="17d")
     assert view.read(window).steps
