@@ -26,7 +26,7 @@ settings.load_profile("any-machine")
 pytest_plugins = ["tests.services.fixtures"]
 
 
-#: New objects until Python looks for cycles, as in the product's commands (`agents/garbage.py`).
+#: New objects until Python looks for cycles, as in the product's commands (`agents/cli/garbage.py`).
 COLLECT_EVERY = 50_000
 
 
