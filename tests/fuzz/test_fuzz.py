@@ -76,7 +76,7 @@ def trusting(name: bytes, value: bytes) -> framing._Part:
         ("rows", "streams.state.framing._open_part", trusting),
         ("events", "streams.decoding.decode.require_complete", lambda _event: None),
         ("folding", "streams.engine.engine.dead_letters", lambda _batch, _rejected: []),
-        ("folding", "streams.state.saving._restore_slices", lambda *_: None),
+        ("folding", "streams.slices.history.History.restore", lambda *_: None),
         ("mappings", "streams.decoding.decode.from_document", lambda document: document["service"]),
         ("standards", "streams.standards.problems.problems.one_line", str),
         ("endpoints", "agents.web.page.HEADERS", {}),
