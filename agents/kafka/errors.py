@@ -11,7 +11,7 @@ from typing import Final
 from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
 from kafka.errors import KafkaError as KafkaPythonError
 
-#: What both client libraries raise, and what their sockets raise.
+#: Errors that both client libraries raise, and those of their sockets.
 TROUBLE: Final = (KafkaError, KafkaPythonError, TimeoutError, OSError)
 
 #: Refusals of the client, or of what it wrote: a repeated request is refused again.

@@ -66,7 +66,7 @@ class Replay:
         return [path for paths in found_by_none(by_source).values() for path in paths]
 
     def progress(self) -> Progress:
-        """What became of all records."""
+        """Counters of all records."""
         return Progress.total(engine.progress for engine in self.engines)
 
 

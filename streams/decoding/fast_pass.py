@@ -15,12 +15,12 @@ from streams.events.event import MAX_BYTES, Interaction
 from streams.events.wire_format import decode_interaction, decode_strict
 from streams.slices.sparse_table import IntArray
 
-#: What decoders raise for records that they do not take, tombstones included.
+#: Errors that decoders raise for records that they do not take, tombstones included.
 REFUSALS: Final = (msgspec.MsgspecError, UnicodeDecodeError, TypeError)
 
 #: A wider decoder goes on once more than 16 events, and more than a 16th of all, were too wide for the one in use.
 _FEW, _PART = 16, 16
-#: What has become of a record: no event, an event, or an event that matches the schema.
+#: Outcome for a record: no event, an event, or an event that matches the schema.
 _ABSENT, _EVENT, _MATCHED = range(3)
 #: How refusals begin that a wider decoder may not share.
 _NARROW: Final = ("Object contains unknown field", "Object missing required field", "Invalid enum value")

@@ -133,7 +133,7 @@ class Timelines:
         return self._passed_ms if self._holding else None
 
     def snapshot(self) -> SavedTimelines:
-        """What `restore` needs to go on from here."""
+        """State for `restore`."""
         of_steps = self._holding.items()
         held = [Held(*key, source, h.until_ms, h.up) for key, t in of_steps for source, h in t.sources.items()]
         return SavedTimelines(self._passed_ms, tuple(sorted(held)))
@@ -163,7 +163,7 @@ class Timelines:
         return observed
 
     def look_ahead(self, probes: Iterable[Probe], borders: Sequence[int]) -> list[list[ProbedTime]]:
-        """What would be observed if no further probe came and all probes held for as long as they claim.
+        """Time that would be observed if no further probe came and all probes held for as long as they claim.
 
         Works on a copy; nothing changes here. Its time grows with the number of probes, not with how long they hold,
         because it does not go slice by slice.

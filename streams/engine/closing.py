@@ -29,7 +29,7 @@ _DISTRIBUTIONS_MS: Final = 40 * DAY_MS
 
 @dataclass(frozen=True, slots=True)
 class Advanced:
-    """What became final: closed slices in the order of time, decisions taken at their ends, and notices to audit."""
+    """Results that became final: closed slices in order of time, decisions taken at their ends, notices to audit."""
 
     slices: tuple[Slice, ...] = ()
     decisions: tuple[Decision, ...] = ()
@@ -91,7 +91,7 @@ class Closing:
         self.final_ms = 0
 
     def snapshot(self) -> SavedClosing:
-        """What `restore` needs beside the slices, whose changes the histories give."""
+        """State for `restore`, beside the slices, whose changes the histories give."""
         forgotten_ms = self.counts.forgotten_ms, self.distributions.forgotten_ms
         return SavedClosing(self.closed_ms, forgotten_ms, self.decisions.snapshot())
 

@@ -85,7 +85,7 @@ class StandardsLog:
         return cls(source, look_up, SavedStandards((Named(-1, standards.digest, 0, BEGINNING_MS),)))
 
     def snapshot(self) -> SavedStandards:
-        """What another log needs to go on from here."""
+        """State from which another log goes on."""
         return SavedStandards(tuple(self.named), self.current)
 
     @property

@@ -65,7 +65,7 @@ class Watermark:
         self.limits = [Limit(0, policy.max_ahead_ms)]  # all since the first record, for records that are read again
 
     def snapshot(self) -> SavedWatermark:
-        """What `restore` needs to go on from here."""
+        """State for `restore`."""
         limits = tuple(self.limits)
         return SavedWatermark(self.policy.lateness_ms, limits, self.frontier_ms, self.floor_ms, self.newest)
 

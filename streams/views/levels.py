@@ -16,7 +16,7 @@ from streams.standards.model import Objective
 
 @dataclass(frozen=True, slots=True)
 class StepLevel:
-    """What was measured at one step of one service within a window. `step` is "" for events that name none."""
+    """Figures of one step of one service within a window. `step` is "" for events that name none."""
 
     service: str
     step: str
