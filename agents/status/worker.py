@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 from agents.status.rekeying import RekeyStatus
 
 if TYPE_CHECKING:
-    from streams.engine.engine import Engine
+    from streams.calendars.periods import Window
+    from streams.engine.progress import Progress
     from streams.standards.model import Standards
+    from streams.views.levels import Reading
 
 
 class State(enum.StrEnum):
@@ -128,6 +130,33 @@ class WorkerStatus:
     rekeying: RekeyStatus | None = None
 
 
+class EngineFigures(Protocol):
+    """The figures of one source partition: an engine, or a view of one in another process."""
+
+    @property
+    def progress(self) -> Progress:
+        """How far the partition has been read."""
+        ...
+
+    @property
+    def standards(self) -> Standards:
+        """The standards in force."""
+        ...
+
+    @property
+    def never_found(self) -> Sequence[str]:
+        """Paths of the topic's mapping that no record has had."""
+        ...
+
+    def cumulative(self) -> Reading:
+        """Figures since the beginning of the log."""
+        ...
+
+    def read(self, window: Window, /) -> Reading:
+        """Figures over ``window``."""
+        ...
+
+
 class MonitorView(Protocol):
     """A worker as exposition and pages see it."""
 
@@ -136,7 +165,7 @@ class MonitorView(Protocol):
         """The standards of this worker's own file; those in force are the engines'."""
         ...
 
-    def engines(self) -> Sequence[Engine]:
+    def engines(self) -> Sequence[EngineFigures]:
         """Engines whose figures are complete, of partitions certainly owned, in the order of topic and partition."""
         ...
 

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from agents.settings.settings import Settings
-    from agents.status.worker import MonitorView
+    from agents.status.worker import EngineFigures, MonitorView
     from agents.web.exposition import Exposition
-    from streams.engine.engine import Engine
     from streams.texts.phrase import Language
 
 
@@ -74,7 +73,7 @@ class _Kept(NamedTuple):
     """A response, the time until which it is fresh (by the clock), and the engines whose figures it shows."""
 
     until: float
-    engines: list[weakref.ref[Engine]]
+    engines: list[weakref.ref[EngineFigures]]
     body: bytes
     content_type: str
 
@@ -117,7 +116,7 @@ class Figures:
         return respond(kept.body, kept.content_type)
 
 
-def _same(kept: list[weakref.ref[Engine]], engines: list[Engine]) -> bool:
+def _same(kept: list[weakref.ref[EngineFigures]], engines: list[EngineFigures]) -> bool:
     return len(kept) == len(engines) and all(one() is engine for one, engine in zip(kept, engines, strict=True))
 
 

@@ -21,8 +21,7 @@ from streams.standards.model import Standards
 from streams.views.levels import Reading
 
 if TYPE_CHECKING:
-    from agents.status.worker import MonitorView, WorkerStatus
-    from streams.engine.engine import Engine
+    from agents.status.worker import EngineFigures, MonitorView, WorkerStatus
 
 #: Environment variable with the path of the socket of a supervised worker.
 VARIABLE: Final = "SLM_SUPERVISED"
@@ -39,7 +38,7 @@ class EngineView:
     never_found: Sequence[str]
 
     @classmethod
-    def of(cls, engine: Engine) -> EngineView:
+    def of(cls, engine: EngineFigures) -> EngineView:
         """Read all figures of ``engine``."""
         windows = {window.name: engine.read(window) for window in engine.standards.windows()}
         return cls(engine.progress, engine.standards, engine.cumulative(), windows, engine.never_found)

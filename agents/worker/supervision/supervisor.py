@@ -14,13 +14,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
 from agents.exits import Exit
 from agents.status.rekeying import RekeyStatus
-from agents.status.worker import RecoveryStatus, State, TransactionStatus, WorkerStatus
+from agents.status.worker import EngineFigures, RecoveryStatus, State, TransactionStatus, WorkerStatus
 from agents.web import page
 from agents.web.routes import address, handler, language_of, respond
 from agents.worker.supervision import supervised
@@ -29,7 +29,6 @@ from streams.mappings.mapping import found_by_none
 if TYPE_CHECKING:
     from agents.settings.settings import Settings
     from agents.worker.supervision.supervised import WorkerReport
-    from streams.engine.engine import Engine
     from streams.standards.model import Standards
 
 log = logging.getLogger(__name__)
@@ -94,11 +93,11 @@ class CombinedView:
         """The standards of the workers' own file."""
         return next((report.standards for report in self._reports), self._standards)
 
-    def engines(self) -> Sequence[Engine]:
+    def engines(self) -> Sequence[EngineFigures]:
         """Views of all engines, in the order of topic and partition."""
         views = [view for report in self._reports for view in report.engines]
         views.sort(key=lambda view: (view.progress.source, view.progress.partition))
-        return cast("Sequence[Engine]", views)
+        return views
 
     def status(self) -> WorkerStatus:
         """The status of all workers, added up, with the worst state of any."""
