@@ -50,7 +50,8 @@ async def reader(settings: Settings, *, committed: bool) -> AsyncIterator[AIOKaf
         yield consumer
     finally:
         with contextlib.suppress(KafkaError, TimeoutError):
-            await asyncio.wait_for(consumer.stop(), _CLOSE_SECONDS)
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await consumer.stop()
 
 
 async def log_end(settings: Settings, topic: str, partition: int) -> int:

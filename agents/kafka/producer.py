@@ -47,7 +47,8 @@ async def start_producer(producer: AIOKafkaProducer, seconds: float) -> None:
         KafkaError, TimeoutError: it could not be started.
     """
     try:
-        await asyncio.wait_for(producer.start(), seconds)
+        async with asyncio.timeout(seconds):
+            await producer.start()
     except BaseException:
         await close_producer(producer)
         raise
@@ -96,7 +97,8 @@ async def close_producer(producer: AIOKafkaProducer) -> None:
     if sender is not None:
         sender.cancel()
     with contextlib.suppress(KafkaError, TimeoutError):
-        await asyncio.wait_for(producer.client.close(), _CLOSE_SECONDS)
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await producer.client.close()
 
 
 def _note_failure(ended: asyncio.Future[None]) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _OBSERVE_SECONDS: Final = 1.0
+#: Pause before a task that has not ended is cancelled again.
+_CANCEL_AGAIN_SECONDS: Final = 0.5
 #: Longest time for each part to end; the process does not wait for an absent broker.
 _STOP_SECONDS: Final = 4.0
 #: Longest time for a partition's last transaction.
@@ -237,13 +239,11 @@ class MonitorApp:
 
     async def stop(self) -> None:
         """Write what became final, then leave the group, so that others get the partitions at once."""
-        tasks = (self._start_task, self._observe_task, self._upkeep_task)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _cancel((self._start_task, self._observe_task, self._upkeep_task))
         for part in (self.assignment.finish(_FINISH_SECONDS), self._leave()):
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(part, _STOP_SECONDS)
+                async with asyncio.timeout(_STOP_SECONDS):
+                    await part
         if self._failure is not None:
             self._failure.cancel()
 
@@ -296,3 +296,17 @@ class MonitorApp:
         while not self._ephemeral:
             await asyncio.sleep(_OBSERVE_SECONDS)
             await self._upkeep.look(self.assignment.certain(), time.monotonic())
+
+
+async def _cancel(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Cancel ``tasks`` until all have ended.
+
+    Once may not be enough: `asyncio.wait_for` of Python 3.11, which libraries use, drops a cancellation that comes in
+    the moment in which what it waits for is done.
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_SECONDS)
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -78,14 +78,16 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
     async def on_thread_stop(self) -> None:
         """Stop, waiting at most `_STOP_SECONDS` for an absent broker."""
         with contextlib.suppress(asyncio.CancelledError, KafkaError, TimeoutError):
-            await asyncio.wait_for(super().on_thread_stop(), _STOP_SECONDS)
+            async with asyncio.timeout(_STOP_SECONDS):
+                await super().on_thread_stop()
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Commit, and ignore failures: only lag monitors read these offsets."""
         consumer = self._ensure_consumer()
         owned = {TopicPartition(*tp): offset for tp, offset in offsets.items() if tp in self.assignment()}
         try:
-            await asyncio.wait_for(consumer.commit(owned), _COMMIT_SECONDS)
+            async with asyncio.timeout(_COMMIT_SECONDS):
+                await consumer.commit(owned)
         except (KafkaError, IllegalStateError, TimeoutError) as error:
             log.info("The group's offsets were not committed (%r); lag monitors show older ones.", error)
             return False
@@ -246,7 +248,8 @@ class Consumer(driver.Consumer):
         changed = {tp: offset for tp, offset in offsets.items() if self._committed_offset.get(tp) != offset}
         try:
             # A second timeout: while the broker is absent the thread may be busy waiting for something else.
-            committed = bool(changed) and await asyncio.wait_for(self._commit(changed), _COMMIT_SECONDS)
+            async with asyncio.timeout(_COMMIT_SECONDS):
+                committed = bool(changed) and await self._commit(changed)
         except TimeoutError:
             return False
         if committed:

@@ -51,7 +51,8 @@ class LogEnds:
         try:
             for topic in self._settings.sources:
                 await self._control.require_partitions(topic, self._reader.topic_partitions(topic))
-            logs = await asyncio.wait_for(self._reader.bounds(list(before)), self._settings.session_timeout)
+            async with asyncio.timeout(self._settings.session_timeout):
+                logs = await self._reader.bounds(list(before))
         except (KafkaError, TimeoutError) as error:
             self.note(error)
             return

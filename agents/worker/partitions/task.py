@@ -177,7 +177,8 @@ class PartitionTask:
         while not (self._closing or self._is_due()):
             self._wake.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._patience())
+                async with asyncio.timeout(self._patience()):
+                    await self._wake.wait()
         if not self._closing:
             await asyncio.sleep(_GATHER_SECONDS)
 
@@ -230,7 +231,8 @@ class PartitionTask:
         done, _ = await asyncio.wait({self._task}, timeout=seconds)
         if done and not self.ended and self._has_something() and not self.engine.restoring:
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(self._commit(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._commit()
         await self.drop()
 
     async def drop(self) -> None:

@@ -110,7 +110,8 @@ class RekeyWriter:
         except BaseException:
             # Spare readers of committed records the wait until Kafka aborts this transaction.
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(producer.abort_transaction(), _ABORT_SECONDS)
+                async with asyncio.timeout(_ABORT_SECONDS):
+                    await producer.abort_transaction()
             raise
         await producer.commit_transaction()
         return ends

@@ -118,7 +118,8 @@ async def _ask(child: Child) -> WorkerReport | None:
     if not child.running:
         return None
     try:
-        return await asyncio.wait_for(supervised.ask(str(child.socket)), _ASK_SECONDS)
+        async with asyncio.timeout(_ASK_SECONDS):
+            return await supervised.ask(str(child.socket))
     except (OSError, EOFError, TimeoutError, pickle.UnpicklingError):
         return None
 
@@ -243,7 +244,8 @@ class Supervisor:
             log.error("Worker %d ended with code %d; it is started again in %g s.", child.number, code, pause)
             child.restarts += 1
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._stopping.wait()
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _start(self, child: Child) -> asyncio.subprocess.Process:

@@ -16,7 +16,7 @@ from agents.exits import Exit, Fault
 from agents.files.standards_file import NO_FILE
 from agents.settings.settings import Settings
 from agents.status.worker import State
-from agents.worker.monitor import MonitorApp, build
+from agents.worker.monitor import MonitorApp, _cancel, build
 from tests.services.loopback import free_ports
 from tests.services.waiting import wait_for_async
 
@@ -147,3 +147,23 @@ async def test_a_port_that_was_taken_meanwhile_ends_it(broker: str) -> None:
     async with await asyncio.start_server(lambda *_: None, chosen.web_host, chosen.web_port):
         with pytest.raises(Fault, match="address already in use"):
             await build(chosen, NO_FILE, ephemeral=True).run()
+
+
+@pytest.mark.virtual_time
+async def test_a_task_that_drops_a_cancellation_is_cancelled_again() -> None:
+    dropped = 0
+
+    async def stubborn() -> None:
+        nonlocal dropped
+        while dropped < 2:
+            try:
+                await asyncio.sleep(600)
+            except asyncio.CancelledError:  # as `asyncio.wait_for` of Python 3.11 does in the wrong moment
+                dropped += 1
+        await asyncio.sleep(600)
+
+    tasks = [asyncio.create_task(stubborn()), asyncio.create_task(asyncio.sleep(600))]
+    await asyncio.sleep(0)
+    await _cancel(tasks)
+    assert dropped == 2
+    assert all(task.cancelled() for task in tasks)
