@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, ProducerFenced
+from aiokafka.errors import IllegalOperation, KafkaConnectionError, KafkaError, KafkaTimeoutError, ProducerFenced
 from kafka import TopicPartition as LogPartition
 
 from agents.kafka.errors import describe, is_fenced, is_final, root_cause
@@ -207,8 +207,18 @@ async def send_all(producer: AIOKafkaProducer, outputs: Sequence[Output], mark: 
         KafkaError: one was refused.
     """
     headers = None if mark is None else [(MARK, mark)]
-    sent = [await _send(producer, output, headers) for output in outputs]
-    results = await asyncio.gather(*sent, return_exceptions=True)
+    sent: list[asyncio.Future[Any]] = []
+    try:
+        for output in outputs:
+            sent.append(await _send(producer, output, headers))  # noqa: PERF401 - those before an error are looked at
+    except IllegalOperation:
+        # The refusal of an earlier record ended the transaction, and with it what may be sent: raise that refusal.
+        _raise_first_error([one.exception() for one in sent if one.done()])
+        raise
+    _raise_first_error(await asyncio.gather(*sent, return_exceptions=True))
+
+
+def _raise_first_error(results: Iterable[object]) -> None:
     for result in results:
         if isinstance(result, BaseException):
             raise result
